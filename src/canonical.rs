@@ -1,0 +1,16 @@
+//! The one shape between dialects: what was asked, what came back, and our no.
+//!
+//! Client sides decode into [`ImageRequest`] and encode from [`Answer`] or [`Refusal`]; vendor
+//! sides do the reverse. Nothing here knows how any dialect spells it.
+
+mod frame;
+mod picture;
+mod refusal;
+mod request;
+mod response;
+
+pub use frame::{BadFrame, Frame, Ratio, Size};
+pub use picture::{Format, Picture};
+pub use refusal::{Blame, Problem, Refusal, RefusalKind};
+pub use request::{Background, Delivery, ImageRequest, InputImage, Operation, Quality, Safety};
+pub use response::{Answer, Change, Image, ImageResponse, Standing, Stored, TokenUsage};

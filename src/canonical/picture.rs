@@ -1,0 +1,107 @@
+//! A picture as it travels: encoded bytes, still in whatever wrapping they came in.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+/// One picture's content. None of these is decoded, copied or re-scanned in passing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Picture {
+    /// Standard base64 text, usually a slice of the vendor's answer.
+    Base64(Bytes),
+    /// The encoded picture itself.
+    Binary(Bytes),
+    /// An address that the vendor serves it at.
+    Url(String),
+}
+
+/// How a picture is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// Portable Network Graphics: lossless, may be transparent.
+    Png,
+    /// JPEG: lossy, never transparent.
+    Jpeg,
+    /// WebP: small, may be transparent.
+    Webp,
+}
+
+impl Format {
+    /// Its name in bodies and file names.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Jpeg => "jpeg",
+            Self::Webp => "webp",
+        }
+    }
+
+    /// Its media type.
+    pub const fn mime(self) -> &'static str {
+        match self {
+            Self::Png => "image/png",
+            Self::Jpeg => "image/jpeg",
+            Self::Webp => "image/webp",
+        }
+    }
+
+    /// The format that a picture's first bytes declare; twelve are enough.
+    pub fn sniff(head: &[u8]) -> Option<Self> {
+        match head {
+            [0x89, b'P', b'N', b'G', ..] => Some(Self::Png),
+            [0xFF, 0xD8, 0xFF, ..] => Some(Self::Jpeg),
+            [
+                b'R',
+                b'I',
+                b'F',
+                b'F',
+                _,
+                _,
+                _,
+                _,
+                b'W',
+                b'E',
+                b'B',
+                b'P',
+                ..,
+            ] => Some(Self::Webp),
+            _ => None,
+        }
+    }
+}
+
+impl Picture {
+    /// The format that the content itself declares; `None` for an address or no known picture.
+    pub fn sniff(&self) -> Option<Format> {
+        use base64::Engine as _;
+        match self {
+            Self::Binary(bytes) => Format::sniff(bytes),
+            Self::Base64(text) => {
+                let start = text.get(..text.len().min(16))?;
+                let head = base64::engine::general_purpose::STANDARD
+                    .decode(start)
+                    .ok()?;
+                Format::sniff(&head)
+            }
+            Self::Url(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_says_its_own_format_in_either_wrapping() {
+        let png = Picture::Base64(Bytes::from_static(b"iVBORw0KGgoAAAANSUhEUgAA"));
+        assert_eq!(png.sniff(), Some(Format::Png));
+        let webp = Picture::Binary(Bytes::from_static(b"RIFF\0\0\0\0WEBPVP8 "));
+        assert_eq!(webp.sniff(), Some(Format::Webp));
+        assert_eq!(
+            Picture::Base64(Bytes::from_static(b"not base64 at all")).sniff(),
+            None
+        );
+        assert_eq!(Picture::Binary(Bytes::from_static(b"<html>")).sniff(), None);
+    }
+}

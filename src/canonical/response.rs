@@ -1,0 +1,146 @@
+//! What comes back: the vendor's pictures, and the answer that a client side writes from them.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use crate::credits::Credits;
+use crate::id::{MediaId, RequestId};
+
+use super::frame::Size;
+use super::picture::{Format, Picture};
+use super::request::{Background, ImageRequest, Quality};
+
+/// What a vendor delivered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImageResponse {
+    /// The pictures; at least one in a response that is a success.
+    pub images: Vec<Image>,
+    /// Tokens as the vendor reports them.
+    pub usage: Option<TokenUsage>,
+    /// The quality that the vendor resolved, if it says so.
+    pub quality: Option<Quality>,
+    /// The background that the vendor resolved, if it says so.
+    pub background: Option<Background>,
+}
+
+/// One picture and what is known of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// The content.
+    pub picture: Picture,
+    /// Its encoding, when known.
+    pub format: Option<Format>,
+    /// Its pixels, when known.
+    pub size: Option<Size>,
+    /// The prompt as the vendor rewrote it.
+    pub revised_prompt: Option<String>,
+    /// The seed it was drawn with.
+    pub seed: Option<i64>,
+    /// Where we stored it, when we did.
+    pub stored: Option<Stored>,
+}
+
+/// A picture that we keep.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Its name in the media library.
+    pub id: MediaId,
+    /// The address we serve it at.
+    pub url: String,
+}
+
+/// Tokens as a vendor reports them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TokenUsage {
+    /// Text tokens in.
+    pub text_in: u64,
+    /// Image tokens in.
+    pub image_in: u64,
+    /// Text tokens out, thinking included.
+    pub text_out: u64,
+    /// Image tokens out.
+    pub image_out: u64,
+}
+
+/// One parameter that was not done as asked: the rule allowed it, and the answer says so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The canonical parameter.
+    pub parameter: &'static str,
+    /// What was done about it.
+    pub how: Cow<'static, str>,
+}
+
+/// Where a caller stands with one limit, for the dialect's own headers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The limit's name in policy.
+    pub limit: String,
+    /// What it allows per window.
+    pub most: u64,
+    /// What is left now.
+    pub remaining: u64,
+    /// The window's length.
+    pub window: Duration,
+    /// Until more becomes free; zero when nothing is used.
+    pub resets_in: Duration,
+}
+
+/// Everything a client side needs to write a success.
+#[derive(Debug)]
+pub struct Answer<'a> {
+    /// The request, for its name in the answer.
+    pub request_id: &'a RequestId,
+    /// When the answer is made, in milliseconds since the Unix epoch.
+    pub unix_ms: i64,
+    /// What was asked.
+    pub request: &'a ImageRequest,
+    /// The public name of the model that served.
+    pub model: &'a str,
+    /// What was delivered.
+    pub response: &'a ImageResponse,
+    /// What the caller paid.
+    pub charged: Credits,
+    /// What the caller has left.
+    pub remaining: Credits,
+    /// What was not done as asked.
+    pub changes: &'a [Change],
+}
+
+impl Image {
+    /// A picture of which nothing but its content is known.
+    pub fn new(picture: Picture) -> Self {
+        let format = picture.sniff();
+        Self {
+            picture,
+            format,
+            size: None,
+            revised_prompt: None,
+            seed: None,
+            stored: None,
+        }
+    }
+}
+
+impl TokenUsage {
+    /// All tokens in.
+    pub const fn input(&self) -> u64 {
+        self.text_in.saturating_add(self.image_in)
+    }
+
+    /// All tokens out.
+    pub const fn output(&self) -> u64 {
+        self.text_out.saturating_add(self.image_out)
+    }
+
+    /// The sum, field by field: what a fan-out used in all.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            text_in: self.text_in.saturating_add(other.text_in),
+            image_in: self.image_in.saturating_add(other.image_in),
+            text_out: self.text_out.saturating_add(other.text_out),
+            image_out: self.image_out.saturating_add(other.image_out),
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! How each API spells image requests: the two traits, the wire between, and the registry.
+//!
+//! A dialect may have a client side (faces apps), a vendor side (faces vendors), or both. All of
+//! it is pure: bytes in, values out. No other module names a dialect.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use http::Method;
+
+use crate::canonical::{Answer, ImageRequest, Refusal, Standing};
+use crate::catalog::{AuthScheme, Offering};
+use crate::fault::VendorFault;
+use crate::id::RequestId;
+
+mod json;
+mod wire;
+
+pub use wire::{Pieces, WireReply, WireRequest};
+
+/// Every dialect that is spoken here.
+pub static ALL: &[Dialect] = &[];
+
+/// One way of spelling image requests.
+#[derive(Debug)]
+pub struct Dialect {
+    /// Its name in policy, metrics and fixture folders.
+    pub name: &'static str,
+    /// The half that faces apps.
+    pub client: Option<&'static dyn ClientSide>,
+    /// The half that faces vendors.
+    pub vendor: Option<&'static dyn VendorSide>,
+}
+
+/// The half of a dialect that faces apps.
+pub trait ClientSide: std::fmt::Debug + Sync {
+    /// What a request at this path is for; `None` when the path is not this dialect's.
+    fn claim(&self, method: &Method, path: &str) -> Option<Claim>;
+
+    /// The key as the dialect carries it, from the head alone.
+    fn presented_key<'a>(&self, head: &'a http::HeaderMap) -> Option<&'a str>;
+
+    /// The scope that a key needs for this.
+    fn scope(&self, claim: &Claim) -> &'static str;
+
+    /// Body to canonical. Refuses exactly what the dialect's own documentation refuses.
+    fn decode_request(&self, wire: &WireRequest) -> Result<ImageRequest, Refusal>;
+
+    /// Canonical to body: a success.
+    fn encode_response(&self, answer: &Answer<'_>) -> WireReply;
+
+    /// Canonical to body: a no. Limit headers are added by [`ClientSide::limit_headers`].
+    fn encode_refusal(&self, refusal: &Refusal, context: &RefusalContext<'_>) -> WireReply;
+
+    /// The models that this key may ask for, in the dialect's own listing.
+    fn encode_models(&self, models: &[ListedModel<'_>]) -> WireReply;
+
+    /// The dialect's own limit headers, for successes and refusals alike.
+    fn limit_headers(&self, standings: &[Standing], unix_ms: i64) -> Vec<(&'static str, String)>;
+}
+
+/// What a request at a client side's path is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Pictures.
+    Images,
+    /// The list of models.
+    Models,
+    /// One model of the list.
+    Model(String),
+    /// The path exists, with these methods only.
+    WrongMethod {
+        /// The `Allow` header's value.
+        allow: &'static str,
+    },
+}
+
+/// What every refusal says besides its own words.
+#[derive(Debug)]
+pub struct RefusalContext<'a> {
+    /// The request's name.
+    pub request_id: &'a RequestId,
+    /// When it is said, in milliseconds since the Unix epoch.
+    pub unix_ms: i64,
+}
+
+/// A model as it is listed to apps.
+#[derive(Debug)]
+pub struct ListedModel<'a> {
+    /// Its public name.
+    pub name: &'a str,
+    /// Who serves it, for listings that say so.
+    pub owner: &'a str,
+    /// When it was last changed in policy, in seconds since the Unix epoch.
+    pub created: i64,
+}
+
+/// The half of a dialect that faces vendors. Never does I/O, never sees a credential.
+pub trait VendorSide: std::fmt::Debug + Sync {
+    /// How a credential is shown unless policy says otherwise.
+    fn auth_scheme(&self) -> AuthScheme;
+
+    /// Canonical to body. `Unsupported` means: try the next candidate.
+    fn encode_request(
+        &self,
+        request: &ImageRequest,
+        offering: &Offering,
+    ) -> Result<WireRequest, Unsupported>;
+
+    /// The vendor's answer to where the exchange stands.
+    fn decode_reply(&self, reply: &WireReply, offering: &Offering)
+    -> Result<Progress, VendorFault>;
+}
+
+/// A parameter that a vendor side cannot say.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{parameter}` cannot be expressed: {why}")]
+pub struct Unsupported {
+    /// The canonical parameter.
+    pub parameter: &'static str,
+    /// What stands against it.
+    pub why: Cow<'static, str>,
+}
+
+/// Where an exchange stands after one reply.
+#[derive(Debug)]
+pub enum Progress {
+    /// The pictures are here.
+    Done(crate::canonical::ImageResponse),
+    /// Not yet: ask this, after waiting so long.
+    Pending {
+        /// What to ask.
+        next: Box<WireRequest>,
+        /// How long to wait before.
+        wait: Duration,
+    },
+}
+
+/// The dialect of this name.
+pub fn by_name(name: &str) -> Option<&'static Dialect> {
+    ALL.iter().find(|dialect| dialect.name == name)
+}
+
+/// The client side that claims this path, and what for.
+pub fn claim(method: &Method, path: &str) -> Option<(&'static Dialect, Claim)> {
+    ALL.iter().find_map(|dialect| {
+        let claim = dialect.client?.claim(method, path)?;
+        Some((dialect, claim))
+    })
+}

@@ -1,0 +1,96 @@
+//! Names of things: short texts with a prefix that says what they name.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// Letters of a random name: no vowels and no look-alikes, so no words and no misreading.
+const LETTERS: &[u8; 32] = b"0123456789bcdfghjkmnpqrstvwxyzBC";
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// A name that was given out before.
+            pub fn known(text: &str) -> Self {
+                Self(text.into())
+            }
+
+            /// A new name that nobody can guess.
+            pub fn random() -> Self {
+                Self(format!("{}{}", $prefix, random_text(20)).into())
+            }
+
+            /// The name as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+id!(
+    /// Who pays.
+    WorkspaceId, "ws_"
+);
+id!(
+    /// The public name of a key.
+    KeyId, "key_"
+);
+id!(
+    /// One request, from its first byte to its receipt.
+    RequestId, "req_"
+);
+id!(
+    /// Credits set aside for one request.
+    HoldId, "hold_"
+);
+id!(
+    /// Credits that were added to a workspace.
+    GrantId, "grant_"
+);
+id!(
+    /// A stored picture.
+    MediaId, "med_"
+);
+
+/// Random text of `length` letters, five bits each, from the machine's entropy.
+///
+/// # Panics
+/// When the machine has no entropy to give: no key and no name would be safe then.
+#[expect(
+    clippy::expect_used,
+    reason = "a machine without entropy cannot name or guard anything"
+)]
+pub fn random_text(length: usize) -> String {
+    let mut bytes = vec![0_u8; length];
+    getrandom::fill(&mut bytes).expect("the machine gives entropy");
+    bytes
+        .iter()
+        .map(|b| char::from(*LETTERS.get(usize::from(b & 31)).unwrap_or(&b'0')))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_random_name_says_what_it_names_and_never_repeats() {
+        let (one, two) = (HoldId::random(), HoldId::random());
+        assert!(one.as_str().starts_with("hold_"));
+        assert_eq!(one.as_str().len(), 25);
+        assert_ne!(one, two);
+    }
+}

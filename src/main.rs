@@ -1,0 +1,3 @@
+//! Starts the gateway.
+
+fn main() {}

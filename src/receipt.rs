@@ -1,0 +1,122 @@
+//! What happened to one request, for telling: one log line, one usage row, the metrics.
+//!
+//! Filled along the way and written once at the end. No logic ever reads it back.
+
+use std::sync::Arc;
+
+use crate::canonical::{Operation, Quality, RefusalKind, Size};
+use crate::credits::{Cost, Credits};
+use crate::id::{HoldId, KeyId, RequestId, WorkspaceId};
+
+/// The story of one request.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    /// The request's name.
+    pub request_id: RequestId,
+    /// When its head was read, in milliseconds since the Unix epoch.
+    pub unix_ms: i64,
+    /// The client side's dialect; empty when none claimed the path.
+    pub dialect: &'static str,
+    /// Who asked, once proven.
+    pub caller: Option<ReceiptCaller>,
+    /// What was to be done, once understood.
+    pub operation: Option<Operation>,
+    /// The public model name, once known to policy.
+    pub model: Option<String>,
+    /// The offering that served, or the last that was tried.
+    pub offering: Option<String>,
+    /// The vendor of that offering.
+    pub vendor: Option<String>,
+    /// Pictures asked for.
+    pub images_asked: u32,
+    /// Pictures delivered.
+    pub images: u32,
+    /// The size that was priced.
+    pub size: Option<Size>,
+    /// The quality that was priced.
+    pub quality: Option<Quality>,
+    /// The credits set aside for it.
+    pub hold: Option<HoldId>,
+    /// What the caller paid.
+    pub charged: Credits,
+    /// What vendors charge us, as booked.
+    pub cost: Cost,
+    /// Vendor calls made.
+    pub attempts: u32,
+    /// The no, if it was one.
+    pub refusal: Option<RefusalKind>,
+    /// The HTTP status.
+    pub status: u16,
+    /// From head read to answer ready, in microseconds.
+    pub total_us: u64,
+    /// Of that, waiting for vendors, in microseconds.
+    pub vendor_us: u64,
+    /// Of that, waiting for the store to be durable, in microseconds.
+    pub store_us: u64,
+    /// Bytes of the answer's body.
+    pub answer_bytes: u64,
+    /// The policy that the whole request ran under.
+    pub policy_version: Arc<str>,
+    /// Whether a vendor may have drawn and billed without our knowing.
+    pub outcome_unknown: bool,
+}
+
+/// Who asked.
+#[derive(Clone, Debug)]
+pub struct ReceiptCaller {
+    /// Who pays.
+    pub workspace: WorkspaceId,
+    /// The key's public name.
+    pub key: KeyId,
+    /// The key's plan.
+    pub plan: String,
+    /// Whether it is a test-mode key.
+    pub test: bool,
+}
+
+impl Receipt {
+    /// A request whose head was just read.
+    pub fn begin(request_id: RequestId, unix_ms: i64, policy_version: Arc<str>) -> Self {
+        Self {
+            request_id,
+            unix_ms,
+            dialect: "",
+            caller: None,
+            operation: None,
+            model: None,
+            offering: None,
+            vendor: None,
+            images_asked: 0,
+            images: 0,
+            size: None,
+            quality: None,
+            hold: None,
+            charged: Credits::ZERO,
+            cost: Cost::ZERO,
+            attempts: 0,
+            refusal: None,
+            status: 0,
+            total_us: 0,
+            vendor_us: 0,
+            store_us: 0,
+            answer_bytes: 0,
+            policy_version,
+            outcome_unknown: false,
+        }
+    }
+
+    /// `ok`, or the refusal's code: one word for log, metric and usage row.
+    pub const fn outcome(&self) -> &'static str {
+        match self.refusal {
+            None => "ok",
+            Some(kind) => kind.code(),
+        }
+    }
+
+    /// Our own share of the time: all, less vendors and store.
+    pub const fn overhead_us(&self) -> u64 {
+        self.total_us
+            .saturating_sub(self.vendor_us)
+            .saturating_sub(self.store_us)
+    }
+}
