@@ -179,7 +179,8 @@ pub struct Model {
 }
 
 /// How offerings are ranked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Strategy {
     /// The lowest cost first.
     #[default]

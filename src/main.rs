@@ -1,3 +1,7 @@
-//! Starts the gateway.
+//! Starts the gateway, or does one thing with its books.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    pixelgate::cli::main()
+}

@@ -1,0 +1,176 @@
+//! The command line: serve, try out, check, and keep the books.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, ConfigError};
+use crate::reload;
+
+mod books;
+mod demo;
+mod serve;
+
+/// One endpoint in front of image-generation vendors, with books that balance.
+#[derive(Debug, Parser)]
+#[command(name = "pixelgate", version, arg_required_else_help = true)]
+struct Cli {
+    /// A file of settings over the defaults; see config/gateway.toml.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// The data folder, in place of the config's.
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Serves until SIGTERM; SIGHUP reads policy again.
+    Serve,
+    /// Serves a ready-made workspace with painted pictures, for trying things out.
+    Demo(demo::DemoArgs),
+    /// Checks a folder of policy, as the gateway would read it.
+    Check {
+        /// The folder; the config's when not given.
+        folder: Option<PathBuf>,
+    },
+    /// Workspaces: who pays.
+    #[command(subcommand)]
+    Workspace(books::WorkspaceVerb),
+    /// API keys.
+    #[command(subcommand)]
+    Key(books::KeyVerb),
+    /// Credits of a workspace.
+    #[command(subcommand)]
+    Credits(books::CreditsVerb),
+    /// The ledger.
+    #[command(subcommand)]
+    Ledger(books::LedgerVerb),
+}
+
+/// What can go wrong before or beside serving; each has its exit code.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error("cannot read {}", path.display())]
+    ReadConfig {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("the policy cannot be used:\n{0}")]
+    Policy(#[from] reload::ReloadError),
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    #[error(transparent)]
+    Control(#[from] crate::control::ControlError),
+    #[error(transparent)]
+    Edge(#[from] crate::edge::EdgeError),
+    #[error(transparent)]
+    Media(#[from] crate::media::MediaError),
+    #[error("cannot {what}")]
+    System {
+        what: &'static str,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("metrics cannot be set up")]
+    Metrics(#[from] prometheus::Error),
+    #[error("the books do not balance")]
+    Unbalanced,
+    #[error("what was in flight did not finish within life.drain_timeout")]
+    Undrained,
+}
+
+impl CliError {
+    /// 1: something failed; 2: config or policy is wrong; 3: the books do not balance;
+    /// 4: stopped with work unfinished.
+    const fn exit_code(&self) -> u8 {
+        match self {
+            Self::ReadConfig { .. } | Self::Config(_) | Self::Policy(_) => 2,
+            Self::Unbalanced => 3,
+            Self::Undrained => 4,
+            Self::Store(_)
+            | Self::Control(_)
+            | Self::Edge(_)
+            | Self::Media(_)
+            | Self::System { .. }
+            | Self::Metrics(_) => 1,
+        }
+    }
+}
+
+/// Reads the command line, does what it says, and returns how that went.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let done = runtime
+        .map_err(|source| CliError::System { what: "start the runtime", source })
+        .and_then(|runtime| runtime.block_on(Box::pin(run(cli))));
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say_error(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+async fn run(cli: Cli) -> Result<(), CliError> {
+    let mut config = read_config(cli.config.as_deref())?;
+    if let Some(folder) = cli.data.clone() {
+        config.store_directory = folder;
+    }
+    match cli.verb {
+        Verb::Serve => serve::serve(config).await,
+        Verb::Demo(args) => demo::demo(config, cli.data, args).await,
+        Verb::Check { folder } => check(&folder.unwrap_or(config.policy_directory)),
+        Verb::Workspace(verb) => books::workspace(&config.store_directory, verb).await,
+        Verb::Key(verb) => books::key(&config.store_directory, verb).await,
+        Verb::Credits(verb) => books::credits(&config.store_directory, verb).await,
+        Verb::Ledger(verb) => books::ledger(&config.store_directory, &verb),
+    }
+}
+
+fn read_config(path: Option<&std::path::Path>) -> Result<Config, CliError> {
+    let Some(path) = path else { return Ok(Config::defaults()?) };
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| CliError::ReadConfig { path: path.to_owned(), source })?;
+    Ok(Config::parse(&text)?)
+}
+
+fn check(folder: &std::path::Path) -> Result<(), CliError> {
+    let policy = reload::check(folder)?;
+    for warning in &policy.warnings {
+        say(&format!("note: {warning}"));
+    }
+    say(&format!(
+        "{}: good; version {}, {} vendors, {} models, {} plans",
+        folder.display(),
+        policy.version,
+        policy.vendors.len(),
+        policy.models.len(),
+        policy.plans.len(),
+    ));
+    Ok(())
+}
+
+/// The command line's own voice.
+#[expect(clippy::print_stdout, reason = "this is what a person or script reads")]
+fn say(line: &str) {
+    println!("{line}");
+}
+
+#[expect(clippy::print_stderr, reason = "this is what a person reads when something failed")]
+fn say_error(error: &dyn std::error::Error) {
+    eprintln!("pixelgate: {error}");
+    let mut under = error.source();
+    while let Some(cause) = under {
+        eprintln!("  because: {cause}");
+        under = cause.source();
+    }
+}

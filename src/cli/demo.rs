@@ -1,0 +1,194 @@
+//! A gateway to try things out with: a workspace with credits, a key, painted pictures, and lines
+//! to paste.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::auth::Mode;
+use crate::config::{Config, LogFormat};
+use crate::credits::Credits;
+use crate::edge::Socket;
+use crate::id::{WorkspaceId, random_text};
+use crate::store::{NewKey, Store};
+
+use super::serve::{self, Running};
+use super::{CliError, say};
+
+/// The sample policy, compiled in so that the demo runs from anywhere.
+const POLICY: [(&str, &str); 4] = [
+    ("vendors.toml", include_str!("../../policies/vendors.toml")),
+    ("models.toml", include_str!("../../policies/models.toml")),
+    ("plans.toml", include_str!("../../policies/plans.toml")),
+    ("rules.toml", include_str!("../../policies/rules.toml")),
+];
+
+/// The plan that the demo's key is on.
+const PLAN: &str = "open";
+
+/// The file that remembers the demo's workspace when its folder is kept.
+const WORKSPACE_FILE: &str = "demo-workspace";
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    /// Prints one JSON line when ready, and nothing else, on standard output.
+    #[arg(long)]
+    json: bool,
+    /// Where apps connect; loopback only. Port 0 takes any free one.
+    #[arg(long, default_value = "127.0.0.1:8080", value_parser = loopback)]
+    public: SocketAddr,
+    /// Where health and metrics are; loopback only. Port 0 takes any free one.
+    #[arg(long, default_value = "127.0.0.1:8081", value_parser = loopback)]
+    admin: SocketAddr,
+    /// The workspace's balance at the start; a kept folder is topped up to it.
+    #[arg(long, value_name = "N")]
+    credits: Option<Credits>,
+}
+
+/// What scripts read.
+#[derive(Debug, Serialize)]
+struct Ready {
+    public: String,
+    admin: String,
+    key: String,
+    workspace: String,
+    data: PathBuf,
+    policies: PathBuf,
+}
+
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr =
+        text.parse().map_err(|_| "not an address and port such as 127.0.0.1:8080".to_owned())?;
+    if address.ip().is_loopback() {
+        Ok(address)
+    } else {
+        Err("the demo binds to loopback only; use `pixelgate serve` for the rest".to_owned())
+    }
+}
+
+pub(super) async fn demo(
+    mut config: Config,
+    data: Option<PathBuf>,
+    args: DemoArgs,
+) -> Result<(), CliError> {
+    let kept = data.is_some();
+    let folder = data.unwrap_or_else(|| {
+        std::env::temp_dir().join(format!("pixelgate-demo-{}", random_text(8)))
+    });
+    let cannot = |what| move |source| CliError::System { what, source };
+    std::fs::create_dir_all(&folder).map_err(cannot("make the data folder"))?;
+    let folder = folder.canonicalize().map_err(cannot("find the data folder"))?;
+    let policies = folder.join("policies");
+    write_policy(&policies).map_err(cannot("write the sample policy"))?;
+
+    config.store_directory.clone_from(&folder);
+    config.policy_directory.clone_from(&policies);
+    config.log_format = LogFormat::Text;
+    config.log_level = tracing::Level::WARN;
+    crate::telemetry::start_log(config.log_format, config.log_level);
+
+    let (public, admin) = (Socket::bind(args.public)?, Socket::bind(args.admin)?);
+    let (public_url, admin_url) =
+        (format!("http://{}", public.address()), format!("http://{}", admin.address()));
+    let running: Running = serve::start(config, public, admin).await?;
+    let workspace = furnish(&running.store, &folder, args.credits).await?;
+    let new_key = NewKey {
+        workspace: workspace.clone(),
+        plan: PLAN.to_owned(),
+        scopes: vec!["*".to_owned()],
+        mode: Mode::Live,
+        expires_at_ms: None,
+        name: "demo".to_owned(),
+    };
+    let (_, key) = running.store.create_key(new_key).await?;
+    let ready = Ready {
+        public: public_url,
+        admin: admin_url,
+        key,
+        workspace: workspace.to_string(),
+        data: folder.clone(),
+        policies,
+    };
+    if args.json {
+        say(&serde_json::to_string(&ready).unwrap_or_default());
+    } else {
+        say(&welcome(&ready, kept));
+    }
+    let stopped = running.until_told_to_stop().await;
+    if !kept {
+        std::fs::remove_dir_all(&folder).map_err(cannot("remove the temporary folder"))?;
+    }
+    stopped
+}
+
+/// Files that are there already stay as they are: somebody may have edited them.
+fn write_policy(folder: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    for (file, text) in POLICY {
+        let path = folder.join(file);
+        if !path.exists() {
+            std::fs::write(path, text)?;
+        }
+    }
+    Ok(())
+}
+
+/// The demo's workspace, with the balance that was asked for.
+async fn furnish(
+    store: &Store,
+    folder: &Path,
+    credits: Option<Credits>,
+) -> Result<WorkspaceId, CliError> {
+    let cannot = |source| CliError::System { what: "remember the demo's workspace", source };
+    let note = folder.join(WORKSPACE_FILE);
+    let (workspace, wanted) = if note.exists() {
+        let text = std::fs::read_to_string(&note).map_err(cannot)?;
+        (WorkspaceId::known(text.trim()), credits)
+    } else {
+        let workspace = store.create_workspace("demo").await?;
+        std::fs::write(&note, workspace.as_str()).map_err(cannot)?;
+        (workspace, credits.or_else(|| Credits::from_whole(1000)))
+    };
+    let has = store.balance(&workspace).available;
+    if let Some(missing) = wanted.and_then(|wanted| wanted.minus(has).ok())
+        && missing > Credits::ZERO
+    {
+        store.grant_credits(&workspace, missing, "demo").await?;
+    }
+    Ok(workspace)
+}
+
+fn welcome(ready: &Ready, kept: bool) -> String {
+    let Ready { public, admin, key, workspace, data, policies } = ready;
+    let (data, policies) = (data.display(), policies.display());
+    let fate = if kept { "kept" } else { "removed when you stop this; keep it with --data DIR" };
+    format!(
+        r#"Pixelgate serves on {public}, health and metrics on {admin}.
+
+An OpenAI client: a picture as base64, decoded into picture.png
+
+  curl -s {public}/v1/images/generations \
+    -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \
+    -d '{{"model": "gpt-image-2", "prompt": "a lighthouse at dusk", "size": "1024x1024", "quality": "low"}}' \
+    | sed 's/.*"b64_json":"\([^"]*\)".*/\1/' | base64 -d > picture.png
+
+A PostEverywhere client: a picture as a link, and what it cost
+
+  curl -s {public}/api/v1/ai/generate-image \
+    -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \
+    -d '{{"model": "flux-schnell", "prompt": "a lighthouse at dusk", "aspect_ratio": "16:9"}}'
+
+The models there are, the metrics, and what is left
+
+  curl -s {public}/v1/models -H 'Authorization: Bearer {key}'
+  curl -s {admin}/metrics | grep pixelgate_
+  cargo run --release -- credits balance {workspace} --data {data}
+
+Pictures are painted in this process until OPENAI_API_KEY or GEMINI_API_KEY is set at the start.
+Prices, models and plans: {policies} (edit them; a change is in force within a second).
+Data: {data} ({fate}). Stop with Ctrl-C.
+"#
+    )
+}

@@ -1,0 +1,125 @@
+//! Puts the hands together, serves until told to stop, and stops in order.
+
+use std::sync::Arc;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::clock::SystemClock;
+use crate::config::Config;
+use crate::control::Control;
+use crate::edge::{Edge, Socket};
+use crate::gateway::{Gateway, Hands};
+use crate::media::Media;
+use crate::painter::Painter;
+use crate::reload::{LivePolicy, Look};
+use crate::store::Store;
+use crate::telemetry::{self, Telemetry};
+use crate::upstream::Upstream;
+
+use super::CliError;
+
+/// A gateway that serves, and what it takes to stop it.
+pub(super) struct Running {
+    pub(super) store: Store,
+    edge: Edge,
+    gateway: Arc<Gateway>,
+    config: Config,
+    background: tokio::task::JoinSet<()>,
+}
+
+/// Serves as configured until SIGTERM or SIGINT.
+pub(super) async fn serve(config: Config) -> Result<(), CliError> {
+    telemetry::start_log(config.log_format, config.log_level);
+    let public = Socket::bind(config.public.address)?;
+    let admin = Socket::bind(config.admin_address)?;
+    let (public_address, admin_address) = (public.address(), admin.address());
+    let running = start(config, public, admin).await?;
+    tracing::info!(%public_address, %admin_address, "serving");
+    running.until_told_to_stop().await
+}
+
+/// Starts everything on sockets that are ours already.
+pub(super) async fn start(config: Config, public: Socket, admin: Socket) -> Result<Running, CliError> {
+    let clock = Arc::new(SystemClock::start());
+    let policy = Arc::new(LivePolicy::load(&config.policy_directory)?);
+    for warning in &policy.current().warnings {
+        tracing::warn!(warning, "policy");
+    }
+    let store = Store::open(&config.store_directory, Arc::clone(&clock) as _)?;
+    let telemetry = Telemetry::new()?;
+    telemetry.metrics().policy_in_force(&policy.current().version);
+    let media = Media::open(&config.store_directory.join("media"), config.media_workers_max)?;
+    let hands = Hands {
+        policy: Arc::clone(&policy),
+        store: store.clone(),
+        upstream: Upstream::new(Painter::new(config.media_workers_max)),
+        media,
+        telemetry,
+    };
+    let gateway = Gateway::new(clock, hands);
+    let rebuilt = gateway.rebuild_windows().await?;
+    tracing::debug!(rebuilt, "admissions of before the start count again");
+
+    let mut background = tokio::task::JoinSet::new();
+    let control = Control::bind(&config.store_directory)?;
+    {
+        let (store, tasks) = (store.clone(), gateway.tasks.clone());
+        background.spawn(async move { control.serve(&store, &tasks).await });
+    }
+    {
+        let told = Arc::clone(&gateway);
+        let policy = Arc::clone(&policy);
+        background.spawn(policy.follow(move |look| tell_of_policy(&told, look)));
+    }
+    let edge = Edge::start(&gateway, &config.public, public, admin)?;
+    Ok(Running { store, edge, gateway, config, background })
+}
+
+fn tell_of_policy(gateway: &Gateway, look: &Look) {
+    let metrics = gateway.telemetry.metrics();
+    match look {
+        Look::Same => {}
+        Look::Swapped(policy) => {
+            metrics.policy_reloads.with_label_values(&["swapped"]).inc();
+            metrics.policy_in_force(&policy.version);
+            tracing::info!(policy_version = &*policy.version, "a new policy is in force");
+            for warning in &policy.warnings {
+                tracing::warn!(warning, "policy");
+            }
+        }
+        Look::Kept(error) => {
+            metrics.policy_reloads.with_label_values(&["kept"]).inc();
+            tracing::error!(%error, "the policy on disk cannot be used; the old one stays in force");
+        }
+    }
+}
+
+impl Running {
+    /// Serves until SIGTERM or SIGINT, then stops in order: no new work, what is in flight, the
+    /// books.
+    pub(super) async fn until_told_to_stop(mut self) -> Result<(), CliError> {
+        let listen = |kind| {
+            signal(kind).map_err(|source| CliError::System { what: "listen for signals", source })
+        };
+        let mut terminate = listen(SignalKind::terminate())?;
+        let mut interrupt = listen(SignalKind::interrupt())?;
+        let mut hang_up = listen(SignalKind::hangup())?;
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hang_up.recv() => self.gateway.policy.ask(),
+            }
+        }
+        tracing::info!("stopping: finishing what is in flight");
+        let finished = tokio::select! {
+            finished = self.edge.stop(self.config.drain_timeout) => finished,
+            // Asked twice: stop at once. Holds that are open end when they expire.
+            _ = terminate.recv() => false,
+            _ = interrupt.recv() => false,
+        };
+        self.background.shutdown().await;
+        self.store.close().await;
+        if finished { Ok(()) } else { Err(CliError::Undrained) }
+    }
+}

@@ -1,0 +1,161 @@
+//! Settings that need a restart to change: text in, values that cannot be wrong out.
+//!
+//! The defaults are `config/gateway.toml` itself, compiled in, so the documented default is the
+//! default. An operator's file may hold any part of it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use thiserror::Error;
+
+mod raw;
+
+use raw::RawConfig;
+
+/// The defaults, which also document every key.
+pub const DEFAULTS: &str = include_str!("../config/gateway.toml");
+
+/// Everything that needs a restart to change.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The listener that apps connect to.
+    pub public: Public,
+    /// Where health, readiness and metrics are served.
+    pub admin_address: SocketAddr,
+    /// The folder of the ledger, the keys and the stored pictures.
+    pub store_directory: PathBuf,
+    /// The folder of policy.
+    pub policy_directory: PathBuf,
+    /// Pictures worked on at once; `None` for one per core.
+    pub media_workers_max: Option<usize>,
+    /// How log lines look.
+    pub log_format: LogFormat,
+    /// The least important level that is logged.
+    pub log_level: tracing::Level,
+    /// How long requests in flight may still take after SIGTERM.
+    pub drain_timeout: Duration,
+}
+
+/// The listener that apps connect to, and its bounds.
+#[derive(Clone, Debug)]
+pub struct Public {
+    /// Where apps connect.
+    pub address: SocketAddr,
+    /// How apps reach us from outside, without a slash at its end; `None` takes each request's Host.
+    pub url: Option<String>,
+    /// Certificate and key files, when TLS is served.
+    pub tls: Option<TlsFiles>,
+    /// The request line and all header fields together.
+    pub head_bytes_max: usize,
+    /// Header fields.
+    pub head_fields_max: usize,
+    /// A request body.
+    pub body_bytes_max: usize,
+    /// From the first byte of a request to the last of its header fields.
+    pub head_timeout: Duration,
+    /// From the head to the last byte of the body.
+    pub body_timeout: Duration,
+    /// A connection with nothing to do.
+    pub idle_timeout: Duration,
+    /// One write to a client that reads slowly.
+    pub write_timeout: Duration,
+    /// Requests at once.
+    pub in_flight_max: usize,
+    /// Bytes of request bodies held at once.
+    pub in_flight_bytes_max: usize,
+}
+
+/// PEM files for TLS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate chain.
+    pub certificate: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// Why settings cannot be used.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The text is not TOML, or a key is unknown or of the wrong type; the message shows where.
+    #[error("the config cannot be read:\n{0}")]
+    Text(String),
+    /// Every key can be read; one does not make sense.
+    #[error("{place}: {problem}")]
+    Value {
+        /// The dotted key.
+        place: &'static str,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+}
+
+impl Config {
+    /// The defaults alone.
+    pub fn defaults() -> Result<Self, ConfigError> {
+        Self::parse("")
+    }
+
+    /// The operator's `text` over the defaults.
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let own: RawConfig = parse_raw(text)?;
+        let defaults: RawConfig = parse_raw(DEFAULTS)?;
+        own.over(defaults).build()
+    }
+}
+
+fn parse_raw(text: &str) -> Result<RawConfig, ConfigError> {
+    toml::from_str(text).map_err(|error| ConfigError::Text(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_defaults_are_the_defaults() {
+        let config = Config::defaults().unwrap();
+        assert_eq!(config.public.address.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.public.head_bytes_max, 64 << 10);
+        assert_eq!(config.admin_address.to_string(), "127.0.0.1:8081");
+        assert_eq!(config.log_format, LogFormat::Json);
+    }
+
+    #[test]
+    fn a_file_may_hold_any_part_and_the_rest_stays() {
+        let config = Config::parse("[public]\nin_flight_max = 7\n").unwrap();
+        assert_eq!(config.public.in_flight_max, 7);
+        assert_eq!(config.public.body_bytes_max, 32 << 20);
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_line() {
+        let error = Config::parse("[public]\nadress = \"127.0.0.1:1\"\n").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("adress"), "{error}");
+    }
+
+    #[test]
+    fn what_does_not_make_sense_names_the_key_and_the_remedy() {
+        let cases = [
+            ("[public]\ntls_key = \"k.pem\"", "public.tls_certificate"),
+            ("[public]\nin_flight_max = 0", "public.in_flight_max"),
+            ("[public]\nurl = \"example.com\"", "public.url"),
+            ("[public]\naddress = \"localhost\"", "public.address"),
+        ];
+        for (text, place) in cases {
+            let error = Config::parse(text).unwrap_err().to_string();
+            assert!(error.starts_with(place), "{error}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The config file as it is written: every key may be absent, none may be unknown.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::scalar::{ByteCount, Span};
+
+use super::{Config, ConfigError, LogFormat, Public, TlsFiles};
+
+/// Declares sections whose keys are all optional, and how one file lies over another.
+macro_rules! sections {
+    ($($section:ident { $($key:ident: $kind:ty),* $(,)? })*) => {$(
+        #[derive(Debug, Default, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub(super) struct $section {
+            $($key: Option<$kind>,)*
+        }
+
+        impl $section {
+            fn over(self, below: Self) -> Self {
+                Self { $($key: self.$key.or(below.$key),)* }
+            }
+        }
+    )*};
+}
+
+sections! {
+    RawPublic {
+        address: String,
+        url: String,
+        tls_certificate: String,
+        tls_key: String,
+        head_bytes_max: ByteCount,
+        head_fields_max: usize,
+        body_bytes_max: ByteCount,
+        head_timeout: Span,
+        body_timeout: Span,
+        idle_timeout: Span,
+        write_timeout: Span,
+        in_flight_max: usize,
+        in_flight_bytes_max: ByteCount,
+    }
+    RawAdmin { address: String }
+    RawStore { directory: PathBuf }
+    RawPolicy { directory: PathBuf }
+    RawMedia { workers_max: usize }
+    RawLog { format: LogFormat, level: String }
+    RawLife { drain_timeout: Span }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawConfig {
+    public: RawPublic,
+    admin: RawAdmin,
+    store: RawStore,
+    policy: RawPolicy,
+    media: RawMedia,
+    log: RawLog,
+    life: RawLife,
+}
+
+impl RawConfig {
+    /// What is set here; what is not, as it is `below`.
+    pub(super) fn over(self, below: Self) -> Self {
+        Self {
+            public: self.public.over(below.public),
+            admin: self.admin.over(below.admin),
+            store: self.store.over(below.store),
+            policy: self.policy.over(below.policy),
+            media: self.media.over(below.media),
+            log: self.log.over(below.log),
+            life: self.life.over(below.life),
+        }
+    }
+
+    /// Values that cannot be wrong.
+    pub(super) fn build(self) -> Result<Config, ConfigError> {
+        let level = set("log.level", self.log.level)?;
+        Ok(Config {
+            public: self.public.build()?,
+            admin_address: address("admin.address", self.admin.address)?,
+            store_directory: set("store.directory", self.store.directory)?,
+            policy_directory: set("policy.directory", self.policy.directory)?,
+            media_workers_max: Some(set("media.workers_max", self.media.workers_max)?)
+                .filter(|workers| *workers > 0),
+            log_format: set("log.format", self.log.format)?,
+            log_level: level.parse().map_err(|_| {
+                wrong("log.level", "is none of \"error\", \"warn\", \"info\", \"debug\", \"trace\"")
+            })?,
+            drain_timeout: set("life.drain_timeout", self.life.drain_timeout)?.0,
+        })
+    }
+}
+
+impl RawPublic {
+    fn build(self) -> Result<Public, ConfigError> {
+        let tls = tls_files(
+            set("public.tls_certificate", self.tls_certificate)?,
+            set("public.tls_key", self.tls_key)?,
+        )?;
+        Ok(Public {
+            address: address("public.address", self.address)?,
+            url: public_url(&set("public.url", self.url)?)?,
+            tls,
+            head_bytes_max: positive("public.head_bytes_max", self.head_bytes_max.map(|b| b.0))?,
+            head_fields_max: positive("public.head_fields_max", self.head_fields_max)?,
+            body_bytes_max: positive("public.body_bytes_max", self.body_bytes_max.map(|b| b.0))?,
+            head_timeout: set("public.head_timeout", self.head_timeout)?.0,
+            body_timeout: set("public.body_timeout", self.body_timeout)?.0,
+            idle_timeout: set("public.idle_timeout", self.idle_timeout)?.0,
+            write_timeout: set("public.write_timeout", self.write_timeout)?.0,
+            in_flight_max: positive("public.in_flight_max", self.in_flight_max)?,
+            in_flight_bytes_max: positive(
+                "public.in_flight_bytes_max",
+                self.in_flight_bytes_max.map(|b| b.0),
+            )?,
+        })
+    }
+}
+
+fn wrong(place: &'static str, problem: impl Into<String>) -> ConfigError {
+    ConfigError::Value { place, problem: problem.into() }
+}
+
+fn set<T>(place: &'static str, value: Option<T>) -> Result<T, ConfigError> {
+    value.ok_or_else(|| wrong(place, "has no default; this is a fault of the build"))
+}
+
+fn positive(place: &'static str, value: Option<usize>) -> Result<usize, ConfigError> {
+    match set(place, value)? {
+        0 => Err(wrong(place, "is 0, which would refuse everything; give at least 1")),
+        value => Ok(value),
+    }
+}
+
+fn address(place: &'static str, value: Option<String>) -> Result<SocketAddr, ConfigError> {
+    let text = set(place, value)?;
+    text.parse().map_err(|_| {
+        wrong(place, format!("`{text}` is not an address and port such as \"127.0.0.1:8080\""))
+    })
+}
+
+fn public_url(text: &str) -> Result<Option<String>, ConfigError> {
+    let is_http = text.starts_with("http://") || text.starts_with("https://");
+    match text {
+        "" => Ok(None),
+        _ if is_http => Ok(Some(text.trim_end_matches('/').to_owned())),
+        _ => Err(wrong("public.url", format!("`{text}` does not start with http:// or https://"))),
+    }
+}
+
+fn tls_files(certificate: String, key: String) -> Result<Option<TlsFiles>, ConfigError> {
+    match (certificate.is_empty(), key.is_empty()) {
+        (true, true) => Ok(None),
+        (false, false) => {
+            Ok(Some(TlsFiles { certificate: certificate.into(), key: key.into() }))
+        }
+        (true, false) => Err(wrong("public.tls_certificate", "is missing beside public.tls_key")),
+        (false, true) => Err(wrong("public.tls_key", "is missing beside public.tls_certificate")),
+    }
+}

@@ -1,0 +1,138 @@
+//! The way in for the command line while a gateway runs: a Unix socket in its data folder.
+//!
+//! One process writes the books. A command finds that process at the socket; when there is none,
+//! it opens the store itself. One line of JSON each way.
+
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio_util::task::TaskTracker;
+
+use crate::clock::SystemClock;
+use crate::store::{Command, Outcome, Store, StoreError};
+
+/// The socket's name in the data folder.
+const SOCKET: &str = "control.sock";
+
+/// The longest command and the longest outcome.
+const LINE_BYTES_MAX: u64 = 16 << 20;
+
+/// Why a command was not carried out.
+#[derive(Debug, Error)]
+pub enum ControlError {
+    /// The store said no.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The running gateway said no.
+    #[error("{0}")]
+    Told(String),
+    /// The socket cannot be used.
+    #[error("cannot use {}", path.display())]
+    Socket {
+        /// The socket.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// What came over the socket is not what was expected.
+    #[error("the running gateway answered in a way that this version does not understand")]
+    Garbled(#[source] serde_json::Error),
+}
+
+/// Carries out a command: by the gateway that runs on this folder, or by opening its store.
+pub async fn run(folder: &Path, command: Command) -> Result<Outcome, ControlError> {
+    let path = folder.join(SOCKET);
+    match UnixStream::connect(&path).await {
+        Ok(stream) => ask(stream, &path, &command).await,
+        // No socket, or one that a killed process left behind.
+        Err(_) => {
+            let store = Store::open(folder, std::sync::Arc::new(SystemClock::start()))?;
+            let outcome = store.run(command).await;
+            store.close().await;
+            Ok(outcome?)
+        }
+    }
+}
+
+async fn ask(stream: UnixStream, path: &Path, command: &Command) -> Result<Outcome, ControlError> {
+    let cannot = |source| ControlError::Socket { path: path.to_owned(), source };
+    let mut line = serde_json::to_vec(command).map_err(ControlError::Garbled)?;
+    line.push(b'\n');
+    let (read, mut write) = stream.into_split();
+    write.write_all(&line).await.map_err(cannot)?;
+    let mut answer = String::new();
+    BufReader::new(read.take(LINE_BYTES_MAX)).read_line(&mut answer).await.map_err(cannot)?;
+    let told: Result<Outcome, String> =
+        serde_json::from_str(&answer).map_err(ControlError::Garbled)?;
+    told.map_err(ControlError::Told)
+}
+
+/// The socket of a gateway that runs; gone when it is dropped.
+#[derive(Debug)]
+pub struct Control {
+    listener: UnixListener,
+    path: PathBuf,
+}
+
+impl Control {
+    /// Takes the socket of a folder whose store is ours.
+    pub fn bind(folder: &Path) -> Result<Self, ControlError> {
+        let path = folder.join(SOCKET);
+        let cannot = |source| ControlError::Socket { path: folder.join(SOCKET), source };
+        // The store's lock is ours, so a socket that is there already is a dead one.
+        if path.exists() {
+            std::fs::remove_file(&path).map_err(cannot)?;
+        }
+        let listener = UnixListener::bind(&path).map_err(cannot)?;
+        only_for_the_owner(&path).map_err(cannot)?;
+        Ok(Self { listener, path })
+    }
+
+    /// Carries out commands for ever.
+    pub async fn serve(&self, store: &Store, tasks: &TaskTracker) {
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, _)) => {
+                    let store = store.clone();
+                    tasks.spawn(async move {
+                        if let Err(error) = answer(stream, &store).await {
+                            tracing::warn!(%error, "a command could not be answered");
+                        }
+                    });
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the control socket failed");
+                    return;
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        // A socket that stays behind is harmless: the next start removes it.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+fn only_for_the_owner(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
+}
+
+async fn answer(stream: UnixStream, store: &Store) -> std::io::Result<()> {
+    let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    BufReader::new(read.take(LINE_BYTES_MAX)).read_line(&mut line).await?;
+    let told: Result<Outcome, String> = match serde_json::from_str::<Command>(&line) {
+        Ok(command) => store.run(command).await.map_err(|error| error.to_string()),
+        Err(_) => Err("the command is not one that the running gateway knows; is it older?".to_owned()),
+    };
+    let mut line = serde_json::to_vec(&told)?;
+    line.push(b'\n');
+    write.write_all(&line).await
+}

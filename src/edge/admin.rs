@@ -1,0 +1,71 @@
+//! The admin listener: whether the process lives, whether it should get traffic, and its metrics.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use http::{Method, Response};
+use pingora::apps::http_app::ServeHttp;
+use pingora::protocols::http::ServerSession;
+
+use crate::gateway::Gateway;
+
+/// What answers on the admin listener.
+pub(super) struct Admin {
+    gateway: Arc<Gateway>,
+    ready: Arc<AtomicBool>,
+}
+
+impl Admin {
+    pub(super) const fn new(gateway: Arc<Gateway>, ready: Arc<AtomicBool>) -> Self {
+        Self { gateway, ready }
+    }
+
+    /// Ready means: not draining, and the books can be written.
+    fn readiness(&self) -> (u16, &'static str) {
+        if !self.ready.load(Ordering::Relaxed) {
+            return (503, "draining\n");
+        }
+        if self.gateway.store.is_poisoned() {
+            return (503, "the store failed; restart after looking at its disk\n");
+        }
+        (200, "ready\n")
+    }
+}
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+#[async_trait]
+impl ServeHttp for Admin {
+    async fn response(&self, session: &mut ServerSession) -> Response<Vec<u8>> {
+        let head = session.req_header();
+        if head.method != Method::GET && head.method != Method::HEAD {
+            return answer(405, TEXT, b"only GET is served here\n".to_vec());
+        }
+        match head.uri.path() {
+            "/healthz" => answer(200, TEXT, b"alive\n".to_vec()),
+            "/readyz" => {
+                let (status, text) = self.readiness();
+                answer(status, TEXT, text.as_bytes().to_vec())
+            }
+            "/metrics" => {
+                let open = self.gateway.store.open_holds();
+                let metrics = self.gateway.telemetry.metrics();
+                metrics.holds_open.set(i64::try_from(open).unwrap_or(i64::MAX));
+                answer(200, METRICS, self.gateway.telemetry.scrape())
+            }
+            _ => answer(404, TEXT, b"there are /healthz, /readyz and /metrics\n".to_vec()),
+        }
+    }
+}
+
+fn answer(status: u16, kind: &'static str, body: Vec<u8>) -> Response<Vec<u8>> {
+    let length = body.len();
+    let mut response = Response::new(body);
+    *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or_default();
+    let headers = response.headers_mut();
+    headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
+    headers.insert(http::header::CONTENT_LENGTH, length.into());
+    response
+}

@@ -1,0 +1,247 @@
+//! How long a head may take: from its first byte to its last, whatever trickles in between.
+//!
+//! Pingora bounds each read, not their sum, so a byte a minute would hold a connection for ever.
+//! The stream under Pingora is wrapped: when time is up it says 408 itself and ends.
+
+use std::any::Any;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use pingora::apps::ServerApp;
+use pingora::protocols::tls::{SslDigest, TlsRef};
+use pingora::protocols::{
+    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, ProxyDigest, Shutdown,
+    SocketDigest, Ssl, Stream, TimingDigest, UniqueID, UniqueIDType,
+};
+use pingora::proxy::HttpProxy;
+use pingora::server::ShutdownWatch;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+use super::public::Front;
+
+/// The public proxy, behind streams with bounded patience.
+pub(super) struct Patient {
+    proxy: Arc<HttpProxy<Front>>,
+    head_timeout: Duration,
+}
+
+impl Patient {
+    pub(super) fn new(proxy: HttpProxy<Front>, head_timeout: Duration) -> Self {
+        Self { proxy: Arc::new(proxy), head_timeout }
+    }
+}
+
+#[async_trait]
+impl ServerApp for Patient {
+    async fn process_new(
+        self: &Arc<Self>,
+        stream: Stream,
+        shutdown: &ShutdownWatch,
+    ) -> Option<Stream> {
+        // A connection that is used again is unwrapped first, so that its next head has its time.
+        let bare = if (*stream).as_any().is::<Timed>() {
+            stream.into_any().downcast::<Timed>().ok()?.inner
+        } else {
+            stream
+        };
+        let timed = Timed::new(bare, self.head_timeout);
+        self.proxy.process_new(Box::new(timed), shutdown).await
+    }
+
+    async fn cleanup(&self) {
+        self.proxy.cleanup().await;
+    }
+}
+
+/// A stream that gives a head only so much time.
+#[derive(Debug)]
+pub(super) struct Timed {
+    inner: Stream,
+    patience: Duration,
+    began: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+    head_done: AtomicBool,
+    said: usize,
+}
+
+/// What a client hears whose head took too long.
+const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\n\
+    content-length: 108\r\nconnection: close\r\n\r\n\
+    {\"error\":{\"code\":\"request_too_slow\",\"message\":\"the request's head took too long\",\"type\":\"caller\",\"param\":null}}";
+
+/// How HTTP/2 begins; its frames have no head to wait for, and its own idle bound.
+const H2_PREFACE: &[u8] = b"PRI * HTTP/2";
+
+impl Timed {
+    fn new(inner: Stream, patience: Duration) -> Self {
+        let head_done = AtomicBool::new(false);
+        Self { inner, patience, began: None, timer: None, head_done, said: 0 }
+    }
+
+    /// The head is complete; what follows has other bounds.
+    pub(super) fn head_is_done(stream: &Stream) {
+        if let Some(timed) = (**stream).as_any().downcast_ref::<Self>() {
+            timed.head_done.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn waits_for_head(&self) -> bool {
+        self.began.is_some() && !self.head_done.load(Ordering::Relaxed)
+    }
+
+    /// Waits for time to be up, says so, and ends the stream.
+    fn poll_give_up(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        let Some(began) = self.began else { return Poll::Pending };
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(began + self.patience)));
+        ready!(timer.as_mut().poll(cx));
+        while let Some(rest) = TOO_SLOW.get(self.said..).filter(|rest| !rest.is_empty()) {
+            self.said += ready!(Pin::new(&mut self.inner).poll_write(cx, rest))?;
+        }
+        ready!(Pin::new(&mut self.inner).poll_flush(cx))?;
+        // Nothing read: the end of the stream, as Pingora sees it.
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncRead for Timed {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        let before = buffer.filled().len();
+        match Pin::new(&mut self.inner).poll_read(cx, buffer) {
+            Poll::Pending if self.waits_for_head() => self.poll_give_up(cx),
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(result) => {
+                let first = buffer.filled().get(before..).unwrap_or_default();
+                if self.began.is_none() && !first.is_empty() {
+                    self.began = Some(Instant::now());
+                    if first.starts_with(H2_PREFACE) {
+                        self.head_done.store(true, Ordering::Relaxed);
+                    }
+                }
+                Poll::Ready(result)
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Timed {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[std::io::IoSlice<'_>],
+    ) -> Poll<std::io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+}
+
+#[async_trait]
+impl Shutdown for Timed {
+    async fn shutdown(&mut self) {
+        self.inner.shutdown().await;
+    }
+}
+
+impl UniqueID for Timed {
+    fn id(&self) -> UniqueIDType {
+        self.inner.id()
+    }
+}
+
+impl Ssl for Timed {
+    fn get_ssl(&self) -> Option<&TlsRef> {
+        self.inner.get_ssl()
+    }
+
+    fn get_ssl_digest(&self) -> Option<Arc<SslDigest>> {
+        self.inner.get_ssl_digest()
+    }
+
+    fn selected_alpn_proto(&self) -> Option<ALPN> {
+        self.inner.selected_alpn_proto()
+    }
+}
+
+impl GetTimingDigest for Timed {
+    fn get_timing_digest(&self) -> Vec<Option<TimingDigest>> {
+        self.inner.get_timing_digest()
+    }
+
+    fn get_read_pending_time(&self) -> Duration {
+        self.inner.get_read_pending_time()
+    }
+
+    fn get_write_pending_time(&self) -> Duration {
+        self.inner.get_write_pending_time()
+    }
+}
+
+impl GetProxyDigest for Timed {
+    fn get_proxy_digest(&self) -> Option<Arc<ProxyDigest>> {
+        self.inner.get_proxy_digest()
+    }
+
+    fn set_proxy_digest(&mut self, digest: ProxyDigest) {
+        self.inner.set_proxy_digest(digest);
+    }
+}
+
+impl GetSocketDigest for Timed {
+    fn get_socket_digest(&self) -> Option<Arc<SocketDigest>> {
+        self.inner.get_socket_digest()
+    }
+
+    fn set_socket_digest(&mut self, digest: SocketDigest) {
+        self.inner.set_socket_digest(digest);
+    }
+}
+
+#[async_trait]
+impl Peek for Timed {
+    async fn try_peek(&mut self, buffer: &mut [u8]) -> std::io::Result<bool> {
+        self.inner.try_peek(buffer).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_408_says_its_own_length() {
+        let text = std::str::from_utf8(TOO_SLOW).unwrap();
+        let (head, body) = text.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("content-length: {}\r\n", body.len())), "{}", body.len());
+        assert!(serde_json::from_str::<serde_json::Value>(body).is_ok());
+    }
+}

@@ -1,0 +1,264 @@
+//! The way of one request, top to bottom.
+//!
+//! [`Gateway::meet`] needs the head alone: who claims the path, and who asks. [`Gateway::serve`]
+//! is the rest. It never fails and is never cancelled half-way: the edge runs it as a task of its
+//! own, so that a client who leaves does not leave a hold behind.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use crate::auth::Caller;
+use crate::canonical::{Answer, Change, ImageRequest, ImageResponse, Refusal, Standing};
+use crate::catalog::Model;
+use crate::clock::Clock;
+use crate::credits::{Cost, Credits};
+use crate::dialect::{Claim, ClientSide, WireReply, WireRequest};
+use crate::media::Media;
+use crate::policy::{Plan, Policy};
+use crate::receipt::Receipt;
+use crate::reload::LivePolicy;
+use crate::routing::{self, Candidate};
+use crate::store::Store;
+use crate::telemetry::Telemetry;
+use crate::upstream::Upstream;
+
+mod admit;
+mod attempt;
+mod deliver;
+mod health;
+mod meet;
+mod refuse;
+mod reply;
+
+use admit::{Windows, Wish};
+use health::HealthBoard;
+
+pub use meet::{Head, Visit};
+
+/// Everything that requests need, shared by all of them.
+pub struct Gateway {
+    /// The clock that every judge is told the time of.
+    pub clock: Arc<dyn Clock>,
+    /// The policy in force.
+    pub policy: Arc<LivePolicy>,
+    /// Money, keys and usage.
+    pub store: Store,
+    /// The way to vendors.
+    pub upstream: Upstream,
+    /// Work on pictures, and their library.
+    pub media: Media,
+    /// Where receipts are told.
+    pub telemetry: Telemetry,
+    /// What must be finished before the process may end.
+    pub tasks: TaskTracker,
+    windows: Arc<Windows>,
+    health: HealthBoard,
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway").finish_non_exhaustive()
+    }
+}
+
+/// The hands that a gateway works with.
+#[derive(Debug)]
+pub struct Hands {
+    /// The policy in force.
+    pub policy: Arc<LivePolicy>,
+    /// Money, keys and usage.
+    pub store: Store,
+    /// The way to vendors.
+    pub upstream: Upstream,
+    /// Work on pictures, and their library.
+    pub media: Media,
+    /// Where receipts are told.
+    pub telemetry: Telemetry,
+}
+
+/// What a request came to when it came to pictures.
+struct Fulfilled {
+    model: Arc<Model>,
+    request: ImageRequest,
+    response: ImageResponse,
+    changes: Vec<Change>,
+    charged: Credits,
+    remaining: Credits,
+    standings: Vec<Standing>,
+}
+
+impl Gateway {
+    /// A gateway that has served nobody yet.
+    pub fn new(clock: Arc<dyn Clock>, hands: Hands) -> Arc<Self> {
+        let Hands { policy, store, upstream, media, telemetry } = hands;
+        Arc::new(Self {
+            clock,
+            policy,
+            store,
+            upstream,
+            media,
+            telemetry,
+            tasks: TaskTracker::new(),
+            windows: Arc::new(Windows::default()),
+            health: HealthBoard::default(),
+        })
+    }
+
+    /// Answers a request whose head was met, in the dialect it was asked in. May refuse; never fails.
+    pub async fn serve(self: Arc<Self>, mut visit: Visit, body: Bytes) -> WireReply {
+        let reply = match &visit.claim {
+            Claim::Images => match self.fulfil(&mut visit, body).await {
+                Ok(fulfilled) => self.reply_with_pictures(&mut visit, &fulfilled),
+                Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
+            },
+            Claim::Models => self.reply_with_models(&mut visit, None),
+            Claim::Model(name) => {
+                let name = name.clone();
+                self.reply_with_models(&mut visit, Some(&name))
+            }
+            Claim::WrongMethod { allow } => {
+                let refusal = refuse::wrong_method(allow);
+                self.reply_with_refusal(&mut visit, refusal).with_header("allow", allow)
+            }
+        };
+        self.close(visit, reply)
+    }
+
+    /// From the body's bytes to pictures that are paid for.
+    async fn fulfil(&self, visit: &mut Visit, body: Bytes) -> Result<Fulfilled, Refusal> {
+        let policy = Arc::clone(&visit.policy);
+        let request = decode(visit.client, visit.wire(body))?;
+        visit.receipt.operation = Some(request.operation);
+        visit.receipt.images_asked = request.count;
+
+        policy.rules.judge(&request).map_err(refuse::denied)?;
+        let plan = plan(&policy, &visit.caller)?;
+        let model = model(&policy, &plan, &request)?;
+        visit.receipt.model = Some(model.name.clone());
+
+        let deadline = Instant::now() + model.deadline;
+        let candidates = self.candidates(&model, &request, &visit.caller)?;
+        let quote = refuse::quote(&model, &candidates, &request, &visit.caller)?;
+        visit.receipt.size = candidates.first().map(delivered_size);
+
+        let lease = self.admit(visit, &plan, request.count)?;
+        let wish = Wish { quote, images: request.count, deadline: model.deadline };
+        let (hold, lease) = self.hold(visit, &plan, lease, wish).await?;
+
+        let attempted = self.attempt_each(visit, &candidates, &request, deadline).await;
+        let priced = match attempted {
+            Ok(delivery) => {
+                // Booked even if the rest fails: the vendor has drawn.
+                visit.receipt.cost = delivery.cost;
+                self.deliver(visit, &request, delivery, deadline).await.and_then(|delivered| {
+                    let price = refuse::price(&model, &delivered, &request, quote, &visit.caller)?;
+                    Ok((delivered, price))
+                })
+            }
+            Err(fault) => Err(refuse::fault(&fault)),
+        };
+        match priced {
+            Ok((delivered, price)) => {
+                let remaining = self.settle(visit, hold, price, &delivered).await?;
+                Ok(Fulfilled {
+                    model,
+                    request,
+                    response: delivered.response,
+                    changes: delivered.changes,
+                    charged: price,
+                    remaining,
+                    standings: lease.standings(),
+                })
+            }
+            Err(mut refusal) => {
+                self.void(visit, hold, &refusal).await;
+                refusal.standings = lease.standings();
+                Err(refusal)
+            }
+        }
+    }
+
+    fn candidates(
+        &self,
+        model: &Model,
+        request: &ImageRequest,
+        caller: &Caller,
+    ) -> Result<Vec<Candidate>, Refusal> {
+        let now = self.clock.now();
+        let health = |offering: &str| self.health.view(offering, now);
+        routing::candidates(model, request, caller.is_test(), &health, now)
+            .map_err(|none| refuse::no_candidate(&model.name, none))
+    }
+
+    /// The last line of every request: its time, its size, its story.
+    fn close(&self, mut visit: Visit, reply: WireReply) -> WireReply {
+        let receipt = &mut visit.receipt;
+        receipt.status = reply.status;
+        receipt.answer_bytes = u64::try_from(reply.body.len()).unwrap_or(u64::MAX);
+        receipt.total_us = micros(visit.began.elapsed());
+        self.telemetry.tell(receipt, visit.said.as_deref());
+        reply.with_header("x-request-id", receipt.request_id.as_str())
+    }
+}
+
+fn decode(client: &dyn ClientSide, wire: WireRequest) -> Result<ImageRequest, Refusal> {
+    client.decode_request(&wire)
+}
+
+/// The plan of the caller's key.
+fn plan(policy: &Policy, caller: &Caller) -> Result<Arc<Plan>, Refusal> {
+    policy.plan(caller.plan()).cloned().ok_or_else(|| refuse::no_plan(caller.plan()))
+}
+
+/// The model that is asked for, if the plan includes it.
+fn model(policy: &Policy, plan: &Plan, request: &ImageRequest) -> Result<Arc<Model>, Refusal> {
+    let name = request.model.as_deref().or(policy.model_default.as_deref());
+    let name = name.ok_or_else(refuse::no_model)?;
+    let model = policy.model(name).ok_or_else(|| refuse::unknown_model(name))?;
+    if plan.includes(name) { Ok(Arc::clone(model)) } else { Err(refuse::forbidden_model(name, &plan.name)) }
+}
+
+/// The pixels that the caller will get from this candidate.
+fn delivered_size(candidate: &Candidate) -> crate::canonical::Size {
+    candidate.crop_to.unwrap_or(candidate.size)
+}
+
+fn micros(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// What was delivered, reworked and ready to be written, and what it cost us.
+struct Delivered {
+    response: ImageResponse,
+    changes: Vec<Change>,
+    size: crate::canonical::Size,
+    cost: Cost,
+}
+
+impl Fulfilled {
+    fn answer<'a>(&'a self, visit: &'a Visit, unix_ms: i64) -> Answer<'a> {
+        Answer {
+            request_id: &visit.receipt.request_id,
+            unix_ms,
+            request: &self.request,
+            model: &self.model.name,
+            response: &self.response,
+            charged: self.charged,
+            remaining: self.remaining,
+            changes: &self.changes,
+        }
+    }
+}
+
+/// Writes what was noted about a receipt by the parts of the path.
+fn note_caller(receipt: &mut Receipt, caller: &Caller) {
+    receipt.caller = Some(crate::receipt::ReceiptCaller {
+        workspace: caller.workspace().clone(),
+        key: caller.key().clone(),
+        plan: caller.plan().to_owned(),
+        test: caller.is_test(),
+    });
+}

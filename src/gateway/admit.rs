@@ -1,0 +1,230 @@
+//! What must be granted before a vendor is called, and given back when it was not: windows and the
+//! concurrency lease in memory, quotas and credits in the ledger.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use dashmap::DashMap;
+use tokio::time::Instant;
+
+use crate::canonical::{Refusal, Standing};
+use crate::clock::Now;
+use crate::credits::Credits;
+use crate::id::{HoldId, KeyId};
+use crate::ledger::{HoldAsk, QuotaAsk, QuotaUnit};
+use crate::limit::{KeyWindows, Ticket, Unit, Verdict, Weight};
+use crate::policy::Plan;
+use crate::store::StoreError;
+
+use super::{Delivered, Gateway, Visit, micros, refuse};
+
+/// The windows of every key that asked lately.
+#[derive(Debug, Default)]
+pub(super) struct Windows(DashMap<KeyId, KeyWindows>);
+
+/// Keys whose windows are remembered before idle ones are looked for.
+const KEYS_REMEMBERED: usize = 100_000;
+
+/// A hold outlives the request's deadline by this, so that a settlement is never late.
+const HOLD_MARGIN: Duration = Duration::from_mins(1);
+
+/// What a request wants of the ledger.
+#[derive(Clone, Copy)]
+pub(super) struct Wish {
+    pub(super) quote: Credits,
+    pub(super) images: u32,
+    pub(super) deadline: Duration,
+}
+
+/// An admission: ends the concurrency lease when it goes, on whatever way it goes.
+pub(super) struct Lease {
+    windows: Arc<Windows>,
+    key: KeyId,
+    ticket: Option<Ticket>,
+    standings: Vec<Standing>,
+}
+
+impl Lease {
+    pub(super) fn standings(&self) -> Vec<Standing> {
+        self.standings.clone()
+    }
+
+    /// As if it had never been admitted: the ledger said no afterwards.
+    fn take_back(mut self) {
+        if let (Some(ticket), Some(mut windows)) =
+            (self.ticket.take(), self.windows.0.get_mut(&self.key))
+        {
+            windows.take_back(&ticket);
+        }
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        // A lease that is not ended would count against its key until the process ends, so even a
+        // panic on the path must end it.
+        if let (Some(ticket), Some(mut windows)) =
+            (self.ticket.take(), self.windows.0.get_mut(&self.key))
+        {
+            windows.finish(&ticket);
+        }
+    }
+}
+
+impl Gateway {
+    /// Every window and the concurrency lease, as one step: all or nothing.
+    pub(super) fn admit(&self, visit: &Visit, plan: &Plan, images: u32) -> Result<Lease, Refusal> {
+        let now = self.clock.now();
+        self.forget_idle(plan, now);
+        let key = visit.caller.key().clone();
+        let verdict = self.windows.0.entry(key.clone()).or_default().admit(
+            &plan.limits,
+            plan.concurrency_max,
+            Weight { images },
+            now,
+        );
+        match verdict {
+            Verdict::Admitted { ticket, standings } => {
+                let windows = Arc::clone(&self.windows);
+                Ok(Lease { windows, key, ticket: Some(ticket), standings })
+            }
+            Verdict::Denied(denial) => Err(refuse::limit(denial)),
+        }
+    }
+
+    /// Where the caller stands, looked at without asking for anything.
+    pub(super) fn standings(&self, visit: &Visit, now: Now) -> Vec<Standing> {
+        let Some(plan) = visit.policy.plan(visit.caller.plan()) else { return Vec::new() };
+        match self.windows.0.get(visit.caller.key()) {
+            Some(windows) => windows.standings(&plan.limits, now),
+            None => KeyWindows::default().standings(&plan.limits, now),
+        }
+    }
+
+    /// Makes admissions of before a restart count again.
+    pub async fn rebuild_windows(&self) -> Result<usize, StoreError> {
+        let now = self.clock.now();
+        let policy = self.policy.current();
+        let longest = policy.plans.values().flat_map(|plan| &plan.limits).map(|l| l.window).max();
+        let Some(longest) = longest else { return Ok(0) };
+        let since_ms = now.unix_ms.saturating_sub(i64::try_from(longest.as_millis()).unwrap_or(0));
+        let admissions = self.store.recent_admissions(since_ms).await?;
+        for admission in &admissions {
+            let Some(plan) = policy.plan(&admission.plan) else { continue };
+            let ago_ms = now.unix_ms.saturating_sub(admission.unix_ms).max(0).unsigned_abs();
+            self.windows.0.entry(admission.key.clone()).or_default().remember(
+                &plan.limits,
+                now.tick_ms.saturating_sub(ago_ms),
+                Weight { images: admission.images },
+            );
+        }
+        Ok(admissions.len())
+    }
+
+    fn forget_idle(&self, plan: &Plan, now: Now) {
+        if self.windows.0.len() > KEYS_REMEMBERED {
+            self.windows.0.retain(|_, windows| !windows.is_idle(&plan.limits, now));
+        }
+    }
+
+    /// Quotas and credits, durable before the vendor is called.
+    pub(super) async fn hold(
+        &self,
+        visit: &mut Visit,
+        plan: &Plan,
+        lease: Lease,
+        wish: Wish,
+    ) -> Result<(HoldId, Lease), Refusal> {
+        let now = self.clock.now();
+        let life_ms = i64::try_from((wish.deadline + HOLD_MARGIN).as_millis()).unwrap_or(i64::MAX);
+        let hold = HoldId::random();
+        let ask = HoldAsk {
+            hold: hold.clone(),
+            workspace: visit.caller.workspace().clone(),
+            key: visit.caller.key().clone(),
+            request: visit.receipt.request_id.clone(),
+            amount: wish.quote,
+            expires_at_ms: now.unix_ms.saturating_add(life_ms),
+            quotas: quotas(plan, visit.caller.key(), wish.images, now),
+            policy_version: Arc::clone(&visit.policy.version),
+        };
+        let began = Instant::now();
+        let held = self.store.hold(ask).await;
+        visit.receipt.store_us += micros(began.elapsed());
+        match held {
+            Ok(_) => {
+                visit.receipt.hold = Some(hold.clone());
+                Ok((hold, lease))
+            }
+            Err(error) => {
+                let mut refusal = refuse::store(&error, now);
+                lease.take_back();
+                refusal.standings = self.standings(visit, now);
+                Err(refusal)
+            }
+        }
+    }
+
+    /// The price, durable before success is said. Returns what is left.
+    pub(super) async fn settle(
+        &self,
+        visit: &mut Visit,
+        hold: HoldId,
+        price: Credits,
+        delivered: &Delivered,
+    ) -> Result<Credits, Refusal> {
+        visit.receipt.charged = price;
+        visit.receipt.cost = delivered.cost;
+        visit.receipt.images = u32::try_from(delivered.response.images.len()).unwrap_or(u32::MAX);
+        visit.receipt.size = Some(delivered.size);
+        visit.receipt.status = 200;
+        visit.receipt.total_us = micros(visit.began.elapsed());
+        let began = Instant::now();
+        let settled = self.store.settle(hold, price, visit.receipt.clone()).await;
+        visit.receipt.store_us += micros(began.elapsed());
+        match settled {
+            Ok(settled) => Ok(settled.remaining),
+            Err(error) => {
+                visit.receipt.charged = Credits::ZERO;
+                Err(refuse::store(&error, self.clock.now()))
+            }
+        }
+    }
+
+    /// Gives the hold back. Where that cannot be written, the hold's own expiry gives it back.
+    pub(super) async fn void(&self, visit: &mut Visit, hold: HoldId, refusal: &Refusal) {
+        visit.receipt.refusal = Some(refusal.kind);
+        visit.receipt.status = refusal.kind.status();
+        visit.receipt.total_us = micros(visit.began.elapsed());
+        let began = Instant::now();
+        let voided = self.store.void(hold, visit.receipt.clone()).await;
+        visit.receipt.store_us += micros(began.elapsed());
+        if let Err(error) = voided {
+            tracing::error!(
+                request_id = %visit.receipt.request_id,
+                error = refuse::chain(&error),
+                "a hold could not be voided; it ends when it expires"
+            );
+        }
+    }
+}
+
+fn quotas(plan: &Plan, key: &KeyId, images: u32, now: Now) -> Vec<QuotaAsk> {
+    plan.quotas
+        .iter()
+        .map(|quota| {
+            let (unit, weight) = match quota.unit {
+                Unit::Requests => (QuotaUnit::Requests, 1),
+                Unit::Images => (QuotaUnit::Images, images),
+            };
+            QuotaAsk {
+                name: quota.name.clone(),
+                subject: key.as_str().to_owned(),
+                unit,
+                period: now.utc_day(),
+                weight,
+                most: quota.most,
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,85 @@
+//! From what a vendor drew to what the caller is given: only what plan and request ask for.
+
+use tokio::time::Instant;
+
+use crate::canonical::{
+    Change, Delivery as Wanted, Format, Frame, Image, ImageRequest, Refusal, Size, Stored,
+};
+use crate::media::Rework;
+
+use super::attempt::Delivery;
+use super::{Delivered, Gateway, Visit, delivered_size, refuse};
+
+impl Gateway {
+    /// Reworks, measures and stores every picture of a delivery.
+    pub(super) async fn deliver(
+        &self,
+        visit: &Visit,
+        request: &ImageRequest,
+        delivery: Delivery,
+        deadline: Instant,
+    ) -> Result<Delivered, Refusal> {
+        let Delivery { mut response, candidate, mut changes, cost } = delivery;
+        let mut images = Vec::with_capacity(response.images.len());
+        for image in response.images {
+            let drawn = measured(image);
+            let job = rework(request, candidate.crop_to, &drawn);
+            note_surprise(&mut changes, &job, &drawn);
+            let work = async {
+                let image = self.media.rework(drawn, job).await?;
+                if request.delivery == Wanted::Url { self.store_image(visit, image).await } else { Ok(image) }
+            };
+            let done = tokio::time::timeout_at(deadline, work).await;
+            let image = done.map_err(|_| refuse::media_late())?.map_err(|e| refuse::media(&e))?;
+            images.push(image);
+        }
+        response.images = images;
+        let size = delivered_size(&candidate);
+        Ok(Delivered { response, changes, size, cost })
+    }
+
+    async fn store_image(&self, visit: &Visit, image: Image) -> Result<Image, crate::media::MediaError> {
+        let format = image.format.unwrap_or(Format::Png);
+        let id = self.media.keep(visit.caller.workspace(), &image.picture, format).await?;
+        let url = format!("{}/media/{id}/original.{}", visit.head.public_url, format.name());
+        Ok(Image { stored: Some(Stored { id, url }), ..image })
+    }
+}
+
+/// The picture with its real size and format, read from its own head.
+fn measured(image: Image) -> Image {
+    match crate::media::probe(&image.picture) {
+        Some((format, size)) => Image { format: Some(format), size: Some(size), ..image },
+        None => image,
+    }
+}
+
+/// What has to be done so that the caller gets what was asked, whatever the vendor drew.
+fn rework(request: &ImageRequest, planned: Option<Size>, drawn: &Image) -> Rework {
+    let exact = match request.frame {
+        Frame::Pixels(size) => Some(size),
+        Frame::Auto | Frame::Ratio(_) => planned,
+    };
+    Rework {
+        format: request.format.filter(|format| Some(*format) != drawn.format),
+        crop_to: exact.filter(|size| Some(*size) != drawn.size),
+        compression: request.compression,
+    }
+}
+
+/// A vendor may draw another size or format than it was asked for; what is mended is said.
+fn note_surprise(changes: &mut Vec<Change>, job: &Rework, drawn: &Image) {
+    let said = |changes: &[Change], name: &str| changes.iter().any(|change| change.parameter == name);
+    if let (Some(to), Some(from)) = (job.crop_to, drawn.size)
+        && !said(changes, "size")
+    {
+        let how = format!("drawn at {from}, scaled and cropped to {to}");
+        changes.push(Change { parameter: "size", how: how.into() });
+    }
+    if let (Some(to), Some(from)) = (job.format, drawn.format)
+        && !said(changes, "format")
+    {
+        let how = format!("drawn as {}, transcoded to {}", from.name(), to.name());
+        changes.push(Change { parameter: "format", how: how.into() });
+    }
+}

@@ -1,0 +1,225 @@
+//! Every lower error to a [`Refusal`], on one screen or two. Callers read these words; the chain of
+//! causes goes to our log.
+
+use std::time::Duration;
+
+use crate::auth::{AuthError, Caller};
+use crate::canonical::{ImageRequest, Problem, Quality, Refusal, RefusalKind as Kind};
+use crate::catalog::Model;
+use crate::clock::Now;
+use crate::credits::Credits;
+use crate::fault::VendorFault;
+use crate::ledger::LedgerError;
+use crate::limit::{Denial, DenialReason};
+use crate::media::MediaError;
+use crate::price::{self, PriceError, Work};
+use crate::routing::{Candidate, NoCandidate};
+use crate::rules::Denied;
+use crate::store::StoreError;
+
+use super::{Delivered, delivered_size};
+
+/// When the store is worth asking again.
+const STORE_WAIT: Duration = Duration::from_secs(2);
+
+/// When offerings that fail are worth asking again.
+const VENDOR_WAIT: Duration = Duration::from_secs(5);
+
+pub(super) fn unknown_path(method: &http::Method, path: &str) -> Refusal {
+    let shown: String = path.chars().take(200).collect();
+    Refusal::new(Kind::UnknownPath, format!("nothing is served at {method} {shown}"))
+}
+
+pub(super) fn wrong_method(allow: &str) -> Refusal {
+    Refusal::new(Kind::WrongMethod, format!("this path takes {allow} only"))
+}
+
+pub(super) fn auth(error: &AuthError) -> Refusal {
+    let (kind, message) = match error {
+        AuthError::Missing => (Kind::KeyMissing, "no API key; send one as `Authorization: Bearer <key>`"),
+        AuthError::Unknown => (Kind::KeyUnknown, "the API key is not known here; check it for a typing error"),
+        AuthError::Suspended => (Kind::KeyInactive, "the API key is suspended; ask whoever gave it to you"),
+        AuthError::Revoked => (Kind::KeyInactive, "the API key was revoked; use another"),
+        AuthError::Expired => (Kind::KeyInactive, "the API key has expired; use another"),
+        AuthError::WorkspaceSuspended => {
+            (Kind::WorkspaceSuspended, "the workspace of this API key is suspended")
+        }
+    };
+    Refusal::new(kind, message)
+}
+
+pub(super) fn scope(scope: &str) -> Refusal {
+    let message = format!("the API key lacks the scope `{scope}`; use a key that has it");
+    Refusal::new(Kind::ScopeMissing, message)
+}
+
+pub(super) fn no_plan(plan: &str) -> Refusal {
+    tracing::error!(plan, "a key names a plan that policy does not have");
+    Refusal::new(Kind::Internal, "the plan of this API key is not set up; tell the operator")
+}
+
+pub(super) fn no_model() -> Refusal {
+    Refusal::field("model", Problem::Missing, "`model` is missing; name one that GET /v1/models lists")
+}
+
+pub(super) fn unknown_model(name: &str) -> Refusal {
+    let shown: String = name.chars().take(100).collect();
+    let message = format!("there is no model `{shown}`; GET /v1/models lists those there are");
+    Refusal { field: Some("model".into()), ..Refusal::new(Kind::ModelUnknown, message) }
+}
+
+pub(super) fn forbidden_model(name: &str, plan: &str) -> Refusal {
+    let message = format!("the plan `{plan}` does not include the model `{name}`");
+    Refusal { field: Some("model".into()), ..Refusal::new(Kind::ModelForbidden, message) }
+}
+
+pub(super) fn denied(denied: Denied) -> Refusal {
+    Refusal { field: Some("prompt".into()), ..Refusal::new(Kind::ContentRefused, denied.message) }
+}
+
+pub(super) fn no_candidate(model: &str, none: NoCandidate) -> Refusal {
+    match none {
+        NoCandidate::NoneCan { why } => {
+            let message = format!("nothing that serves `{model}` can do this: {}", why.join("; "));
+            Refusal::new(Kind::Unsupported, message)
+        }
+        NoCandidate::NoCredential { missing } => {
+            tracing::warn!(model, missing = missing.join(", "), "no offering has its credential");
+            let message = format!("`{model}` is not connected to its vendor yet; tell the operator");
+            Refusal::new(Kind::NoneAvailable, message)
+        }
+        NoCandidate::AllResting { retry_after } => {
+            let message = format!("everything that serves `{model}` is failing and rests; try again later");
+            Refusal::new(Kind::NoneAvailable, message).retry_after(retry_after)
+        }
+    }
+}
+
+pub(super) fn limit(denial: Denial) -> Refusal {
+    let Denial { limit, reason, retry_after, standings } = denial;
+    let refusal = match reason {
+        DenialReason::Window => {
+            Refusal::new(Kind::RateLimited, format!("the limit `{limit}` is reached; wait and try again"))
+        }
+        DenialReason::Concurrency => Refusal::new(
+            Kind::ConcurrencyExceeded,
+            "too many requests of this API key at once; wait for one to finish",
+        ),
+        DenialReason::TooHeavy => Refusal::new(
+            Kind::RateLimited,
+            format!("the request alone is more than the limit `{limit}` allows; ask for fewer images"),
+        ),
+    };
+    Refusal { retry_after, standings, ..refusal }
+}
+
+pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
+    match error {
+        StoreError::Ledger(LedgerError::Short { required, remaining }) => Refusal {
+            credits: Some((*required, *remaining)),
+            ..Refusal::new(
+                Kind::CreditsShort,
+                format!("this needs {required} credits and {remaining} are left; add credits"),
+            )
+        },
+        StoreError::Ledger(LedgerError::QuotaExhausted { name, most, .. }) => Refusal::new(
+            Kind::QuotaExhausted,
+            format!("the quota `{name}` of {most} is used up; it begins anew at 00:00 UTC"),
+        )
+        .retry_after(now.until_utc_midnight()),
+        other => {
+            tracing::error!(error = chain(other), "the store failed");
+            Refusal::new(Kind::StoreUnavailable, "the books cannot be written now; nothing was charged, try again")
+                .retry_after(STORE_WAIT)
+        }
+    }
+}
+
+pub(super) fn fault(fault: &VendorFault) -> Refusal {
+    match fault {
+        VendorFault::Refused { .. } => Refusal::new(
+            Kind::ContentRefused,
+            "the content filter of the model refused this prompt; change it and try again",
+        ),
+        VendorFault::Rejected { .. } => {
+            Refusal::new(Kind::VendorFailed, "the vendor rejected the request; nothing was charged")
+        }
+        VendorFault::Busy { retry_after } => {
+            Refusal::new(Kind::NoneAvailable, "the vendor is busy; nothing was charged, try again later")
+                .retry_after(retry_after.unwrap_or(VENDOR_WAIT))
+        }
+        VendorFault::TimedOut => {
+            Refusal::new(Kind::VendorTimedOut, "the vendor did not answer in time; nothing was charged")
+        }
+        VendorFault::Denied { .. }
+        | VendorFault::Garbled { .. }
+        | VendorFault::Broken { .. }
+        | VendorFault::Cut { .. }
+        | VendorFault::Unreachable { .. } => {
+            Refusal::new(Kind::VendorFailed, "no vendor could draw this; nothing was charged, try again")
+                .retry_after(VENDOR_WAIT)
+        }
+    }
+}
+
+pub(super) fn media(error: &MediaError) -> Refusal {
+    tracing::error!(error = chain(error), "a delivered picture could not be worked on");
+    Refusal::new(Kind::Internal, "the picture was drawn but could not be prepared; nothing was charged")
+}
+
+pub(super) fn media_late() -> Refusal {
+    Refusal::new(Kind::VendorTimedOut, "the picture was not ready in time; nothing was charged")
+}
+
+/// The most this may cost the caller: the dearest candidate that may come to serve.
+pub(super) fn quote(
+    model: &Model,
+    candidates: &[Candidate],
+    request: &ImageRequest,
+    caller: &Caller,
+) -> Result<Credits, Refusal> {
+    if caller.is_test() {
+        return Ok(Credits::ZERO);
+    }
+    let mut most = Credits::ZERO;
+    for candidate in candidates {
+        let work = Work { count: request.count, size: delivered_size(candidate), quality: request.quality };
+        most = most.max(price::quote(&model.price, &work).map_err(|e| unpriced(model, e))?);
+    }
+    Ok(most)
+}
+
+/// What it did cost: never more than was held for it.
+pub(super) fn price(
+    model: &Model,
+    delivered: &Delivered,
+    request: &ImageRequest,
+    quote: Credits,
+    caller: &Caller,
+) -> Result<Credits, Refusal> {
+    if caller.is_test() {
+        return Ok(Credits::ZERO);
+    }
+    let quality: Option<Quality> = request.quality.or(delivered.response.quality);
+    let count = u32::try_from(delivered.response.images.len()).unwrap_or(u32::MAX).min(request.count);
+    let work = Work { count, size: delivered.size, quality };
+    let price = price::price(&model.price, &work).map_err(|e| unpriced(model, e))?;
+    Ok(price.min(quote))
+}
+
+fn unpriced(model: &Model, error: PriceError) -> Refusal {
+    tracing::error!(model = model.name, %error, "a request could not be priced");
+    Refusal::new(Kind::Unpriced, format!("`{}` has no price for this size and quality; tell the operator", model.name))
+}
+
+/// An error and everything under it, for the log.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut under = error.source();
+    while let Some(cause) = under {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        under = cause.source();
+    }
+    text
+}

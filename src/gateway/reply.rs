@@ -1,0 +1,137 @@
+//! The gateway's own lines on every answer, and the answers that no dialect has a shape for.
+
+use crate::canonical::{Change, Refusal, RefusalKind, Standing};
+use crate::clock::Now;
+use crate::dialect::{
+    ClientSide, ListedModel, Pieces, RefusalContext, WireReply, retry_headers,
+};
+use crate::id::RequestId;
+
+use super::{Fulfilled, Gateway, Visit};
+
+impl Gateway {
+    pub(super) fn reply_with_pictures(&self, visit: &mut Visit, fulfilled: &Fulfilled) -> WireReply {
+        let now = self.clock.now();
+        let reply = visit.client.encode_response(&fulfilled.answer(visit, now.unix_ms));
+        let reply = with_standings(reply, visit.client, &fulfilled.standings, now);
+        let reply = with_changes(reply, &fulfilled.changes);
+        let shows = visit.policy.plan(visit.caller.plan()).is_some_and(|plan| plan.show_offering);
+        if !shows {
+            return reply;
+        }
+        let offering = visit.receipt.offering.clone().unwrap_or_default();
+        reply
+            .with_header("pixelgate-offering", &offering)
+            .with_header("pixelgate-cost", &visit.receipt.cost.to_string())
+    }
+
+    pub(super) fn reply_with_refusal(&self, visit: &mut Visit, refusal: Refusal) -> WireReply {
+        let now = self.clock.now();
+        let mut refusal = refusal;
+        if refusal.standings.is_empty() {
+            refusal.standings = self.standings(visit, now);
+        }
+        let reply = self::refusal(visit.client, &refusal, &visit.receipt.request_id, now);
+        visit.receipt.refusal = Some(refusal.kind);
+        visit.receipt.status = reply.status;
+        // A hold writes its own usage row when it ends; what never came to one is noted here.
+        if visit.receipt.hold.is_none() && !self.store.note(visit.receipt.clone()) {
+            self.telemetry.metrics().usage_rows_lost.inc();
+        }
+        visit.said = Some(refusal.message);
+        reply
+    }
+
+    /// The models that this key may ask for, or one of them.
+    pub(super) fn reply_with_models(&self, visit: &mut Visit, only: Option<&str>) -> WireReply {
+        let policy = std::sync::Arc::clone(&visit.policy);
+        let Some(plan) = policy.plan(visit.caller.plan()) else {
+            let refusal = super::refuse::no_plan(visit.caller.plan());
+            return self.reply_with_refusal(visit, refusal);
+        };
+        let listed: Vec<ListedModel<'_>> = policy
+            .models
+            .keys()
+            .filter(|name| plan.includes(name) && only.is_none_or(|only| only == name.as_str()))
+            .map(|name| ListedModel { name, owner: "pixelgate", created: 0 })
+            .collect();
+        match (only, listed.first()) {
+            (Some(name), None) => {
+                let refusal = super::refuse::unknown_model(name);
+                self.reply_with_refusal(visit, refusal)
+            }
+            (Some(_), Some(model)) => visit.client.encode_model(model),
+            (None, _) => visit.client.encode_models(&listed),
+        }
+    }
+}
+
+/// A no in the dialect's own shape, with what clients act on.
+pub(super) fn refusal(
+    client: &dyn ClientSide,
+    refusal: &Refusal,
+    request_id: &RequestId,
+    now: Now,
+) -> WireReply {
+    let context = RefusalContext { request_id, unix_ms: now.unix_ms };
+    let reply = client.encode_refusal(refusal, &context);
+    let reply = with_standings(reply, client, &refusal.standings, now);
+    retry_headers(refusal)
+        .into_iter()
+        .fold(reply, |reply, (name, value)| reply.with_header(name, &value))
+}
+
+/// A no where no dialect claims the path. Its shape is read by OpenAI's clients and by eye alike.
+pub(super) fn house_refusal(refusal: &Refusal, request_id: &RequestId) -> WireReply {
+    let kind: RefusalKind = refusal.kind;
+    let body = serde_json::json!({
+        "error": {
+            "code": kind.code(),
+            "message": refusal.message,
+            "type": kind.blame().name(),
+            "param": refusal.field,
+        },
+        "request_id": request_id.as_str(),
+    });
+    let reply = WireReply::json(kind.status(), Pieces::one(body.to_string()));
+    retry_headers(refusal)
+        .into_iter()
+        .fold(reply, |reply, (name, value)| reply.with_header(name, &value))
+}
+
+/// Where the caller stands: the dialect's own headers, and the two of the IETF draft
+/// (draft-ietf-httpapi-ratelimit-headers-11).
+fn with_standings(
+    reply: WireReply,
+    client: &dyn ClientSide,
+    standings: &[Standing],
+    now: Now,
+) -> WireReply {
+    if standings.is_empty() {
+        return reply;
+    }
+    let reply = client
+        .limit_headers(standings, now.unix_ms)
+        .into_iter()
+        .fold(reply, |reply, (name, value)| reply.with_header(name, &value));
+    let list = |item: &dyn Fn(&Standing) -> String| {
+        standings.iter().map(item).collect::<Vec<_>>().join(", ")
+    };
+    let policy = list(&|s| format!("\"{}\";q={};w={}", s.limit, s.most, s.window.as_secs()));
+    let state = list(&|s| {
+        format!("\"{}\";r={};t={}", s.limit, s.remaining, s.resets_in.as_millis().div_ceil(1000))
+    });
+    reply.with_header("ratelimit-policy", &policy).with_header("ratelimit", &state)
+}
+
+/// Everything that was not done as asked, by name.
+fn with_changes(reply: WireReply, changes: &[Change]) -> WireReply {
+    if changes.is_empty() {
+        return reply;
+    }
+    let list: Vec<String> = changes
+        .iter()
+        .map(|change| format!("{}=\"{}\"", change.parameter, change.how.replace(['"', '\\'], "'")))
+        .collect();
+    reply.with_header("pixelgate-changed", &list.join(", "))
+}

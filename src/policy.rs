@@ -1,0 +1,140 @@
+//! What may change while running: one immutable snapshot of vendors, models, plans and rules.
+//!
+//! A `Policy` that exists is right: every name in it resolves. Reading files and swapping snapshots
+//! is `reload`'s.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::catalog::{Model, Vendor};
+use crate::limit::{Limit, Unit};
+use crate::rules::Rules;
+use crate::secret::Secret;
+
+mod build;
+mod offering;
+mod raw;
+
+pub use build::build;
+
+/// One immutable snapshot of all policy.
+#[derive(Debug)]
+pub struct Policy {
+    /// A short hash of the text it was built from.
+    pub version: Arc<str>,
+    /// Who we call.
+    pub vendors: BTreeMap<String, Arc<Vendor>>,
+    /// The names that apps ask for.
+    pub models: BTreeMap<String, Arc<Model>>,
+    /// What serves an app that names no model.
+    pub model_default: Option<String>,
+    /// What keys may do.
+    pub plans: BTreeMap<String, Arc<Plan>>,
+    /// What is refused before anything is consumed.
+    pub rules: Rules,
+    /// What is left out although policy names it, and why: for the log and `check`.
+    pub warnings: Vec<String>,
+}
+
+/// A named bundle of limits and rights.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Its name.
+    pub name: String,
+    /// The models it includes; `None` for all.
+    pub models: Option<Vec<String>>,
+    /// Sliding windows.
+    pub limits: Vec<Limit>,
+    /// UTC-day quotas.
+    pub quotas: Vec<Quota>,
+    /// Requests at once per key; `None` for no bound of its own.
+    pub concurrency_max: Option<u32>,
+    /// Whether answers say which offering served and what it cost us.
+    pub show_offering: bool,
+}
+
+/// How much a key may use in one UTC day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Its name in answers.
+    pub name: String,
+    /// What is counted.
+    pub unit: Unit,
+    /// How many.
+    pub most: u32,
+}
+
+/// One file of policy as it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyText {
+    /// The file's name.
+    pub file: String,
+    /// Its content.
+    pub text: String,
+}
+
+/// One thing that is wrong with a policy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyFault {
+    /// The file it is in.
+    pub file: String,
+    /// The line it is on, from 1.
+    pub line: usize,
+    /// The dotted place.
+    pub place: String,
+    /// What is wrong.
+    pub problem: String,
+    /// What to do about it; may be empty.
+    pub hint: String,
+}
+
+/// Where policy says a credential is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretPlace {
+    /// In an environment variable.
+    Environment(String),
+    /// In a file.
+    File(std::path::PathBuf),
+}
+
+/// Finds the credential at a place, if it is there.
+pub type FindSecret<'a> = &'a dyn Fn(&SecretPlace) -> Option<Secret>;
+
+impl Policy {
+    /// The model of this name.
+    pub fn model(&self, name: &str) -> Option<&Arc<Model>> {
+        self.models.get(name)
+    }
+
+    /// The plan of this name.
+    pub fn plan(&self, name: &str) -> Option<&Arc<Plan>> {
+        self.plans.get(name)
+    }
+}
+
+impl Plan {
+    /// Whether it includes this model.
+    pub fn includes(&self, model: &str) -> bool {
+        self.models.as_ref().is_none_or(|models| models.iter().any(|name| name == model))
+    }
+}
+
+impl fmt::Display for PolicyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}: {}", self.file, self.line, self.place, self.problem)?;
+        if !self.hint.is_empty() {
+            write!(f, "; {}", self.hint)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for SecretPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Environment(name) => write!(f, "env:{name}"),
+            Self::File(path) => write!(f, "file:{}", path.display()),
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! The models of a policy file, their offerings and their tariffs.
+
+use std::ops::Range;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use toml::Spanned;
+
+use crate::canonical::{Ratio, Size};
+use crate::catalog::{Capabilities, Frames, Model, Offering, Tariff, TariffRow, Vendor};
+use crate::credits::{Cost, Credits};
+
+use super::Policy;
+use super::build::{Faults, there_are};
+use super::raw::{self, RawFile, RawModel, RawOffering, RawTariffRow};
+
+/// The time a whole request may take unless policy says otherwise.
+const DEADLINE_DEFAULT: Duration = Duration::from_mins(2);
+
+/// What is drawn when nothing is asked, where the offering can.
+const SIZE_USUAL: Size = Size::new(1024, 1024);
+
+/// Characters in a prompt unless policy says otherwise.
+const PROMPT_CHARS_MAX_DEFAULT: usize = 4000;
+
+/// Adds the models of one file.
+pub(super) fn models(policy: &mut Policy, file: &RawFile, faults: &mut Faults<'_>) {
+    for (name, spanned) in &file.models {
+        if policy.models.contains_key(name) {
+            let place = format!("models.{name}");
+            faults.note(spanned.span(), place, "is defined twice".to_owned(), "keep one of them");
+            continue;
+        }
+        let model = model(policy, name, spanned.get_ref(), faults);
+        policy.models.insert(name.clone(), Arc::new(model));
+    }
+}
+
+fn model(policy: &Policy, name: &str, raw: &RawModel, faults: &mut Faults<'_>) -> Model {
+    let price = tariff::<Credits>(&raw.price, &format!("models.{name}.price"), faults, Credits::nanos);
+    if raw.offerings.get_ref().is_empty() {
+        let place = format!("models.{name}.offerings");
+        let hint = "add one, such as { vendor = \"painter\", … }";
+        faults.note(raw.offerings.span(), place, "is empty: nothing serves the model".to_owned(), hint);
+    }
+    let mut offerings: Vec<Arc<Offering>> = Vec::new();
+    for (index, spanned) in raw.offerings.get_ref().iter().enumerate() {
+        let place = format!("models.{name}.offerings.{index}");
+        let Some(mut offering) = offering(policy, name, &place, spanned, faults) else { continue };
+        if offerings.iter().any(|other| other.name == offering.name) {
+            offering.name = format!("{}/{index}", offering.name);
+        }
+        offerings.push(Arc::new(offering));
+    }
+    Model {
+        name: name.to_owned(),
+        strategy: raw.strategy,
+        price,
+        test_offering: test_offering(policy, name, &offerings),
+        offerings,
+        deadline: raw.deadline.map_or(DEADLINE_DEFAULT, |span| span.0),
+        pixels_max: raw.size_max.map(Size::pixels),
+    }
+}
+
+/// What serves test-mode keys: the model's own offering at a vendor that is for tests, or one
+/// made for the purpose, so that a test key never reaches a vendor that charges.
+fn test_offering(
+    policy: &Policy,
+    model: &str,
+    offerings: &[Arc<Offering>],
+) -> Option<Arc<Offering>> {
+    let own = offerings.iter().find(|offering| offering.vendor.for_tests);
+    own.cloned().or_else(|| {
+        let vendor = policy.vendors.values().find(|vendor| vendor.for_tests)?;
+        Some(Arc::new(Offering {
+            name: format!("{model}/{}", vendor.name),
+            vendor: Arc::clone(vendor),
+            vendor_model: model.to_owned(),
+            can: Capabilities {
+                frames: Frames::Any { side_min: 1, side_max: 4096, step: 1 },
+                size_default: SIZE_USUAL,
+                count_max: 10,
+                formats: vec![
+                    crate::canonical::Format::Png,
+                    crate::canonical::Format::Jpeg,
+                    crate::canonical::Format::Webp,
+                ],
+                seed: true,
+                negative_prompt: false,
+                transparency: true,
+                edit: false,
+                prompt_chars_max: 32_000,
+            },
+            cost: Tariff {
+                rows: vec![TariffRow { pixels_max: None, quality: None, image_nanos: 0 }],
+            },
+            priority: 0,
+            stand_in: false,
+        }))
+    })
+}
+
+fn offering(
+    policy: &Policy,
+    model: &str,
+    place: &str,
+    spanned: &Spanned<RawOffering>,
+    faults: &mut Faults<'_>,
+) -> Option<Offering> {
+    let raw = spanned.get_ref();
+    let cost = tariff::<Cost>(&raw.cost, &format!("{place}.cost"), faults, Cost::nanos);
+    let frames = frames(raw, &spanned.span(), place, faults);
+    let vendor: Option<&Arc<Vendor>> = policy.vendors.get(raw.vendor.get_ref());
+    if vendor.is_none() {
+        let problem = format!("no vendor `{}`", raw.vendor.get_ref());
+        let hint = there_are(policy.vendors.keys().map(String::as_str));
+        faults.note(raw.vendor.span(), format!("{place}.vendor"), problem, &hint);
+    }
+    let (vendor, frames) = (vendor?, frames?);
+    Some(Offering {
+        name: format!("{model}/{}", vendor.name),
+        vendor: Arc::clone(vendor),
+        vendor_model: raw.model.clone().unwrap_or_else(|| model.to_owned()),
+        can: Capabilities {
+            size_default: raw.size_default.unwrap_or_else(|| usual_size(&frames)),
+            frames,
+            count_max: raw.count_max.map_or(1, std::num::NonZero::get),
+            formats: raw.formats.clone(),
+            seed: raw.seed,
+            negative_prompt: raw.negative_prompt,
+            transparency: raw.transparency,
+            edit: raw.edit,
+            prompt_chars_max: raw.prompt_chars_max.unwrap_or(PROMPT_CHARS_MAX_DEFAULT),
+        },
+        cost,
+        priority: raw.priority,
+        stand_in: raw.stand_in,
+    })
+}
+
+fn frames(
+    raw: &RawOffering,
+    span: &Range<usize>,
+    place: &str,
+    faults: &mut Faults<'_>,
+) -> Option<Frames> {
+    let mut note = |problem: &str, hint: &str| {
+        faults.note(span.clone(), place.to_owned(), problem.to_owned(), hint);
+    };
+    match (&raw.sizes, &raw.ratios, &raw.sides) {
+        (Some(sizes), None, None) if !sizes.is_empty() => Some(Frames::Sizes(sizes.clone())),
+        (None, Some(ratios), None) if !ratios.is_empty() => {
+            let mut read = Vec::new();
+            for (text, size) in ratios {
+                let ratio: Option<Ratio> = raw::ratio(text);
+                let Some(ratio) = ratio else {
+                    note(&format!("`{text}` is not a ratio"), "write it as \"16:9\"");
+                    continue;
+                };
+                read.push((ratio, *size));
+            }
+            (!read.is_empty()).then_some(Frames::Ratios(read))
+        }
+        (None, None, Some(sides)) if sides.min >= 1 && sides.min <= sides.max => {
+            Some(Frames::Any {
+                side_min: sides.min,
+                side_max: sides.max,
+                step: sides.step.get(),
+            })
+        }
+        _ => {
+            note(
+                "does not say which frames it draws",
+                "give exactly one, not empty: `sizes = [\"1024x1024\"]`, \
+                 `ratios = { \"1:1\" = \"1024x1024\" }` or `sides = { min = 256, max = 2048, step = 16 }`",
+            );
+            None
+        }
+    }
+}
+
+fn usual_size(frames: &Frames) -> Size {
+    match frames {
+        Frames::Any { side_max, .. } if *side_max < SIZE_USUAL.width => {
+            Size::new(*side_max, *side_max)
+        }
+        Frames::Any { .. } => SIZE_USUAL,
+        Frames::Sizes(sizes) => sizes.first().copied().unwrap_or(SIZE_USUAL),
+        Frames::Ratios(ratios) => ratios
+            .iter()
+            .find(|(ratio, _)| ratio.width == ratio.height)
+            .or_else(|| ratios.first())
+            .map_or(SIZE_USUAL, |(_, size)| *size),
+    }
+}
+
+fn tariff<Money: FromStr<Err: std::fmt::Display>>(
+    raw: &Spanned<Vec<RawTariffRow>>,
+    place: &str,
+    faults: &mut Faults<'_>,
+    nanos: impl Fn(Money) -> i64,
+) -> Tariff {
+    let mut rows = Vec::new();
+    for row in raw.get_ref() {
+        match row.image.parse::<Money>() {
+            Ok(amount) => rows.push(TariffRow {
+                pixels_max: row.up_to.map(Size::pixels),
+                quality: row.quality,
+                image_nanos: nanos(amount),
+            }),
+            Err(error) => {
+                faults.note(raw.span(), place.to_owned(), error.to_string(), "");
+            }
+        }
+    }
+    if raw.get_ref().is_empty() {
+        let hint = "write at least [{ image = \"1\" }]; a price of \"0\" is allowed, no price is not";
+        faults.note(raw.span(), place.to_owned(), "has no rows".to_owned(), hint);
+    }
+    rows.sort_by_key(|row| row.pixels_max.unwrap_or(u64::MAX));
+    Tariff { rows }
+}

@@ -1,0 +1,157 @@
+//! Policy files as they are written: unknown keys refused, names not yet resolved.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::canonical::{Format, Quality, Ratio, Size};
+use crate::catalog::{PlayedFault, Strategy};
+use crate::scalar::{ByteCount, Span};
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawFile {
+    pub(super) vendors: BTreeMap<String, Spanned<RawVendor>>,
+    pub(super) models: BTreeMap<String, Spanned<RawModel>>,
+    pub(super) plans: BTreeMap<String, Spanned<RawPlan>>,
+    pub(super) rules: RawRules,
+    pub(super) defaults: RawDefaults,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawDefaults {
+    pub(super) model: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawRules {
+    pub(super) denied_terms: Vec<RawDeniedTerm>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawDeniedTerm {
+    pub(super) term: Spanned<String>,
+    pub(super) message: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawVendor {
+    pub(super) dialect: Spanned<String>,
+    pub(super) base_url: Spanned<String>,
+    pub(super) auth: Option<Spanned<String>>,
+    pub(super) secret: Option<Spanned<String>>,
+    pub(super) timeout: Option<Span>,
+    pub(super) answer_bytes_max: Option<ByteCount>,
+    #[serde(default)]
+    pub(super) picture_hosts: Vec<String>,
+    pub(super) calls_per_minute_max: Option<NonZeroU32>,
+    #[serde(default)]
+    pub(super) for_tests: bool,
+    pub(super) latency: Option<Spanned<Span>>,
+    pub(super) fault: Option<Spanned<PlayedFault>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawModel {
+    #[serde(default)]
+    pub(super) strategy: Strategy,
+    pub(super) deadline: Option<Span>,
+    pub(super) size_max: Option<Size>,
+    pub(super) price: Spanned<Vec<RawTariffRow>>,
+    pub(super) offerings: Spanned<Vec<Spanned<RawOffering>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawTariffRow {
+    pub(super) up_to: Option<Size>,
+    pub(super) quality: Option<Quality>,
+    pub(super) image: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawOffering {
+    pub(super) vendor: Spanned<String>,
+    pub(super) model: Option<String>,
+    #[serde(default)]
+    pub(super) priority: u32,
+    #[serde(default)]
+    pub(super) stand_in: bool,
+    pub(super) sizes: Option<Vec<Size>>,
+    pub(super) ratios: Option<BTreeMap<String, Size>>,
+    pub(super) sides: Option<RawSides>,
+    pub(super) size_default: Option<Size>,
+    pub(super) count_max: Option<NonZeroU32>,
+    #[serde(default)]
+    pub(super) formats: Vec<Format>,
+    #[serde(default)]
+    pub(super) seed: bool,
+    #[serde(default)]
+    pub(super) negative_prompt: bool,
+    #[serde(default)]
+    pub(super) transparency: bool,
+    #[serde(default)]
+    pub(super) edit: bool,
+    pub(super) prompt_chars_max: Option<usize>,
+    pub(super) cost: Spanned<Vec<RawTariffRow>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSides {
+    pub(super) min: u32,
+    pub(super) max: u32,
+    pub(super) step: NonZeroU32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPlan {
+    #[serde(default)]
+    pub(super) models: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) limits: Vec<Spanned<RawLimit>>,
+    #[serde(default)]
+    pub(super) quotas: Vec<Spanned<RawQuota>>,
+    pub(super) concurrency_max: Option<NonZeroU32>,
+    #[serde(default)]
+    pub(super) show_offering: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLimit {
+    pub(super) name: String,
+    pub(super) requests: Option<NonZeroU32>,
+    pub(super) images: Option<NonZeroU32>,
+    pub(super) per: Span,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawQuota {
+    pub(super) name: String,
+    pub(super) requests: Option<NonZeroU32>,
+    pub(super) images: Option<NonZeroU32>,
+    #[expect(dead_code, reason = "only \"day\" exists so far; the key makes the file say so")]
+    pub(super) per: RawPeriod,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum RawPeriod {
+    Day,
+}
+
+/// A ratio as a key.
+pub(super) fn ratio(text: &str) -> Option<Ratio> {
+    text.parse().ok()
+}

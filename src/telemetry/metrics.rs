@@ -1,0 +1,177 @@
+//! Every metric: its name, its labels and what it means, in one table.
+//!
+//! Labels are bounded: dialects and codes by the build, models and offerings by policy. Workspaces
+//! and keys are never labels.
+
+use prometheus::{
+    CounterVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
+    IntGaugeVec, Opts, Registry,
+};
+
+/// A bound that a request can meet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// `public.head_bytes_max`
+    HeadBytes,
+    /// `public.head_fields_max`
+    HeadFields,
+    /// `public.body_bytes_max`
+    BodyBytes,
+    /// `public.body_timeout`
+    BodyTime,
+    /// `public.in_flight_max`
+    InFlight,
+    /// `public.in_flight_bytes_max`
+    InFlightBytes,
+}
+
+impl Bound {
+    /// Its name in config and as a label.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::HeadBytes => "head_bytes_max",
+            Self::HeadFields => "head_fields_max",
+            Self::BodyBytes => "body_bytes_max",
+            Self::BodyTime => "body_timeout",
+            Self::InFlight => "in_flight_max",
+            Self::InFlightBytes => "in_flight_bytes_max",
+        }
+    }
+}
+
+/// Every metric of this process.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// Requests answered, by dialect and outcome (`ok` or a refusal's code).
+    pub requests: IntCounterVec,
+    /// Refusals, by code and whose they are.
+    pub refusals: IntCounterVec,
+    /// Pictures delivered, by model and offering.
+    pub images: IntCounterVec,
+    /// Credits charged, by model.
+    pub credits: CounterVec,
+    /// What vendors charge us, by offering.
+    pub cost: CounterVec,
+    /// From head read to answer ready, by dialect.
+    pub request_seconds: HistogramVec,
+    /// Our own share of that: all, less vendors and store.
+    pub overhead_seconds: HistogramVec,
+    /// Waiting for the store to be durable, per request.
+    pub store_seconds: Histogram,
+    /// One exchange with a vendor, by vendor and outcome.
+    pub vendor_seconds: HistogramVec,
+    /// Exchanges after which a vendor may have drawn and billed without our knowing.
+    pub outcomes_unknown: IntCounterVec,
+    /// Holds that have not ended.
+    pub holds_open: IntGauge,
+    /// Requests being served now.
+    pub in_flight: IntGauge,
+    /// Bytes of request bodies held now.
+    pub in_flight_bytes: IntGauge,
+    /// Requests that met a bound.
+    pub bounds_met: IntCounterVec,
+    /// Policy reloads by result: `swapped` or `kept`.
+    pub policy_reloads: IntCounterVec,
+    /// 1 for the version of policy in force.
+    pub policy_version: IntGaugeVec,
+    /// Usage rows of refused requests that the store had no room for.
+    pub usage_rows_lost: IntCounter,
+    /// Clients that left before their answer was ready.
+    pub clients_gone: IntCounter,
+}
+
+/// Seconds that vendors take: tens of milliseconds to minutes.
+const VENDOR_BUCKETS: &[f64] =
+    &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0];
+
+/// Seconds that we take: tens of microseconds to tens of milliseconds.
+const OWN_BUCKETS: &[f64] = &[
+    0.000_05, 0.000_1, 0.000_2, 0.000_4, 0.000_8, 0.001_6, 0.003, 0.006, 0.012, 0.025, 0.05, 0.1, 0.5,
+];
+
+impl Metrics {
+    /// All of them, registered, at zero.
+    pub(super) fn new() -> Result<Self, prometheus::Error> {
+        let r = Registry::new();
+        Ok(Self {
+            requests: counters(&r, "pixelgate_requests_total", "Requests answered", &["dialect", "outcome"])?,
+            refusals: counters(&r, "pixelgate_refusals_total", "Refusals by code and blame", &["code", "blame"])?,
+            images: counters(&r, "pixelgate_images_total", "Pictures delivered", &["model", "offering"])?,
+            credits: floats(&r, "pixelgate_credits_total", "Credits charged", &["model"])?,
+            cost: floats(&r, "pixelgate_cost_dollars_total", "What vendors charge us", &["offering"])?,
+            request_seconds: histograms(&r, "pixelgate_request_duration_seconds", "From head read to answer ready", &["dialect"], VENDOR_BUCKETS)?,
+            overhead_seconds: histograms(&r, "pixelgate_overhead_seconds", "Our own share: all, less vendors and store", &["dialect"], OWN_BUCKETS)?,
+            store_seconds: histogram(&r, "pixelgate_store_duration_seconds", "Waiting for the store to be durable, per request", OWN_BUCKETS)?,
+            vendor_seconds: histograms(&r, "pixelgate_vendor_duration_seconds", "One exchange with a vendor", &["vendor", "outcome"], VENDOR_BUCKETS)?,
+            outcomes_unknown: counters(&r, "pixelgate_outcomes_unknown_total", "Exchanges that may have been billed without our knowing", &["vendor"])?,
+            holds_open: gauge(&r, "pixelgate_holds_open", "Holds that have not ended")?,
+            in_flight: gauge(&r, "pixelgate_in_flight_requests", "Requests being served now")?,
+            in_flight_bytes: gauge(&r, "pixelgate_in_flight_bytes", "Bytes of request bodies held now")?,
+            bounds_met: counters(&r, "pixelgate_bounds_met_total", "Requests that met a bound, by its name in config", &["bound"])?,
+            policy_reloads: counters(&r, "pixelgate_policy_reloads_total", "Policy reloads by result", &["result"])?,
+            policy_version: gauges(&r, "pixelgate_policy_version", "1 for the version of policy in force", &["version"])?,
+            usage_rows_lost: counter(&r, "pixelgate_usage_rows_lost_total", "Usage rows of refused requests that the store had no room for")?,
+            clients_gone: counter(&r, "pixelgate_clients_gone_total", "Clients that left before their answer was ready")?,
+            registry: r,
+        })
+    }
+
+    pub(super) const fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// A request met this bound.
+    pub fn bound_met(&self, bound: Bound) {
+        self.bounds_met.with_label_values(&[bound.name()]).inc();
+    }
+
+    /// This version of policy is in force, and no other.
+    pub fn policy_in_force(&self, version: &str) {
+        self.policy_version.reset();
+        self.policy_version.with_label_values(&[version]).set(1);
+    }
+}
+
+fn counters(r: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+    let metric = IntCounterVec::new(Opts::new(name, help), labels)?;
+    r.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn floats(r: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<CounterVec, prometheus::Error> {
+    let metric = CounterVec::new(Opts::new(name, help), labels)?;
+    r.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn counter(r: &Registry, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
+    let metric = IntCounter::new(name, help)?;
+    r.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn gauge(r: &Registry, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
+    let metric = IntGauge::new(name, help)?;
+    r.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn gauges(r: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+    let metric = IntGaugeVec::new(Opts::new(name, help), labels)?;
+    r.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn histogram(r: &Registry, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram, prometheus::Error> {
+    let metric = Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))?;
+    r.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn histograms(r: &Registry, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> Result<HistogramVec, prometheus::Error> {
+    let opts = HistogramOpts::new(name, help).buckets(buckets.to_vec());
+    let metric = HistogramVec::new(opts, labels)?;
+    r.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}

@@ -1,0 +1,135 @@
+//! The newcomer's first minute: `demo`, and the lines that it prints.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::world::dimensions;
+
+struct Demo(Child);
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn demo(args: &[&str]) -> (Demo, BufReader<std::process::ChildStdout>) {
+    let mut process = Command::new(env!("CARGO_BIN_EXE_pixelgate"))
+        .args(["demo", "--public", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
+        .args(args)
+        .env_remove("OPENAI_API_KEY")
+        .env_remove("GEMINI_API_KEY")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stdout = BufReader::new(process.stdout.take().unwrap());
+    (Demo(process), stdout)
+}
+
+#[test]
+fn the_printed_curl_lines_return_pictures_of_the_size_asked_for() {
+    let (_demo, mut stdout) = demo(&[]);
+    let mut said = String::new();
+    while !said.contains("Stop with Ctrl-C") {
+        assert!(
+            stdout.read_line(&mut said).unwrap() > 0,
+            "ended early: {said}"
+        );
+    }
+    let said = said.replace("\\\n", "");
+    let lines: Vec<&str> = said
+        .lines()
+        .map(str::trim)
+        .filter(|l| l.starts_with("curl"))
+        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    let run = |line: &str| {
+        let done = Command::new("sh")
+            .args(["-c", line])
+            .current_dir(&folder)
+            .output()
+            .unwrap();
+        assert!(done.status.success(), "{line}");
+        String::from_utf8(done.stdout).unwrap()
+    };
+    run(lines[0]);
+    let picture = std::fs::read(folder.path().join("picture.png")).unwrap();
+    assert_eq!(dimensions(&picture), (1024, 1024));
+    let answer: Value = serde_json::from_str(&run(lines[1])).unwrap();
+    let url = answer["data"]["image_url"].as_str().unwrap();
+    run(&format!("curl -s -o picture.webp {url}"));
+    let (width, height) = dimensions(&std::fs::read(folder.path().join("picture.webp")).unwrap());
+    assert!((f64::from(width) / f64::from(height) - 16.0 / 9.0).abs() < 0.03);
+    assert!(run(lines[2]).contains("flux-schnell"));
+    assert!(run(lines[3]).contains("pixelgate_requests_total"));
+}
+
+#[test]
+fn json_is_one_line_with_what_a_script_needs_and_the_folder_is_kept_when_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("kept");
+    let args = [
+        "--json",
+        "--credits",
+        "37",
+        "--data",
+        data.to_str().unwrap(),
+    ];
+    let (mut process, mut stdout) = demo(&args);
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    let ready: Value = serde_json::from_str(&line).unwrap();
+    let mut keys: Vec<&str> = ready
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    keys.sort_unstable();
+    assert_eq!(
+        keys,
+        ["admin", "data", "key", "policies", "public", "workspace"]
+    );
+    assert!(
+        std::path::Path::new(ready["policies"].as_str().unwrap())
+            .join("models.toml")
+            .exists()
+    );
+    let stop = Command::new("kill")
+        .arg(process.0.id().to_string())
+        .status()
+        .unwrap();
+    assert!(stop.success() && process.0.wait().unwrap().success());
+    let mut rest = String::new();
+    stdout.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "");
+    let balance = Command::new(env!("CARGO_BIN_EXE_pixelgate"))
+        .args([
+            "credits",
+            "balance",
+            ready["workspace"].as_str().unwrap(),
+            "--data",
+        ])
+        .arg(&data)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(balance.stdout).unwrap();
+    let available = said
+        .lines()
+        .find(|line| line.contains("available"))
+        .unwrap();
+    assert!(available.trim_end().ends_with(" 37"), "{said}");
+}
+
+#[test]
+fn the_demo_stays_on_this_machine() {
+    let tried = Command::new(env!("CARGO_BIN_EXE_pixelgate"))
+        .args(["demo", "--public", "0.0.0.0:0"])
+        .output()
+        .unwrap();
+    assert!(!tried.status.success());
+    assert!(String::from_utf8_lossy(&tried.stderr).contains("loopback only"));
+}

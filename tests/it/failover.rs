@@ -1,0 +1,188 @@
+//! What vendors do wrong, and who hears of it.
+
+use serde_json::json;
+
+use crate::vendor::{Answers, FakeVendor};
+use crate::world::{OPENAI, PAINTED, Reply, World};
+
+/// Two vendors for one model, the first preferred.
+async fn two(first: Answers, second: Answers) -> (World, FakeVendor, FakeVendor) {
+    let (one, two) = (
+        FakeVendor::start(first).await,
+        FakeVendor::start(second).await,
+    );
+    let policy = format!(
+        "{PAINTED}\n{}\n{}\n{}",
+        one.policy("one", "openai"),
+        two.policy("two", "openai"),
+        r#"
+[models.remote]
+strategy = "priority"
+deadline = "10s"
+price = [{ image = "2" }]
+offerings = [
+  { vendor = "one", priority = 1, sizes = ["64x64"], cost = [{ image = "0.01" }] },
+  { vendor = "two", priority = 2, sizes = ["64x64"], cost = [{ image = "0.02" }] },
+]
+"#
+    );
+    (World::with(&policy, "10", ""), one, two)
+}
+
+async fn ask(world: &World) -> Reply {
+    world
+        .post(
+            OPENAI,
+            &json!({"model": "remote", "prompt": "a fox", "size": "64x64"}),
+        )
+        .await
+}
+
+fn unavailable() -> Answers {
+    Answers::Json(
+        503,
+        json!({"error": {"message": "overloaded", "type": "server_error", "code": null, "param": null}}),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_first_vendor_is_unavailable_the_second_answers() {
+    let (world, one, two) = two(unavailable(), Answers::OpenAi).await;
+    let reply = ask(&world).await;
+    assert_eq!(reply.status, 200, "{}", reply.json());
+    assert_eq!(reply.header("pixelgate-offering"), Some("remote/two"));
+    assert_eq!((one.calls(), two.calls()), (1, 1));
+    assert_eq!(world.available(), "8");
+    world.verify();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_both_down_the_client_gets_one_clear_error_and_keeps_its_credits() {
+    let (world, ..) = two(unavailable(), unavailable()).await;
+    let reply = ask(&world).await;
+    assert_eq!(reply.status, 503, "{}", reply.json());
+    assert!(
+        reply.json()["error"]["message"]
+            .as_str()
+            .unwrap()
+            .contains("nothing was charged")
+    );
+    assert_eq!(world.available(), "10");
+    world.verify();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_way_of_failing_becomes_a_refusal_and_costs_nothing() {
+    let cases = [
+        ("hangs", Answers::Hangs, 504),
+        ("closes early", Answers::ClosesEarly, 502),
+        (
+            "answers HTML",
+            Answers::Raw(200, "text/html", b"<html>oops</html>".to_vec()),
+            502,
+        ),
+        (
+            "answers without a picture",
+            Answers::Json(200, json!({"created": 1, "data": []})),
+            502,
+        ),
+        (
+            "answers with what is no picture",
+            Answers::Json(200, json!({"data": [{"b64_json": "aGVsbG8gd29ybGQ="}]})),
+            502,
+        ),
+        (
+            "answers with truncated JSON",
+            Answers::Raw(
+                200,
+                "application/json",
+                b"{\"data\": [{\"b64_json\": \"iVBO".to_vec(),
+            ),
+            502,
+        ),
+        (
+            "denies us",
+            Answers::Json(
+                401,
+                json!({"error": {"message": "bad key", "type": "invalid_request_error", "code": "invalid_api_key", "param": null}}),
+            ),
+            502,
+        ),
+        (
+            "is broken",
+            Answers::Json(
+                500,
+                json!({"error": {"message": "x", "type": "server_error", "code": null, "param": null}}),
+            ),
+            502,
+        ),
+    ];
+    for (what, answers, status) in cases {
+        let (world, _one, _two) = two(answers.clone(), answers).await;
+        let reply = ask(&world).await;
+        assert_eq!(
+            reply.status,
+            status,
+            "a vendor that {what}: {}",
+            reply.json()
+        );
+        let error = &reply.json()["error"];
+        assert!(
+            error["message"].is_string() && error["type"].is_string(),
+            "{error}"
+        );
+        assert!(reply.header("x-request-id").is_some());
+        assert_eq!(world.available(), "10", "a vendor that {what}");
+        world.verify();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_content_refusal_is_not_shopped_around() {
+    let refused = Answers::Json(
+        400,
+        json!({"error": {"message": "blocked", "type": "image_generation_user_error", "code": "moderation_blocked", "param": null}}),
+    );
+    let (world, one, two) = two(refused, Answers::OpenAi).await;
+    let reply = ask(&world).await;
+    assert_eq!(
+        (reply.status, reply.json()["error"]["code"].clone()),
+        (400, json!("moderation_blocked"))
+    );
+    assert_eq!((one.calls(), two.calls()), (1, 0));
+    assert_eq!(reply.header("x-should-retry"), Some("false"));
+    assert_eq!(world.available(), "10");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vendor_that_keeps_failing_rests() {
+    let (world, one, two) = two(unavailable(), Answers::OpenAi).await;
+    for _ in 0..10 {
+        assert_eq!(
+            ask(&world).await.status,
+            200.min(if world.available() == "0" { 402 } else { 200 })
+        );
+        if world.available() == "0" {
+            break;
+        }
+    }
+    let asked = one.calls();
+    assert!(
+        asked < two.calls() + 5 && asked <= 5,
+        "asked {asked} times though it failed every time"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_nobody_serves_is_failed_over() {
+    let (world, one, two) = two(Answers::OpenAi, Answers::OpenAi).await;
+    let text = std::fs::read_to_string(world.policy_file()).unwrap();
+    std::fs::write(
+        world.policy_file(),
+        text.replace(&one.address.to_string(), "127.0.0.1:9"),
+    )
+    .unwrap();
+    tokio::task::block_in_place(|| world.log_line("a new policy is in force"));
+    assert_eq!(ask(&world).await.status, 200);
+    assert_eq!((one.calls(), two.calls()), (0, 1));
+}

@@ -1,0 +1,26 @@
+//! The whole gateway from outside: the real binary, real sockets, fake vendors on loopback.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on should stop"
+)]
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a test knows what it expects to find"
+)]
+#![expect(missing_docs, reason = "a test's name is its document")]
+
+mod vendor;
+mod world;
+
+mod bad_input;
+mod bounds;
+mod crash;
+mod demo;
+mod failover;
+mod keys;
+mod limits;
+mod money;
+mod path;
+mod reload;
+mod sdk;

@@ -1,0 +1,218 @@
+//! A vendor on loopback that speaks a real wire form, or fails in the ways vendors fail.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+/// One request as a vendor saw it.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub path: String,
+    pub headers: hyper::HeaderMap,
+    pub body: Value,
+}
+
+/// How a vendor answers.
+#[derive(Clone, Debug)]
+pub enum Answers {
+    /// A picture, in OpenAI's form, of the size that was asked for.
+    OpenAi,
+    /// A picture in Gemini's form.
+    Gemini,
+    /// This status and JSON body.
+    Json(u16, Value),
+    /// This status, type and body.
+    Raw(u16, &'static str, Vec<u8>),
+    /// Nothing, ever.
+    Hangs,
+    /// Half an answer, then the end of the connection.
+    ClosesEarly,
+}
+
+/// A vendor on loopback.
+pub struct FakeVendor {
+    pub address: SocketAddr,
+    pub calls: Arc<AtomicUsize>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    answers: Arc<Mutex<Answers>>,
+    delay: Arc<Mutex<Duration>>,
+}
+
+impl FakeVendor {
+    pub async fn start(answers: Answers) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let vendor = Self {
+            address: listener.local_addr().unwrap(),
+            calls: Arc::default(),
+            seen: Arc::default(),
+            answers: Arc::new(Mutex::new(answers)),
+            delay: Arc::default(),
+        };
+        let (calls, seen) = (Arc::clone(&vendor.calls), Arc::clone(&vendor.seen));
+        let (answers, delay) = (Arc::clone(&vendor.answers), Arc::clone(&vendor.delay));
+        spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let (calls, seen) = (Arc::clone(&calls), Arc::clone(&seen));
+                let (answers, delay) = (Arc::clone(&answers), Arc::clone(&delay));
+                let now = answers.lock().unwrap().clone();
+                if matches!(now, Answers::Hangs | Answers::ClosesEarly) {
+                    calls.fetch_add(1, Ordering::SeqCst);
+                    spawn(misbehave(stream, matches!(now, Answers::Hangs)));
+                    continue;
+                }
+                spawn(async move {
+                    let service = service_fn(move |request| {
+                        answer(
+                            request,
+                            Arc::clone(&calls),
+                            Arc::clone(&seen),
+                            answers.lock().unwrap().clone(),
+                            *delay.lock().unwrap(),
+                        )
+                    });
+                    let connection = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service);
+                    // The gateway may hang up when it likes.
+                    let _ = connection.await;
+                });
+            }
+        });
+        vendor
+    }
+
+    /// From the next call on.
+    pub fn now_answers(&self, answers: Answers) {
+        *self.answers.lock().unwrap() = answers;
+    }
+
+    /// From the next call on, it takes so long.
+    pub fn now_takes(&self, delay: Duration) {
+        *self.delay.lock().unwrap() = delay;
+    }
+
+    pub fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+
+    pub fn last(&self) -> Seen {
+        self.seen
+            .lock()
+            .unwrap()
+            .last()
+            .expect("the vendor was called")
+            .clone()
+    }
+
+    /// Policy for this vendor under a name.
+    pub fn policy(&self, name: &str, dialect: &str) -> String {
+        let address = self.address;
+        format!(
+            "[vendors.{name}]\ndialect = \"{dialect}\"\nbase_url = \"http://{address}/v1\"\ntimeout = \"2s\"\n"
+        )
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a fake vendor ends with its test's runtime"
+)]
+fn spawn(work: impl Future<Output = ()> + Send + 'static) {
+    tokio::spawn(work);
+}
+
+async fn misbehave(mut stream: tokio::net::TcpStream, hangs: bool) {
+    let mut buffer = vec![0; 64 << 10];
+    let _ = stream.read(&mut buffer).await;
+    if hangs {
+        std::future::pending::<()>().await;
+    }
+    let _ = stream
+        .write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 5000\r\n\r\n{\"data\":[")
+        .await;
+    let _ = stream.shutdown().await;
+}
+
+async fn answer(
+    request: Request<Incoming>,
+    calls: Arc<AtomicUsize>,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    answers: Answers,
+    delay: Duration,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    calls.fetch_add(1, Ordering::SeqCst);
+    let (head, body) = request.into_parts();
+    let body = body
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes)
+        .unwrap_or_default();
+    let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    seen.lock().unwrap().push(Seen {
+        path: head.uri.path().to_owned(),
+        headers: head.headers,
+        body: body.clone(),
+    });
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    let (status, kind, bytes) = match answers {
+        Answers::OpenAi => (
+            200,
+            "application/json",
+            openai(&body).to_string().into_bytes(),
+        ),
+        Answers::Gemini => (200, "application/json", gemini().to_string().into_bytes()),
+        Answers::Json(status, body) => (status, "application/json", body.to_string().into_bytes()),
+        Answers::Raw(status, kind, bytes) => (status, kind, bytes),
+        Answers::Hangs | Answers::ClosesEarly => (500, "text/plain", Vec::new()),
+    };
+    let response = Response::builder()
+        .status(status)
+        .header("content-type", kind);
+    Ok(response.body(Full::new(bytes.into())).unwrap())
+}
+
+fn openai(request: &Value) -> Value {
+    let size = request["size"].as_str().unwrap_or("1024x1024");
+    let (width, height) = size.split_once('x').unwrap_or(("64", "64"));
+    let picture = png(width.parse().unwrap_or(64), height.parse().unwrap_or(64));
+    let count = request["n"].as_u64().unwrap_or(1);
+    let images: Vec<Value> = (0..count).map(|_| json!({ "b64_json": picture })).collect();
+    json!({
+        "created": 1_795_219_200, "data": images, "quality": "medium", "size": size,
+        "usage": {"total_tokens": 30, "input_tokens": 10, "output_tokens": 20,
+                  "input_tokens_details": {"text_tokens": 10, "image_tokens": 0}}
+    })
+}
+
+fn gemini() -> Value {
+    json!({
+        "candidates": [{"content": {"role": "model", "parts": [
+            {"text": "Here it is."},
+            {"inlineData": {"mimeType": "image/png", "data": png(1024, 1024)}}
+        ]}, "finishReason": "STOP", "index": 0}],
+        "usageMetadata": {"promptTokenCount": 9, "candidatesTokenCount": 1120, "totalTokenCount": 1129}
+    })
+}
+
+/// A plain picture, as base64.
+pub fn png(width: u32, height: u32) -> String {
+    use base64::Engine as _;
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    image::RgbImage::from_pixel(width, height, image::Rgb([90, 120, 160]))
+        .write_to(&mut bytes, image::ImageFormat::Png)
+        .unwrap();
+    base64::engine::general_purpose::STANDARD.encode(bytes.into_inner())
+}

@@ -1,0 +1,344 @@
+//! A gateway of one's own: the real binary on ports and a folder of its own, with a workspace, a
+//! key and whatever policy the test writes.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// Policy that most tests start from: the painter, one model at one credit, plans open and tight.
+pub const PAINTED: &str = r#"
+[vendors.painter]
+dialect = "painter"
+base_url = "painter:"
+for_tests = true
+
+[models.paint]
+price = [{ image = "1" }]
+offerings = [{ vendor = "painter", sides = { min = 16, max = 4096, step = 1 }, count_max = 10, formats = ["png", "jpeg", "webp"], seed = true, transparency = true, cost = [{ image = "0.01" }] }]
+
+[plans.open]
+models = ["*"]
+concurrency_max = 1000
+show_offering = true
+"#;
+
+/// A running gateway.
+pub struct World {
+    pub folder: TempDir,
+    pub public: String,
+    pub admin: String,
+    pub workspace: String,
+    pub key: String,
+    pub client: reqwest::Client,
+    process: Child,
+    log: mpsc::Receiver<String>,
+    config: String,
+}
+
+/// An answer, read whole.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub bytes: Vec<u8>,
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.bytes)
+            .unwrap_or_else(|_| panic!("not JSON: {}", String::from_utf8_lossy(&self.bytes)))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+impl World {
+    /// The painter, and this many credits.
+    pub fn painted(credits: &str) -> Self {
+        Self::with(PAINTED, credits, "")
+    }
+
+    /// This policy, this many credits, and this on top of the default config.
+    pub fn with(policy: &str, credits: &str, config: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("policies")).unwrap();
+        std::fs::write(folder.path().join("policies/policy.toml"), policy).unwrap();
+        let mut world = Self::spawn(folder, config);
+        world.workspace = world
+            .cli(&["workspace", "create", "test"])
+            .trim()
+            .to_owned();
+        if credits != "0" {
+            world.cli(&["credits", "grant", &world.workspace, credits]);
+        }
+        world.key = world.new_key(&["--plan", "open"]);
+        world
+    }
+
+    fn spawn(folder: TempDir, config: &str) -> Self {
+        let file = folder.path().join("gateway.toml");
+        let text = format!(
+            "store.directory = {data:?}\npolicy.directory = {policies:?}\nadmin.address = \"127.0.0.1:0\"\n\
+             {public}{config}",
+            data = folder.path().join("data"),
+            policies = folder.path().join("policies"),
+            public = if config.contains("public.address") {
+                ""
+            } else {
+                "public.address = \"127.0.0.1:0\"\n"
+            },
+        );
+        std::fs::write(&file, text).unwrap();
+        let (process, log, public, admin) = launch(&file);
+        Self {
+            folder,
+            public,
+            admin,
+            workspace: String::new(),
+            key: String::new(),
+            client: reqwest::Client::builder()
+                .pool_max_idle_per_host(256)
+                .build()
+                .unwrap(),
+            process,
+            log,
+            config: config.to_owned(),
+        }
+    }
+
+    /// Kills the process without a word, and starts another on the same folder.
+    pub fn kill_and_restart(self) -> Self {
+        let Self {
+            folder,
+            workspace,
+            key,
+            mut process,
+            config,
+            ..
+        } = self.into_parts();
+        process.kill().unwrap();
+        process.wait().unwrap();
+        let mut next = Self::spawn(folder, &config);
+        next.workspace = workspace;
+        next.key = key;
+        next
+    }
+
+    /// Tells it to stop, and waits until it has.
+    pub fn stop(&mut self) -> std::process::ExitStatus {
+        self.signal("-TERM");
+        self.process.wait().unwrap()
+    }
+
+    pub fn signal(&self, signal: &str) {
+        let sent = Command::new("kill")
+            .args([signal, &self.process.id().to_string()])
+            .status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// The first log line from now on that holds this; fails after ten seconds without.
+    pub fn log_line(&self, with: &str) -> String {
+        let until = Instant::now() + Duration::from_secs(10);
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let line = self
+                .log
+                .recv_timeout(left)
+                .unwrap_or_else(|_| panic!("no log line with {with}"));
+            if line.contains(with) {
+                return line;
+            }
+        }
+    }
+
+    /// Runs the command line on this gateway's folder; must succeed.
+    pub fn cli(&self, args: &[&str]) -> String {
+        let output = self.try_cli(args);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{args:?} failed: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    pub fn try_cli(&self, args: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_pixelgate"))
+            .arg("--data")
+            .arg(self.folder.path().join("data"))
+            .args(args)
+            .output()
+            .unwrap()
+    }
+
+    /// A new key's text.
+    pub fn new_key(&self, options: &[&str]) -> String {
+        let mut args = vec!["key", "create", &self.workspace];
+        args.extend(options);
+        let said = self.cli(&args);
+        let text = said.split_whitespace().find(|word| word.starts_with("pg_"));
+        text.unwrap_or_else(|| panic!("no key in: {said}"))
+            .to_owned()
+    }
+
+    /// The id of the key that was made last.
+    pub fn last_key_id(&self) -> String {
+        let listed = self.cli(&["key", "list"]);
+        let ids = listed
+            .split_whitespace()
+            .filter(|word| word.starts_with("key_"));
+        ids.last().unwrap().to_owned()
+    }
+
+    pub fn policy_file(&self) -> PathBuf {
+        self.folder.path().join("policies/policy.toml")
+    }
+
+    /// Credits that can be spent, as the command line says.
+    pub fn available(&self) -> String {
+        let said = self.cli(&["credits", "balance", &self.workspace]);
+        let line = said
+            .lines()
+            .find(|line| line.contains("available"))
+            .unwrap();
+        line.split_whitespace().last().unwrap().to_owned()
+    }
+
+    /// Must find that the books balance.
+    pub fn verify(&self) {
+        let output = self.try_cli(&["ledger", "verify"]);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "the books do not balance: {said}");
+    }
+
+    /// POSTs JSON with the world's key.
+    pub async fn post(&self, path: &str, body: &Value) -> Reply {
+        self.post_as(&self.key, path, body.to_string()).await
+    }
+
+    pub async fn post_as(&self, key: &str, path: &str, body: String) -> Reply {
+        let request = self
+            .client
+            .post(format!("{}{path}", self.public))
+            .header("content-type", "application/json")
+            .header("authorization", format!("Bearer {key}"))
+            .body(body);
+        read(request).await
+    }
+
+    pub async fn get(&self, path: &str) -> Reply {
+        let request = self.client.get(format!("{}{path}", self.public));
+        read(request.header("authorization", format!("Bearer {}", self.key))).await
+    }
+
+    pub async fn metrics(&self) -> String {
+        let reply = read(self.client.get(format!("{}/metrics", self.admin))).await;
+        String::from_utf8(reply.bytes).unwrap()
+    }
+
+    /// A small picture from the model `paint`, in OpenAI's dialect.
+    pub async fn paint(&self) -> Reply {
+        self.post(
+            OPENAI,
+            &json!({"model": "paint", "prompt": "a fox", "size": "32x32"}),
+        )
+        .await
+    }
+
+    fn into_parts(mut self) -> WorldParts {
+        // The process is taken out, so that dropping what is left does not end it twice.
+        let nothing = Command::new("true").spawn().unwrap();
+        let process = std::mem::replace(&mut self.process, nothing);
+        let folder = std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap());
+        WorldParts {
+            folder,
+            workspace: std::mem::take(&mut self.workspace),
+            key: std::mem::take(&mut self.key),
+            process,
+            config: std::mem::take(&mut self.config),
+        }
+    }
+}
+
+struct WorldParts {
+    folder: TempDir,
+    workspace: String,
+    key: String,
+    process: Child,
+    config: String,
+}
+
+pub const OPENAI: &str = "/v1/images/generations";
+pub const POSTEVERYWHERE: &str = "/api/v1/ai/generate-image";
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+pub async fn read(request: reqwest::RequestBuilder) -> Reply {
+    let response = request.send().await.expect("the gateway answers");
+    let (status, headers) = (response.status().as_u16(), response.headers().clone());
+    Reply {
+        status,
+        headers,
+        bytes: response.bytes().await.unwrap().to_vec(),
+    }
+}
+
+/// Starts the binary and waits until its log says where it serves.
+fn launch(config: &Path) -> (Child, mpsc::Receiver<String>, String, String) {
+    use std::io::BufRead as _;
+    let mut process = Command::new(env!("CARGO_BIN_EXE_pixelgate"))
+        .args(["serve", "--config"])
+        .arg(config)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let stderr = std::io::BufReader::new(process.stderr.take().unwrap());
+    let (send, log) = mpsc::channel();
+    std::thread::spawn(move || {
+        for line in stderr.lines().map_while(Result::ok) {
+            if send.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    let mut before = Vec::new();
+    loop {
+        let Ok(line) = log.recv_timeout(Duration::from_secs(20)) else {
+            panic!("the gateway did not start: {before:#?}")
+        };
+        let json: Value = serde_json::from_str(&line).unwrap_or_default();
+        if let (Some(public), Some(admin)) = (
+            json["public_address"].as_str(),
+            json["admin_address"].as_str(),
+        ) {
+            let (public, admin) = (format!("http://{public}"), format!("http://{admin}"));
+            return (process, log, public, admin);
+        }
+        before.push(line);
+    }
+}
+
+/// The width and height of a picture, by a decoder that reads all of it.
+pub fn dimensions(bytes: &[u8]) -> (u32, u32) {
+    use image::GenericImageView as _;
+    image::load_from_memory(bytes)
+        .expect("a decoder opens the picture")
+        .dimensions()
+}
+
+pub fn from_base64(value: &Value) -> Vec<u8> {
+    use base64::Engine as _;
+    let text = value.as_str().expect("base64 text");
+    base64::engine::general_purpose::STANDARD
+        .decode(text)
+        .expect("valid base64")
+}
