@@ -2,11 +2,12 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | 2 judges | [`dialect`], [`price`] |
+//! | 2 judges | [`dialect`], [`limit`], [`price`] |
 //! | 1 shapes | [`canonical`], [`catalog`], [`fault`], [`receipt`] |
 //! | 0 ground | [`clock`], [`credits`], [`id`], [`secret`] |
 
 pub mod dialect;
+pub mod limit;
 pub mod price;
 
 pub mod canonical;
