@@ -2,11 +2,15 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | 2 judges | [`dialect`] |
+//! | 2 judges | [`dialect`], [`limit`], [`price`], [`routing`], [`rules`] |
 //! | 1 shapes | [`canonical`], [`catalog`], [`fault`], [`receipt`] |
 //! | 0 ground | [`clock`], [`credits`], [`id`], [`secret`] |
 
 pub mod dialect;
+pub mod limit;
+pub mod price;
+pub mod routing;
+pub mod rules;
 
 pub mod canonical;
 pub mod catalog;

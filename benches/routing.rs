@@ -1,0 +1,162 @@
+//! What it costs to choose among three offerings, to price the choice, and to judge a prompt.
+
+#![allow(
+    missing_docs,
+    reason = "criterion's macros make public functions without documentation"
+)]
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use pixelgate::canonical::{Format, Frame, ImageRequest, Quality, Ratio, Size};
+use pixelgate::catalog::{
+    AuthScheme, BaseUrl, Capabilities, Frames, InProcess, Model, Offering, Strategy, Tariff,
+    TariffRow, Vendor,
+};
+use pixelgate::clock::Now;
+use pixelgate::price::{Work, quote};
+use pixelgate::routing::{OfferingHealth, candidates};
+use pixelgate::rules::{DeniedTerm, Rules};
+
+const NOW: Now = Now {
+    unix_ms: 0,
+    tick_ms: 100_000,
+};
+
+fn tariff() -> Tariff {
+    let row = |pixels_max, quality, image_nanos| TariffRow {
+        pixels_max,
+        quality,
+        image_nanos,
+    };
+    let mut rows = Vec::new();
+    for pixels_max in [Some(1_100_000), Some(4_300_000), None] {
+        for quality in [None, Some(Quality::Low), Some(Quality::High)] {
+            rows.push(row(pixels_max, quality, 40_000_000));
+        }
+    }
+    Tariff { rows }
+}
+
+fn offering(name: &str, frames: Frames) -> Arc<Offering> {
+    Arc::new(Offering {
+        name: name.to_owned(),
+        vendor: Arc::new(Vendor {
+            name: name.to_owned(),
+            dialect: "painter",
+            base: BaseUrl::InProcess(InProcess::default()),
+            auth: AuthScheme::None,
+            secret: None,
+            secret_missing: None,
+            timeout: Duration::from_mins(1),
+            answer_bytes_max: 1,
+            picture_hosts: Vec::new(),
+            calls_per_minute_max: None,
+            for_tests: false,
+        }),
+        vendor_model: "m-1".to_owned(),
+        can: Capabilities {
+            frames,
+            size_default: Size::new(1024, 1024),
+            count_max: 4,
+            formats: vec![Format::Png],
+            seed: true,
+            negative_prompt: true,
+            transparency: true,
+            edit: true,
+            prompt_chars_max: 4_000,
+        },
+        cost: tariff(),
+        priority: 1,
+        stand_in: false,
+    })
+}
+
+fn model() -> Model {
+    let sizes = [(1024, 1024), (1536, 1024), (1024, 1536)];
+    let ratios = [(1, 1), (3, 2), (2, 3), (16, 9), (9, 16)];
+    let ratio = |(width, height)| {
+        let ratio = Ratio::new(width, height);
+        (ratio, ratio.size_of(1024 * 1024, 16))
+    };
+    Model {
+        name: "m".to_owned(),
+        strategy: Strategy::Cheapest,
+        price: tariff(),
+        offerings: vec![
+            offering(
+                "m/one",
+                Frames::Sizes(sizes.map(|(w, h)| Size::new(w, h)).into()),
+            ),
+            offering("m/two", Frames::Ratios(ratios.map(ratio).into())),
+            offering(
+                "m/three",
+                Frames::Any {
+                    side_min: 256,
+                    side_max: 2048,
+                    step: 16,
+                },
+            ),
+        ],
+        test_offering: None,
+        deadline: Duration::from_mins(1),
+        pixels_max: None,
+    }
+}
+
+fn request(frame: Frame) -> ImageRequest {
+    ImageRequest {
+        prompt: "a fox in the snow at dawn, soft light, long shadows ".repeat(8),
+        count: 1,
+        frame,
+        ..ImageRequest::default()
+    }
+}
+
+fn choices(c: &mut Criterion) {
+    let model = model();
+    let health = OfferingHealth::default();
+    let mut choose = |name: &str, request: ImageRequest| {
+        c.bench_function(name, |b| {
+            let view = |_: &str| health.view(NOW);
+            b.iter(|| candidates(black_box(&model), black_box(&request), false, &view, NOW));
+        });
+    };
+    let native = Frame::Pixels(Size::new(1024, 1024));
+    choose("routing/three that can", request(native));
+    let odd = Frame::Pixels(Size::new(1000, 700));
+    choose("routing/three that emulate", request(odd));
+}
+
+fn prices(c: &mut Criterion) {
+    let (tariff, work) = (
+        tariff(),
+        Work {
+            count: 4,
+            size: Size::new(3000, 2000),
+            quality: None,
+        },
+    );
+    c.bench_function("price/quote", |b| {
+        b.iter(|| quote(black_box(&tariff), black_box(&work)));
+    });
+}
+
+fn rules(c: &mut Criterion) {
+    let term = |n: u32| DeniedTerm {
+        term: format!("forbidden{n}"),
+        message: "no".to_owned(),
+    };
+    let request = request(Frame::Auto);
+    for count in [5, 20] {
+        let rules = Rules::new(&(0..count).map(term).collect::<Vec<_>>());
+        c.bench_function(&format!("rules/{count} terms, 416 characters"), |b| {
+            b.iter(|| rules.judge(black_box(&request)));
+        });
+    }
+}
+
+criterion_group!(benches, choices, prices, rules);
+criterion_main!(benches);

@@ -1,0 +1,110 @@
+//! A sliding window for large limits: sub-windows that may refuse early, never admit too many.
+
+use super::Unit;
+
+/// Sub-windows per window. More would refuse less early and cost more memory.
+const SUB_WINDOWS: u64 = 60;
+
+/// One count more than there are sub-windows, for the oldest is only partly inside the window.
+const COUNTS: usize = 61;
+
+/// How much was admitted in each of the newest sub-windows.
+#[derive(Clone, Debug)]
+pub(super) struct Coarse {
+    /// What is counted.
+    pub(super) unit: Unit,
+    /// The window's length.
+    pub(super) window_ms: u64,
+    /// The newest sub-window that was counted in, as a number from tick zero.
+    newest: u64,
+    /// One count per sub-window, at its number modulo their number.
+    counts: Box<[u32; COUNTS]>,
+}
+
+impl Coarse {
+    /// Nothing counted yet.
+    pub(super) fn new(unit: Unit, window_ms: u64) -> Self {
+        Self {
+            unit,
+            window_ms,
+            newest: 0,
+            counts: Box::new([0; COUNTS]),
+        }
+    }
+
+    /// Counts an admission.
+    pub(super) fn insert(&mut self, tick_ms: u64, images: u32) {
+        let number = self.number(tick_ms);
+        if number.saturating_add(SUB_WINDOWS) < self.newest {
+            return; // Aged out already.
+        }
+        let from = self.newest.saturating_add(1);
+        for passed in from.max(number.saturating_sub(SUB_WINDOWS))..=number {
+            if let Some(count) = self.count_mut(passed) {
+                *count = 0;
+            }
+        }
+        self.newest = self.newest.max(number);
+        let weight = self.unit.of(images);
+        if let Some(count) = self.count_mut(number) {
+            *count = count.saturating_add(weight);
+        }
+    }
+
+    /// Takes an admission back.
+    pub(super) fn remove(&mut self, tick_ms: u64, images: u32) {
+        let number = self.number(tick_ms);
+        let weight = self.unit.of(images);
+        if number <= self.newest
+            && number.saturating_add(SUB_WINDOWS) >= self.newest
+            && let Some(count) = self.count_mut(number)
+        {
+            *count = count.saturating_sub(weight);
+        }
+    }
+
+    /// What the window that ends at `now_ms` may hold.
+    pub(super) fn used(&self, now_ms: u64) -> u64 {
+        self.live(now_ms).map(|(_, count)| count).sum()
+    }
+
+    /// A tick at which `excess` of what the window may hold at `now_ms` has surely aged out.
+    pub(super) fn free_at(&self, now_ms: u64, excess: u64) -> u64 {
+        let mut freed = 0_u64;
+        for (number, count) in self.live(now_ms) {
+            freed = freed.saturating_add(count);
+            if freed >= excess && count > 0 {
+                let gone = number.saturating_add(SUB_WINDOWS).saturating_add(1);
+                return gone.saturating_mul(self.step_ms());
+            }
+        }
+        now_ms
+    }
+
+    /// The sub-windows that may reach into the window, oldest first, each with its count.
+    fn live(&self, now_ms: u64) -> impl Iterator<Item = (u64, u64)> {
+        let oldest = self.number(now_ms).saturating_sub(SUB_WINDOWS);
+        let held = self.newest.saturating_sub(SUB_WINDOWS);
+        (oldest.max(held)..=self.newest).map(|number| {
+            let count = self.counts.get(place(number)).copied().unwrap_or(0);
+            (number, u64::from(count))
+        })
+    }
+
+    fn count_mut(&mut self, number: u64) -> Option<&mut u32> {
+        self.counts.get_mut(place(number))
+    }
+
+    fn number(&self, tick_ms: u64) -> u64 {
+        tick_ms.checked_div(self.step_ms()).unwrap_or(0)
+    }
+
+    fn step_ms(&self) -> u64 {
+        self.window_ms.div_ceil(SUB_WINDOWS).max(1)
+    }
+}
+
+fn place(number: u64) -> usize {
+    let slots = u64::try_from(COUNTS).unwrap_or(1);
+    usize::try_from(number.checked_rem(slots).unwrap_or(0)).unwrap_or(0)
+}

@@ -1,0 +1,150 @@
+//! Which offerings can serve a request, and in which order to try them.
+//!
+//! What an offering cannot do natively is emulated where that is honest, and every emulation is
+//! a [`Change`](crate::canonical::Change) on its candidate. Resting offerings are left out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+
+use crate::canonical::{Frame, ImageRequest};
+use crate::catalog::{Model, Offering};
+use crate::clock::Now;
+
+mod fit;
+mod health;
+mod rank;
+mod shape;
+
+#[cfg(test)]
+mod tests;
+
+pub use fit::{CALLS_MAX, Candidate};
+pub use health::{
+    BreakerState, HealthView, ILL_IN_A_ROW_MAX, ILL_PERCENT_MAX, OfferingHealth, Permit,
+    REST_FIRST, REST_MAX, SAMPLE_MAX, SAMPLE_MIN, TRIAL_MAX,
+};
+
+/// Why a model has nobody to try.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NoCandidate {
+    /// No offering can do what was asked.
+    #[error("no offering can do this: {}", .why.join("; "))]
+    NoneCan {
+        /// Why not, one entry for each.
+        why: Vec<String>,
+    },
+    /// Offerings there are, but our credential for none of them.
+    #[error("no credential for any offering: {} missing", .missing.join(", "))]
+    NoCredential {
+        /// The places where policy says that credentials are.
+        missing: Vec<String>,
+    },
+    /// Every offering that can is resting.
+    #[error("every offering that can do this is resting for {} ms", .retry_after.as_millis())]
+    AllResting {
+        /// Until the first may be tried again.
+        retry_after: Duration,
+    },
+}
+
+/// The offerings of a model that can serve a request, the one to try first in front.
+pub fn candidates(
+    model: &Model,
+    request: &ImageRequest,
+    test_mode: bool,
+    health: &dyn Fn(&str) -> HealthView,
+    now: Now,
+) -> Result<Vec<Candidate>, NoCandidate> {
+    refuse_too_large(model, request)?;
+    let offerings = if test_mode {
+        with_credential(model.test_offering.as_slice(), &model.name)?
+    } else {
+        with_credential(&model.offerings, &model.name)?
+    };
+    let able = able(&offerings, request, model.pixels_max)?;
+    let mut awake = awake(able, health, now)?;
+    rank::rank(&mut awake, model.strategy, request);
+    Ok(awake.into_iter().map(|(candidate, _)| candidate).collect())
+}
+
+fn refuse_too_large(model: &Model, request: &ImageRequest) -> Result<(), NoCandidate> {
+    match (model.pixels_max, request.frame) {
+        (Some(most), Frame::Pixels(size)) if size.pixels() > most => Err(NoCandidate::NoneCan {
+            why: vec![format!(
+                "{}: {size} is more than the {most} pixels that the model allows",
+                model.name
+            )],
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The offerings whose vendor we can call; stand-ins only where there is nobody else.
+fn with_credential<'a>(
+    offerings: &'a [Arc<Offering>],
+    model: &str,
+) -> Result<Vec<&'a Arc<Offering>>, NoCandidate> {
+    let usable = |stand_in: bool| {
+        let role = offerings.iter().filter(move |o| o.stand_in == stand_in);
+        role.filter(|offering| offering.vendor.secret_missing.is_none())
+            .collect::<Vec<_>>()
+    };
+    let mut found = usable(false);
+    if found.is_empty() {
+        found = usable(true);
+    }
+    if !found.is_empty() {
+        return Ok(found);
+    }
+    let places = offerings.iter().map(|o| o.vendor.secret_missing.clone());
+    let mut missing: Vec<String> = places.flatten().collect();
+    missing.sort();
+    missing.dedup();
+    if missing.is_empty() {
+        let why = vec![format!("{model}: has no offering for this key")];
+        return Err(NoCandidate::NoneCan { why });
+    }
+    Err(NoCandidate::NoCredential { missing })
+}
+
+fn able(
+    offerings: &[&Arc<Offering>],
+    request: &ImageRequest,
+    pixels_max: Option<u64>,
+) -> Result<Vec<Candidate>, NoCandidate> {
+    let mut able = Vec::with_capacity(offerings.len());
+    let mut why = Vec::new();
+    for offering in offerings {
+        match fit::fit(offering, request, pixels_max) {
+            Ok(candidate) => able.push(candidate),
+            Err(problem) => why.push(format!("{}: {problem}", offering.name)),
+        }
+    }
+    if able.is_empty() {
+        return Err(NoCandidate::NoneCan { why });
+    }
+    Ok(able)
+}
+
+fn awake(
+    able: Vec<Candidate>,
+    health: &dyn Fn(&str) -> HealthView,
+    now: Now,
+) -> Result<Vec<(Candidate, HealthView)>, NoCandidate> {
+    let mut awake = Vec::with_capacity(able.len());
+    let mut first_ms = u64::MAX;
+    for candidate in able {
+        let view = health(&candidate.offering.name);
+        match view.state {
+            BreakerState::Closed | BreakerState::HalfOpen => awake.push((candidate, view)),
+            BreakerState::Open { until_ms } => first_ms = first_ms.min(until_ms),
+        }
+    }
+    if awake.is_empty() {
+        let retry_after = Duration::from_millis(first_ms.saturating_sub(now.tick_ms));
+        return Err(NoCandidate::AllResting { retry_after });
+    }
+    Ok(awake)
+}

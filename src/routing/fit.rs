@@ -1,0 +1,197 @@
+//! What an offering can do for a request: natively, by emulation that is said, or not at all.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::canonical::{Background, Change, Format, Frame, ImageRequest, Operation, Size};
+use crate::catalog::{Capabilities, Offering};
+
+use super::shape;
+
+/// The most calls that one request is fanned out to.
+pub const CALLS_MAX: u32 = 16;
+
+/// An offering that can serve a request, and how.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    /// What is bought.
+    pub offering: Arc<Offering>,
+    /// The pixels that the vendor draws, for pricing.
+    pub size: Size,
+    /// The frame to ask the vendor for.
+    pub native_frame: Frame,
+    /// The encoding to ask the vendor for; `None` leaves it to the vendor.
+    pub native_format: Option<Format>,
+    /// Exact pixels to scale and crop the drawn picture to.
+    pub crop_to: Option<Size>,
+    /// The encoding to make of a picture that came in another.
+    pub transcode_to: Option<Format>,
+    /// Calls to make; the pictures are spread over them.
+    pub calls: u32,
+    /// Pictures per call; the last call asks for what is left.
+    pub images_per_call: u32,
+    /// What to append to the prompt, for what has no parameter of its own.
+    pub prompt_suffix: Option<String>,
+    /// What is not done as asked.
+    pub changes: Vec<Change>,
+}
+
+impl Candidate {
+    /// What the vendor is asked on one of the calls, the first being call 0.
+    #[must_use]
+    pub fn ask(&self, request: &ImageRequest, call: u32) -> ImageRequest {
+        let can = &self.offering.can;
+        let asked = self.images_per_call.saturating_mul(call);
+        let left = request.count.max(1).saturating_sub(asked);
+        let mut ask = request.clone();
+        ask.count = self.images_per_call.min(left).max(1);
+        ask.frame = self.native_frame;
+        ask.format = self.native_format;
+        // The same seed on every call would draw the same picture every time.
+        ask.seed = request
+            .seed
+            .filter(|_| can.seed)
+            .map(|seed| seed.saturating_add(i64::from(asked)));
+        if let Some(suffix) = &self.prompt_suffix {
+            ask.prompt.push_str(suffix);
+            ask.negative_prompt = None;
+        }
+        ask
+    }
+
+    /// Whether everything is done as asked.
+    pub fn is_native(&self) -> bool {
+        self.changes.is_empty()
+    }
+}
+
+/// How an offering serves a request, or why it cannot.
+pub(super) fn fit(
+    offering: &Arc<Offering>,
+    request: &ImageRequest,
+    pixels_max: Option<u64>,
+) -> Result<Candidate, String> {
+    let can = &offering.can;
+    refuse_unable(can, request)?;
+    let mut changes = Vec::new();
+
+    let plan = shape::plan(can, request.frame, pixels_max)
+        .ok_or_else(|| format!("cannot draw {}", request.frame))?;
+    if let Some(most) = pixels_max.filter(|most| plan.finished().pixels() > *most) {
+        let size = plan.finished();
+        return Err(format!("draws {size}, and the model allows {most} pixels"));
+    }
+    changes.extend(plan.change());
+
+    let (calls, images_per_call) = spread(can, request)?;
+    changes.extend((calls > 1).then(|| fan_out(calls, images_per_call, request.count)));
+
+    let (native_format, transcode_to) = formats(can, request);
+    changes.extend(transcode_to.map(|made| transcoded(native_format, made)));
+
+    let prompt_suffix = suffix(can, request)?;
+    changes.extend(prompt_suffix.is_some().then_some(Change {
+        parameter: "negative_prompt",
+        how: Cow::Borrowed("appended to the prompt"),
+    }));
+
+    changes.extend((request.seed.is_some() && !can.seed).then_some(Change {
+        parameter: "seed",
+        how: Cow::Borrowed("dropped"),
+    }));
+
+    Ok(Candidate {
+        offering: Arc::clone(offering),
+        size: plan.drawn,
+        native_frame: plan.frame,
+        native_format,
+        crop_to: plan.crop_to,
+        transcode_to,
+        calls,
+        images_per_call,
+        prompt_suffix,
+        changes,
+    })
+}
+
+/// What no emulation makes up for.
+fn refuse_unable(can: &Capabilities, request: &ImageRequest) -> Result<(), String> {
+    let works_from_pictures = match request.operation {
+        Operation::Edit | Operation::Variation => true,
+        Operation::Generate => !request.inputs.is_empty() || request.mask.is_some(),
+    };
+    if works_from_pictures && !can.edit {
+        return Err("cannot work from pictures".to_owned());
+    }
+    if request.background == Some(Background::Transparent) && !can.transparency {
+        return Err("cannot draw a transparent background".to_owned());
+    }
+    Ok(())
+}
+
+/// The pictures spread evenly over as few calls as can be.
+fn spread(can: &Capabilities, request: &ImageRequest) -> Result<(u32, u32), String> {
+    let count = request.count.max(1);
+    let calls = count.div_ceil(can.count_max.max(1));
+    if calls > CALLS_MAX {
+        return Err(format!("cannot draw {count} pictures in {CALLS_MAX} calls"));
+    }
+    let each = count.div_ceil(calls);
+    Ok((count.div_ceil(each), each))
+}
+
+fn fan_out(calls: u32, each: u32, count: u32) -> Change {
+    let even = calls.saturating_mul(each) == count;
+    let up_to = if even { "" } else { "up to " };
+    Change {
+        parameter: "count",
+        how: format!("{calls} calls of {up_to}{each}").into(),
+    }
+}
+
+/// The encoding to ask for, and the one to make of it.
+fn formats(can: &Capabilities, request: &ImageRequest) -> (Option<Format>, Option<Format>) {
+    let Some(wanted) = request.format else {
+        return (None, None);
+    };
+    if can.formats.contains(&wanted) {
+        return (Some(wanted), None);
+    }
+    // A lossless picture loses nothing twice, and keeps its alpha channel on the way.
+    let lossless = can
+        .formats
+        .iter()
+        .find(|format| matches!(format, Format::Png));
+    let native = lossless.or_else(|| can.formats.first()).copied();
+    (native, Some(wanted))
+}
+
+fn transcoded(native: Option<Format>, made: Format) -> Change {
+    let from = native.map_or("the vendor chooses", Format::name);
+    Change {
+        parameter: "format",
+        how: format!("drawn as {from}, converted to {}", made.name()).into(),
+    }
+}
+
+/// What the prompt must carry besides itself; refuses what is too long in all.
+fn suffix(can: &Capabilities, request: &ImageRequest) -> Result<Option<String>, String> {
+    let negative = request.negative_prompt.as_deref().map(str::trim);
+    let suffix = negative
+        .filter(|text| !text.is_empty() && !can.negative_prompt)
+        .map(|text| format!("\nAvoid: {text}"));
+    let bytes = request
+        .prompt
+        .len()
+        .saturating_add(suffix.as_ref().map_or(0, String::len));
+    // A text never has more characters than bytes, so most prompts need no counting.
+    if bytes > can.prompt_chars_max {
+        let chars = |text: &str| text.chars().count();
+        let all = chars(&request.prompt).saturating_add(suffix.as_deref().map_or(0, chars));
+        if all > can.prompt_chars_max {
+            let most = can.prompt_chars_max;
+            return Err(format!("takes prompts of at most {most} characters"));
+        }
+    }
+    Ok(suffix)
+}
