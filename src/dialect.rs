@@ -13,9 +13,13 @@ use crate::catalog::{AuthScheme, Offering};
 use crate::fault::VendorFault;
 use crate::id::RequestId;
 
+mod head;
 mod json;
+mod reply;
+mod retry;
 mod wire;
 
+pub use retry::retry_headers;
 pub use wire::{Pieces, WireReply, WireRequest};
 
 /// Every dialect that is spoken here.
