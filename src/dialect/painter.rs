@@ -94,13 +94,7 @@ impl VendorSide for Vendor {
         offering: &Offering,
     ) -> Result<WireRequest, Unsupported> {
         unsupported::all_but_generation(request)?;
-        unsupported::negative_prompt(request, offering)?;
-        if request.style.is_some() {
-            return Err(unsupported::no(
-                "style",
-                "the painter has a style of its own",
-            ));
-        }
+        refuse_what_is_not_painted(request)?;
         let size = size(request.frame, &offering.can);
         let paint = Paint {
             model: &offering.vendor_model,
@@ -143,6 +137,16 @@ impl VendorSide for Vendor {
             images,
             ..ImageResponse::default()
         }))
+    }
+}
+
+fn refuse_what_is_not_painted(request: &ImageRequest) -> Result<(), Unsupported> {
+    if request.negative_prompt.is_some() {
+        return Err(unsupported::no("negative_prompt", "the painter takes none"));
+    }
+    match request.style {
+        Some(_) => Err(unsupported::no("style", "the painter has one of its own")),
+        None => Ok(()),
     }
 }
 

@@ -203,3 +203,32 @@ const fn said_to_clients(kind: RefusalKind) -> (u16, &'static str) {
         | RefusalKind::Internal => (kind.status(), kind.code()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_is_bounded_in_characters() {
+        let decode = |prompt: &str| {
+            let body = serde_json::json!({ "prompt": prompt, "model": "m" });
+            Client.decode_request(&WireRequest::post_json(GENERATE, body.to_string()))
+        };
+        let longest = "ä".repeat(PROMPT_CHARS_MAX);
+        assert!(decode(&longest).is_ok());
+        assert!(decode(&format!("{longest}ä")).is_err());
+    }
+
+    #[test]
+    fn a_reset_is_never_named_before_it_is_there() {
+        let standing = Standing {
+            limit: "hourly".to_owned(),
+            most: 200,
+            remaining: 0,
+            window: std::time::Duration::from_hours(1),
+            resets_in: std::time::Duration::from_millis(1),
+        };
+        let headers = Client.limit_headers(&[standing], 5_000);
+        assert_eq!(headers.last(), Some(&("x-ratelimit-reset", "6".to_owned())));
+    }
+}

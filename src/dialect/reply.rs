@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::fault::VendorFault;
 
 use super::WireReply;
@@ -17,7 +19,10 @@ pub(crate) fn fault_of_status(
     detail: &str,
     retry_after: Option<Duration>,
 ) -> VendorFault {
-    let detail = shortened(detail);
+    let detail = match shortened(detail) {
+        nothing if nothing.is_empty() => format!("status {status} and not a word"),
+        words => words,
+    };
     match status {
         401..=403 => VendorFault::Denied { detail },
         409 | 429 | 503 | 529 => VendorFault::Busy { retry_after },
@@ -34,6 +39,15 @@ pub(crate) fn retry_after(reply: &WireReply) -> Option<Duration> {
     let ms = number("retry-after-ms").map(|ms| ms / 1000.0);
     let seconds = ms.or_else(|| number("retry-after"))?;
     Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// A vendor's words for what went wrong, wherever in an error's body they are.
+pub(crate) fn words_of(error: &Value) -> &str {
+    let places = ["/message", "/detail", "/detail/0/msg", "/title", "/error"];
+    let mut found = places
+        .iter()
+        .filter_map(|place| error.pointer(place)?.as_str());
+    error.as_str().or_else(|| found.next()).unwrap_or_default()
 }
 
 /// A vendor's words, cut to what a log line wants.

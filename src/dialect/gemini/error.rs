@@ -48,7 +48,10 @@ pub(super) fn ending(finish_reason: &str) -> Ending {
 
 /// The fault that an error stands for.
 pub(super) fn fault(status: u16, said: &Failed) -> VendorFault {
-    let detail = shortened(&format!("{}: {}", said.status, said.message));
+    let detail = match said.status.as_str() {
+        "" => shortened(&said.message),
+        word => shortened(&format!("{word}: {}", said.message)),
+    };
     let is_ours = match status {
         400 => said.status == "FAILED_PRECONDITION" || said.is_about_our_key(),
         429 => said.is_used_up(),

@@ -123,6 +123,11 @@ impl Fields {
         }
     }
 
+    /// Whether a field that is not read yet says this word.
+    pub(crate) fn says(&self, name: &str, word: &str) -> bool {
+        self.0.get(name).and_then(Value::as_str) == Some(word)
+    }
+
     /// Takes a field of any type; whether it said anything.
     pub(crate) fn has(&mut self, name: &str) -> bool {
         self.0.remove(name).is_some_and(|value| !value.is_null())

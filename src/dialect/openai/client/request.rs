@@ -156,21 +156,19 @@ fn encoding(fields: &mut Fields, request: &mut ImageRequest) -> Result<(), Refus
 }
 
 fn format(fields: &mut Fields) -> Result<Option<Format>, Refusal> {
-    let words = [
-        ("png", Some(Format::Png)),
-        ("jpeg", Some(Format::Jpeg)),
-        ("webp", Some(Format::Webp)),
-        ("gif", None),
-        ("svg", None),
-    ];
-    match fields.word("output_format", &words)? {
-        None => Ok(None),
-        Some(Some(format)) => Ok(Some(format)),
-        Some(None) => Err(not_offered(
-            "output_format",
-            "`output_format` gif and svg are not offered here; use png, jpeg or webp",
-        )),
+    if ["gif", "svg"]
+        .iter()
+        .any(|word| fields.says("output_format", word))
+    {
+        let message = "`output_format` gif and svg are not offered here; use png, jpeg or webp";
+        return Err(not_offered("output_format", message));
     }
+    let words = [
+        ("png", Format::Png),
+        ("jpeg", Format::Jpeg),
+        ("webp", Format::Webp),
+    ];
+    fields.word("output_format", &words)
 }
 
 fn refuse_streams(fields: &mut Fields) -> Result<(), Refusal> {
@@ -236,6 +234,15 @@ mod tests {
         ] {
             assert!(!size_is_fine(size), "{size}");
         }
+    }
+
+    #[test]
+    fn a_prompt_is_bounded_in_characters() {
+        let longest = "ä".repeat(PROMPT_CHARS_MAX);
+        let body = |prompt: &str| serde_json::json!({ "prompt": prompt }).to_string();
+        assert!(decode(body(&longest).as_bytes()).is_ok());
+        let refusal = decode(body(&format!("{longest}ä")).as_bytes()).unwrap_err();
+        assert_eq!(refusal.problem, Some(Problem::TooLong));
     }
 
     #[test]

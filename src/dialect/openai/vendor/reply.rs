@@ -11,7 +11,9 @@ use crate::canonical::{
 use crate::fault::VendorFault;
 
 use super::super::super::json::{Text, loose};
-use super::super::super::reply::{fault_of_status, garbled, not_json, retry_after, shortened};
+use super::super::super::reply::{
+    fault_of_status, garbled, not_json, retry_after, shortened, words_of,
+};
 use super::super::super::{Progress, WireReply};
 use super::super::error::{Topic, topic};
 
@@ -135,7 +137,7 @@ fn tokens(usage: Usage) -> TokenUsage {
 /// The fault that an error stands for: by its own words first, by the status after.
 fn fault(reply: &WireReply, error: &Value) -> VendorFault {
     let text = |key| error.get(key).and_then(Value::as_str).unwrap_or_default();
-    let message = error.as_str().unwrap_or_else(|| text("message"));
+    let message = words_of(error);
     let inner = error.get("inner_error").or_else(|| error.get("innererror"));
     let inner = inner.and_then(|e| e.get("code")?.as_str());
     let words = [text("code"), text("type"), inner.unwrap_or_default()];
