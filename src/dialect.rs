@@ -13,13 +13,27 @@ use crate::catalog::{AuthScheme, Offering};
 use crate::fault::VendorFault;
 use crate::id::RequestId;
 
+mod gemini;
+mod head;
 mod json;
+mod openai;
+mod painter;
+mod posteverywhere;
+mod reply;
+mod retry;
+mod unsupported;
 mod wire;
 
+pub use retry::retry_headers;
 pub use wire::{Pieces, WireReply, WireRequest};
 
 /// Every dialect that is spoken here.
-pub static ALL: &[Dialect] = &[];
+pub static ALL: &[Dialect] = &[
+    openai::DIALECT,
+    posteverywhere::DIALECT,
+    gemini::DIALECT,
+    painter::DIALECT,
+];
 
 /// One way of spelling image requests.
 #[derive(Debug)]
@@ -54,6 +68,11 @@ pub trait ClientSide: std::fmt::Debug + Sync {
 
     /// The models that this key may ask for, in the dialect's own listing.
     fn encode_models(&self, models: &[ListedModel<'_>]) -> WireReply;
+
+    /// One model of the list; as a list of one unless the dialect shows it in another way.
+    fn encode_model(&self, model: &ListedModel<'_>) -> WireReply {
+        self.encode_models(std::slice::from_ref(model))
+    }
 
     /// The dialect's own limit headers, for successes and refusals alike.
     fn limit_headers(&self, standings: &[Standing], unix_ms: i64) -> Vec<(&'static str, String)>;

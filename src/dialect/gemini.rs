@@ -1,0 +1,42 @@
+//! Google's Gemini API, for its models that draw: one call, one picture, always inline.
+//!
+//! Vendor side only. It answers 200 to nearly everything, so what happened is read from words in
+//! the body.
+
+use super::{Dialect, Progress, Unsupported, VendorSide, WireReply, WireRequest};
+use crate::canonical::ImageRequest;
+use crate::catalog::{AuthScheme, Offering};
+use crate::fault::VendorFault;
+
+mod error;
+mod reply;
+mod request;
+
+/// The Gemini API.
+pub(super) const DIALECT: Dialect = Dialect {
+    name: "gemini",
+    client: None,
+    vendor: Some(&Vendor),
+};
+
+/// Faces vendors that speak Gemini.
+#[derive(Debug)]
+struct Vendor;
+
+impl VendorSide for Vendor {
+    fn auth_scheme(&self) -> AuthScheme {
+        AuthScheme::Header("x-goog-api-key".to_owned())
+    }
+
+    fn encode_request(
+        &self,
+        request: &ImageRequest,
+        offering: &Offering,
+    ) -> Result<WireRequest, Unsupported> {
+        request::encode(request, offering)
+    }
+
+    fn decode_reply(&self, reply: &WireReply, _: &Offering) -> Result<Progress, VendorFault> {
+        reply::decode(reply)
+    }
+}

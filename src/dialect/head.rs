@@ -1,0 +1,41 @@
+//! What client sides share about heads: a bearer key in, the tightest limit out.
+
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+
+use crate::canonical::Standing;
+
+/// The key of an `Authorization: Bearer` header.
+pub(crate) fn bearer(head: &HeaderMap) -> Option<&str> {
+    let (scheme, key) = head.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let key = key.trim();
+    (scheme.eq_ignore_ascii_case("bearer") && !key.is_empty()).then_some(key)
+}
+
+/// The limit that is felt first: the least is left of it, for the longest.
+pub(crate) fn tightest(standings: &[Standing]) -> Option<&Standing> {
+    standings
+        .iter()
+        .min_by_key(|standing| (standing.remaining, std::cmp::Reverse(standing.resets_in)))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn key_in(value: &'static str) -> Option<String> {
+        let head = HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static(value))]);
+        bearer(&head).map(str::to_owned)
+    }
+
+    #[test]
+    fn a_bearer_key_is_found_however_the_scheme_is_written() {
+        assert_eq!(key_in("Bearer pg_live_1").as_deref(), Some("pg_live_1"));
+        assert_eq!(key_in("bearer  pg_live_1").as_deref(), Some("pg_live_1"));
+        for other in ["Basic abc", "Bearer", "Bearer ", "pg_live_1"] {
+            assert_eq!(key_in(other), None, "{other}");
+        }
+    }
+}

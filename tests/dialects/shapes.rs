@@ -1,0 +1,355 @@
+//! Golden JSON as the library's values, and back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use pixelgate::canonical::{
+    Answer, Image, ImageRequest, ImageResponse, Picture, Refusal, RefusalKind, Standing, Stored,
+    TokenUsage,
+};
+use pixelgate::catalog::{
+    AuthScheme, BaseUrl, Capabilities, Frames, InProcess, Offering, Tariff, Vendor,
+};
+use pixelgate::credits::Credits;
+use pixelgate::dialect::{ListedModel, Pieces, Progress, WireReply, WireRequest};
+use pixelgate::fault::VendorFault;
+use pixelgate::id::{MediaId, RequestId};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+/// Whether the runner writes files of this name.
+pub(crate) fn is_produced(name: &str) -> bool {
+    let endings = [
+        "canonical",
+        "refusal",
+        "listing",
+        "answer",
+        "vendor",
+        "outcome",
+    ];
+    endings
+        .iter()
+        .any(|e| name.ends_with(&format!(".{e}.json")))
+}
+
+pub(crate) fn wire_request(golden: &Value) -> WireRequest {
+    let text = |key: &str| golden[key].as_str().unwrap_or_default();
+    WireRequest {
+        method: text("method").parse().unwrap(),
+        path: text("path").to_owned(),
+        headers: headers(&golden["headers"]),
+        body: body(golden),
+    }
+}
+
+pub(crate) fn wire_reply(golden: &Value) -> WireReply {
+    WireReply {
+        status: field(golden, "status").unwrap(),
+        headers: headers(&golden["headers"]),
+        body: body(golden),
+    }
+}
+
+fn headers(golden: &Value) -> HeaderMap {
+    let pairs = golden.as_object().into_iter().flatten();
+    let pairs = pairs.map(|(name, value)| {
+        let value = HeaderValue::from_str(value.as_str().unwrap()).unwrap();
+        (name.parse::<HeaderName>().unwrap(), value)
+    });
+    pairs.collect()
+}
+
+/// `body` is JSON; `body_text` is whatever it says.
+fn body(golden: &Value) -> Pieces {
+    match (&golden["body"], &golden["body_text"]) {
+        (Value::Null, Value::Null) => Pieces::default(),
+        (Value::Null, text) => Pieces::one(text.as_str().unwrap().to_owned()),
+        (body, _) => Pieces::one(body.to_string()),
+    }
+}
+
+pub(crate) fn request_shown(wire: &WireRequest) -> Value {
+    json!({
+        "method": wire.method.as_str(),
+        "path": wire.path,
+        "headers": headers_shown(&wire.headers),
+        "body": body_shown(&wire.body),
+    })
+}
+
+pub(crate) fn reply_shown(wire: &WireReply) -> Value {
+    json!({
+        "status": wire.status,
+        "headers": headers_shown(&wire.headers),
+        "body": body_shown(&wire.body),
+    })
+}
+
+fn headers_shown(headers: &HeaderMap) -> Value {
+    let pairs = headers.iter();
+    let pairs = pairs.map(|(name, value)| (name.to_string(), value.to_str().unwrap().into()));
+    Value::Object(pairs.collect())
+}
+
+fn body_shown(body: &Pieces) -> Value {
+    serde_json::from_slice(&body.to_bytes()).unwrap()
+}
+
+/// A field if it is there.
+fn field<T: DeserializeOwned>(golden: &Value, key: &str) -> Option<T> {
+    let value = golden.get(key).filter(|value| !value.is_null())?;
+    Some(serde_json::from_value(value.clone()).unwrap_or_else(|fault| panic!("{key}: {fault}")))
+}
+
+pub(crate) fn image_request(golden: &Value) -> ImageRequest {
+    ImageRequest {
+        model: field(golden, "model"),
+        prompt: field(golden, "prompt").unwrap(),
+        negative_prompt: field(golden, "negative_prompt"),
+        count: field(golden, "count").unwrap_or(1),
+        frame: field(golden, "frame").unwrap_or_default(),
+        operation: field(golden, "operation").unwrap_or_default(),
+        seed: field(golden, "seed"),
+        steps: field(golden, "steps"),
+        style: field(golden, "style"),
+        quality: field(golden, "quality"),
+        format: field(golden, "format"),
+        compression: field(golden, "compression"),
+        background: field(golden, "background"),
+        safety: field(golden, "safety"),
+        end_user: field(golden, "end_user"),
+        delivery: field(golden, "delivery").unwrap_or_default(),
+        ..ImageRequest::default()
+    }
+}
+
+/// An offering that can do anything, but for what the golden says.
+pub(crate) fn offering(golden: &Value) -> Offering {
+    let shapes: Option<Vec<(pixelgate::canonical::Ratio, _)>> = field(golden, "ratios");
+    let any = Frames::Any {
+        side_min: 16,
+        side_max: 4096,
+        step: 16,
+    };
+    let formats = field(golden, "formats");
+    let can = |ability| field(golden, ability).unwrap_or(true);
+    let model = field(golden, "vendor_model");
+    Offering {
+        name: "golden/vendor".to_owned(),
+        vendor: Arc::new(vendor()),
+        vendor_model: model.unwrap_or_else(|| "golden-model".to_owned()),
+        can: Capabilities {
+            frames: shapes.map_or(any, Frames::Ratios),
+            size_default: field(golden, "size_default")
+                .unwrap_or(pixelgate::canonical::Size::new(1024, 1024)),
+            count_max: 10,
+            formats: formats.unwrap_or_else(|| {
+                use pixelgate::canonical::Format::{Jpeg, Png, Webp};
+                vec![Png, Jpeg, Webp]
+            }),
+            seed: can("seed"),
+            negative_prompt: can("negative_prompt"),
+            transparency: can("transparency"),
+            edit: false,
+            prompt_chars_max: 32_000,
+        },
+        cost: Tariff::default(),
+        priority: 0,
+        stand_in: false,
+    }
+}
+
+fn vendor() -> Vendor {
+    Vendor {
+        name: "vendor".to_owned(),
+        dialect: "golden",
+        base: BaseUrl::InProcess(InProcess::default()),
+        auth: AuthScheme::None,
+        secret: None,
+        secret_missing: None,
+        timeout: Duration::from_mins(1),
+        answer_bytes_max: 1 << 20,
+        picture_hosts: Vec::new(),
+        calls_per_minute_max: None,
+        for_tests: false,
+    }
+}
+
+pub(crate) fn outcome_shown(outcome: Result<Progress, VendorFault>) -> Value {
+    match outcome {
+        Ok(Progress::Done(response)) => json!({ "done": response_shown(&response) }),
+        Ok(Progress::Pending { next, wait }) => json!({
+            "pending": { "next": request_shown(&next), "wait_ms": ms(wait) },
+        }),
+        Err(fault) => {
+            let mut shown = json!({
+                "fault": fault.code(),
+                "says": fault.to_string(),
+                "next": format!("{:?}", fault.next()),
+            });
+            if let VendorFault::Busy {
+                retry_after: Some(wait),
+            } = fault
+            {
+                shown["retry_after_ms"] = ms(wait).into();
+            }
+            shown
+        }
+    }
+}
+
+fn ms(wait: Duration) -> u64 {
+    u64::try_from(wait.as_millis()).unwrap()
+}
+
+fn response_shown(response: &ImageResponse) -> Value {
+    let images: Vec<_> = response.images.iter().map(image_shown).collect();
+    let usage = response.usage.map(|usage| {
+        json!({
+            "text_in": usage.text_in,
+            "image_in": usage.image_in,
+            "text_out": usage.text_out,
+            "image_out": usage.image_out,
+        })
+    });
+    without_nulls(json!({
+        "images": images,
+        "usage": usage,
+        "quality": response.quality,
+        "background": response.background,
+    }))
+}
+
+fn image_shown(image: &Image) -> Value {
+    let text = |bytes: &Bytes| String::from_utf8(bytes.to_vec()).unwrap();
+    let (kind, content) = match &image.picture {
+        Picture::Base64(bytes) => ("base64", text(bytes)),
+        Picture::Binary(bytes) => ("binary", format!("{} bytes", bytes.len())),
+        Picture::Url(url) => ("url", url.clone()),
+    };
+    without_nulls(json!({
+        kind: content,
+        "format": image.format,
+        "size": image.size,
+        "revised_prompt": image.revised_prompt,
+        "seed": image.seed,
+    }))
+}
+
+fn without_nulls(value: Value) -> Value {
+    let Value::Object(pairs) = value else {
+        return value;
+    };
+    Value::Object(pairs.into_iter().filter(|(_, v)| !v.is_null()).collect())
+}
+
+/// What an answer is made of.
+pub(crate) struct Delivered {
+    request_id: RequestId,
+    request: ImageRequest,
+    model: String,
+    response: ImageResponse,
+    charged: Credits,
+    remaining: Credits,
+}
+
+impl Delivered {
+    pub(crate) fn read(golden: &Value) -> Self {
+        let images = golden["images"].as_array().unwrap();
+        let tokens = |usage: &Value| TokenUsage {
+            text_in: field(usage, "text_in").unwrap_or_default(),
+            image_in: field(usage, "image_in").unwrap_or_default(),
+            text_out: field(usage, "text_out").unwrap_or_default(),
+            image_out: field(usage, "image_out").unwrap_or_default(),
+        };
+        Self {
+            request_id: RequestId::known("req_golden"),
+            request: image_request(&golden["request"]),
+            model: field(golden, "model").unwrap(),
+            response: ImageResponse {
+                images: images.iter().map(image).collect(),
+                usage: golden.get("usage").map(tokens),
+                quality: field(golden, "quality"),
+                background: field(golden, "background"),
+            },
+            charged: field(golden, "charged").unwrap_or_default(),
+            remaining: field(golden, "remaining").unwrap_or_default(),
+        }
+    }
+
+    pub(crate) fn answer(&self, unix_ms: i64) -> Answer<'_> {
+        Answer {
+            request_id: &self.request_id,
+            unix_ms,
+            request: &self.request,
+            model: &self.model,
+            response: &self.response,
+            charged: self.charged,
+            remaining: self.remaining,
+            changes: &[],
+        }
+    }
+}
+
+fn image(golden: &Value) -> Image {
+    let text = |key: &str| field::<String>(golden, key);
+    let picture = text("base64")
+        .map(|text| Picture::Base64(text.into()))
+        .or_else(|| text("binary").map(|text| Picture::Binary(text.into())))
+        .or_else(|| text("url").map(Picture::Url));
+    let image = Image::new(picture.unwrap());
+    Image {
+        format: field(golden, "format").or(image.format),
+        size: field(golden, "size"),
+        revised_prompt: text("revised_prompt"),
+        stored: text("stored").map(|url| Stored {
+            id: MediaId::known("med_golden"),
+            url,
+        }),
+        ..image
+    }
+}
+
+/// A refusal of this kind, with all that such a refusal carries.
+pub(crate) fn refusal(kind: RefusalKind) -> Refusal {
+    let wait_ms = [
+        (RefusalKind::RateLimited, 1_500),
+        (RefusalKind::Overloaded, 1_500),
+        (RefusalKind::QuotaExhausted, 18_000_000),
+    ];
+    let wait_ms = wait_ms.iter().find(|(waits, _)| *waits == kind);
+    let is_short = kind == RefusalKind::CreditsShort;
+    let is_about_a_model = [RefusalKind::ModelUnknown, RefusalKind::ModelForbidden].contains(&kind);
+    Refusal {
+        retry_after: wait_ms.map(|(_, ms)| Duration::from_millis(*ms)),
+        credits: is_short.then(|| ("4.2".parse().unwrap(), "2.9".parse().unwrap())),
+        field: is_about_a_model.then_some("model".into()),
+        ..Refusal::new(kind, format!("no, because {}", kind.code()))
+    }
+}
+
+/// A caller with two limits, of which the second is the tighter.
+pub(crate) fn standings() -> Vec<Standing> {
+    let standing = |limit: &str, most, remaining, window, resets_in| Standing {
+        limit: limit.to_owned(),
+        most,
+        remaining,
+        window: Duration::from_secs(window),
+        resets_in: Duration::from_millis(resets_in),
+    };
+    vec![
+        standing("hourly", 200, 180, 3_600, 1_800_000),
+        standing("five minutes", 50, 3, 300, 58_891),
+    ]
+}
+
+pub(crate) fn models() -> Vec<ListedModel<'static>> {
+    let model = |name, owner| ListedModel {
+        name,
+        owner,
+        created: 1_795_219_200,
+    };
+    vec![model("gemini-3-pro", "google"), model("lab/flux", "lab")]
+}
