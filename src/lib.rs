@@ -2,9 +2,16 @@
 //!
 //! | floor | modules |
 //! |---|---|
+//! | 3 law | [`config`], [`policy`] |
 //! | 2 judges | [`dialect`], [`limit`], [`price`], [`routing`], [`rules`] |
 //! | 1 shapes | [`canonical`], [`catalog`], [`fault`], [`receipt`] |
-//! | 0 ground | [`clock`], [`credits`], [`id`], [`secret`] |
+//! | 0 ground | [`clock`], [`credits`], [`id`], [`scalar`], [`secret`] |
+
+pub mod reload;
+pub mod telemetry;
+
+pub mod config;
+pub mod policy;
 
 pub mod dialect;
 pub mod limit;
@@ -20,4 +27,5 @@ pub mod receipt;
 pub mod clock;
 pub mod credits;
 pub mod id;
+pub mod scalar;
 pub mod secret;

@@ -55,7 +55,11 @@ pub enum ReloadError {
 }
 
 fn list(faults: &[PolicyFault]) -> String {
-    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    faults
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// What one look at the folder came to.
@@ -93,13 +97,18 @@ impl LivePolicy {
     }
 
     /// Follows the folder for ever, telling `told` of every change.
-    pub async fn follow(&self, told: impl Fn(&Look) + Send + Sync) {
+    pub async fn follow(self: Arc<Self>, told: impl Fn(&Look) + Send + Sync) {
         loop {
             let forced = tokio::select! {
                 () = tokio::time::sleep(READ_EVERY) => false,
                 () = self.asked.notified() => true,
             };
-            told(&self.look(forced));
+            // A network share may hang, so the folder is not read on an async thread.
+            let own = Arc::clone(&self);
+            match tokio::task::spawn_blocking(move || own.look(forced)).await {
+                Ok(look) => told(&look),
+                Err(error) => tracing::error!(%error, "the policy folder could not be looked at"),
+            }
         }
     }
 
@@ -158,13 +167,21 @@ fn read(folder: &Path) -> Result<Vec<PolicyText>, ReloadError> {
     let mut texts = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(cannot(folder))? {
         let path = entry.map_err(cannot(folder))?.path();
-        let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
-        let is_policy = path.extension().is_some_and(|extension| extension == "toml");
+        let file = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default()
+            .to_owned();
+        let is_policy = path
+            .extension()
+            .is_some_and(|extension| extension == "toml");
         if !is_policy || file.starts_with('.') {
             continue;
         }
         if texts.len() >= FILES_MAX {
-            return Err(ReloadError::TooMany { path: folder.to_owned() });
+            return Err(ReloadError::TooMany {
+                path: folder.to_owned(),
+            });
         }
         let text = std::fs::read_to_string(&path).map_err(cannot(&path))?;
         texts.push(PolicyText { file, text });

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use prometheus::{Encoder, TextEncoder};
 
-use crate::canonical::RefusalKind;
+use crate::canonical::{Blame, RefusalKind};
 use crate::config::LogFormat;
 use crate::fault::VendorFault;
 use crate::receipt::Receipt;
@@ -22,7 +22,9 @@ pub struct Telemetry {
 impl Telemetry {
     /// Metrics of this process, all at zero.
     pub fn new() -> Result<Self, prometheus::Error> {
-        Ok(Self { metrics: Arc::new(Metrics::new()?) })
+        Ok(Self {
+            metrics: Arc::new(Metrics::new()?),
+        })
     }
 
     /// The metrics, for those who count as they go.
@@ -43,9 +45,15 @@ impl Telemetry {
     /// One exchange with a vendor, as it ended.
     pub fn attempt(&self, vendor: &str, seconds: f64, fault: Option<&VendorFault>) {
         let outcome = fault.map_or("ok", VendorFault::code);
-        self.metrics.vendor_seconds.with_label_values(&[vendor, outcome]).observe(seconds);
+        self.metrics
+            .vendor_seconds
+            .with_label_values(&[vendor, outcome])
+            .observe(seconds);
         if fault.is_some_and(VendorFault::outcome_unknown) {
-            self.metrics.outcomes_unknown.with_label_values(&[vendor]).inc();
+            self.metrics
+                .outcomes_unknown
+                .with_label_values(&[vendor])
+                .inc();
         }
     }
 
@@ -57,33 +65,63 @@ impl Telemetry {
 
     fn count(&self, receipt: &Receipt) {
         let metrics = &self.metrics;
-        let dialect = if receipt.dialect.is_empty() { "none" } else { receipt.dialect };
-        metrics.requests.with_label_values(&[dialect, receipt.outcome()]).inc();
-        metrics.request_seconds.with_label_values(&[dialect]).observe(seconds(receipt.total_us));
-        metrics.overhead_seconds.with_label_values(&[dialect]).observe(seconds(receipt.overhead_us()));
+        let dialect = if receipt.dialect.is_empty() {
+            "none"
+        } else {
+            receipt.dialect
+        };
+        metrics
+            .requests
+            .with_label_values(&[dialect, receipt.outcome()])
+            .inc();
+        metrics
+            .request_seconds
+            .with_label_values(&[dialect])
+            .observe(seconds(receipt.total_us));
+        metrics
+            .overhead_seconds
+            .with_label_values(&[dialect])
+            .observe(seconds(receipt.overhead_us()));
         if receipt.store_us > 0 {
             metrics.store_seconds.observe(seconds(receipt.store_us));
         }
         if let Some(kind) = receipt.refusal {
-            metrics.refusals.with_label_values(&[kind.code(), kind.blame().name()]).inc();
+            metrics
+                .refusals
+                .with_label_values(&[kind.code(), kind.blame().name()])
+                .inc();
         }
-        let (Some(model), Some(offering)) = (&receipt.model, &receipt.offering) else { return };
+        let (Some(model), Some(offering)) = (&receipt.model, &receipt.offering) else {
+            return;
+        };
         metrics
             .images
             .with_label_values(&[model, offering])
             .inc_by(u64::from(receipt.images));
-        metrics.credits.with_label_values(&[model]).inc_by(units(receipt.charged.nanos()));
-        metrics.cost.with_label_values(&[offering]).inc_by(units(receipt.cost.nanos()));
+        metrics
+            .credits
+            .with_label_values(&[model])
+            .inc_by(units(receipt.charged.nanos()));
+        metrics
+            .cost
+            .with_label_values(&[offering])
+            .inc_by(units(receipt.cost.nanos()));
     }
 }
 
 /// The only place where money becomes a float: a metric is a hint, the ledger is the book.
-#[expect(clippy::cast_precision_loss, reason = "a metric is a hint, the ledger is the book")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a metric is a hint, the ledger is the book"
+)]
 fn units(nanos: i64) -> f64 {
     nanos.max(0) as f64 / 1e9
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a duration that loses precision took centuries")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a duration that loses precision took centuries"
+)]
 fn seconds(micros: u64) -> f64 {
     micros as f64 / 1e6
 }
@@ -103,7 +141,7 @@ fn log(receipt: &Receipt, message: Option<&str>) {
         offering = text(&receipt.offering),
         status = receipt.status,
         outcome = receipt.outcome(),
-        blame = receipt.refusal.map(RefusalKind::blame).map(|b| b.name()).unwrap_or_default(),
+        blame = receipt.refusal.map(RefusalKind::blame).map(Blame::name).unwrap_or_default(),
         reason = message.unwrap_or_default(),
         images = receipt.images,
         credits = %receipt.charged,
@@ -126,10 +164,15 @@ pub fn start_log(format: LogFormat, level: tracing::Level) {
     let filter = tracing_subscriber::EnvFilter::new(format!(
         "{level},pingora=error,pingora_core=error,pingora_proxy=error"
     ));
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     let started = match format {
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
+        LogFormat::Json => builder
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .try_init(),
         LogFormat::Text => builder.try_init(),
     };
     if started.is_err() {

@@ -11,7 +11,7 @@ use crate::credits::Cost;
 use crate::dialect::{self, Progress, VendorSide, WireRequest};
 use crate::fault::{Next, VendorFault};
 use crate::price::{self, Work};
-use crate::routing::Candidate;
+use crate::routing::{Candidate, Permit};
 
 use super::{Gateway, Visit, micros};
 
@@ -47,10 +47,9 @@ impl Gateway {
                 if Instant::now() >= deadline {
                     return Err(VendorFault::TimedOut);
                 }
-                if !self.health.begin(&candidate.offering.name, self.clock.now()) {
-                    break;
-                }
-                match self.attempt(visit, candidate, request, deadline).await {
+                let now = self.clock.now();
+                let Some(permit) = self.health.begin(&candidate.offering.name, now) else { break };
+                match self.attempt(visit, candidate, request, (permit, deadline)).await {
                     Ok(delivery) => return Ok(delivery),
                     Err(fault) => last = fault,
                 }
@@ -77,7 +76,7 @@ impl Gateway {
         visit: &mut Visit,
         candidate: &Candidate,
         request: &ImageRequest,
-        deadline: Instant,
+        (permit, deadline): (Permit, Instant),
     ) -> Result<Delivery, VendorFault> {
         let offering = &candidate.offering;
         visit.receipt.offering = Some(offering.name.clone());
@@ -91,7 +90,7 @@ impl Gateway {
         let replies = join_all(calls).await;
         let took = began.elapsed();
         visit.receipt.vendor_us += micros(took);
-        self.learn(offering, &replies, took);
+        self.learn(offering, permit, &replies, took);
 
         if replies.iter().any(|reply| reply.as_ref().is_err_and(VendorFault::outcome_unknown)) {
             visit.receipt.outcome_unknown = true;
@@ -114,13 +113,14 @@ impl Gateway {
     fn learn(
         &self,
         offering: &Offering,
+        permit: Permit,
         replies: &[Result<ImageResponse, VendorFault>],
         took: Duration,
     ) {
         let now = self.clock.now();
         match replies.iter().find_map(|reply| reply.as_ref().err()) {
-            None => self.health.succeeded(&offering.name, took, now),
-            Some(fault) => self.health.failed(&offering.name, fault.is_ill_health(), now),
+            None => self.health.succeeded(&offering.name, permit, took, now),
+            Some(fault) => self.health.failed(&offering.name, permit, fault.is_ill_health(), now),
         }
         for reply in replies {
             self.telemetry.attempt(&offering.vendor.name, took.as_secs_f64(), reply.as_ref().err());
@@ -186,33 +186,15 @@ fn vendor_side(vendor: &Vendor) -> Result<&'static dyn VendorSide, VendorFault> 
         .ok_or_else(|| VendorFault::Rejected { detail: "its dialect has no vendor side".to_owned() })
 }
 
-/// The request as each call of the fan-out asks it: the frame that the offering draws, the prompt
-/// with what it cannot be told otherwise, and a part of the count.
+/// The request as each call of the fan-out asks it.
 fn shares(candidate: &Candidate, request: &ImageRequest) -> Vec<ImageRequest> {
-    let mut left = request.count;
-    let mut shares = Vec::new();
-    while left > 0 {
-        let count = left.min(candidate.images_per_call.max(1));
-        let drawn_before = request.count.saturating_sub(left);
-        let mut share = request.clone();
-        share.count = count;
-        share.frame = candidate.native_frame;
-        share.seed = request.seed.map(|seed| seed.wrapping_add(i64::from(drawn_before)));
-        if candidate.transcode_to.is_some() {
-            share.format = None;
-            share.compression = None;
-        }
-        if let Some(suffix) = &candidate.prompt_suffix {
-            share.prompt.push_str(suffix);
-            share.negative_prompt = None;
-        }
-        if !candidate.offering.can.seed {
-            share.seed = None;
-        }
-        shares.push(share);
-        left = left.saturating_sub(count);
-    }
-    shares
+    let share = |call| {
+        let mut share = candidate.ask(request, call);
+        // A compression is that of the format it was asked with.
+        share.compression = share.compression.filter(|_| share.format == request.format);
+        share
+    };
+    (0..candidate.calls).map(share).collect()
 }
 
 /// All pictures that came, and the first fault among the rest.

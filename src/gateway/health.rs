@@ -5,7 +5,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 
 use crate::clock::Now;
-use crate::routing::{HealthView, OfferingHealth};
+use crate::routing::{HealthView, OfferingHealth, Permit};
 
 /// One state for each offering, by name. Names are those of policy, so it stays small.
 #[derive(Debug, Default)]
@@ -19,16 +19,16 @@ impl HealthBoard {
         }
     }
 
-    /// Whether an attempt may begin; takes the one trial of an offering that rests.
-    pub(super) fn begin(&self, offering: &str, now: Now) -> bool {
+    /// The right to make one attempt, or the one trial of an offering that rested.
+    pub(super) fn begin(&self, offering: &str, now: Now) -> Option<Permit> {
         self.0.entry(offering.to_owned()).or_default().begin(now)
     }
 
-    pub(super) fn succeeded(&self, offering: &str, latency: Duration, now: Now) {
-        self.0.entry(offering.to_owned()).or_default().succeeded(latency, now);
+    pub(super) fn succeeded(&self, offering: &str, permit: Permit, latency: Duration, now: Now) {
+        self.0.entry(offering.to_owned()).or_default().succeeded(permit, latency, now);
     }
 
-    pub(super) fn failed(&self, offering: &str, is_ill: bool, now: Now) {
-        self.0.entry(offering.to_owned()).or_default().failed(is_ill, now);
+    pub(super) fn failed(&self, offering: &str, permit: Permit, is_ill: bool, now: Now) {
+        self.0.entry(offering.to_owned()).or_default().failed(permit, is_ill, now);
     }
 }

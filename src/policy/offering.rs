@@ -29,7 +29,12 @@ pub(super) fn models(policy: &mut Policy, file: &RawFile, faults: &mut Faults<'_
     for (name, spanned) in &file.models {
         if policy.models.contains_key(name) {
             let place = format!("models.{name}");
-            faults.note(spanned.span(), place, "is defined twice".to_owned(), "keep one of them");
+            faults.note(
+                spanned.span(),
+                place,
+                "is defined twice".to_owned(),
+                "keep one of them",
+            );
             continue;
         }
         let model = model(policy, name, spanned.get_ref(), faults);
@@ -38,16 +43,28 @@ pub(super) fn models(policy: &mut Policy, file: &RawFile, faults: &mut Faults<'_
 }
 
 fn model(policy: &Policy, name: &str, raw: &RawModel, faults: &mut Faults<'_>) -> Model {
-    let price = tariff::<Credits>(&raw.price, &format!("models.{name}.price"), faults, Credits::nanos);
+    let price = tariff::<Credits>(
+        &raw.price,
+        &format!("models.{name}.price"),
+        faults,
+        Credits::nanos,
+    );
     if raw.offerings.get_ref().is_empty() {
         let place = format!("models.{name}.offerings");
         let hint = "add one, such as { vendor = \"painter\", … }";
-        faults.note(raw.offerings.span(), place, "is empty: nothing serves the model".to_owned(), hint);
+        faults.note(
+            raw.offerings.span(),
+            place,
+            "is empty: nothing serves the model".to_owned(),
+            hint,
+        );
     }
     let mut offerings: Vec<Arc<Offering>> = Vec::new();
     for (index, spanned) in raw.offerings.get_ref().iter().enumerate() {
         let place = format!("models.{name}.offerings.{index}");
-        let Some(mut offering) = offering(policy, name, &place, spanned, faults) else { continue };
+        let Some(mut offering) = offering(policy, name, &place, spanned, faults) else {
+            continue;
+        };
         if offerings.iter().any(|other| other.name == offering.name) {
             offering.name = format!("{}/{index}", offering.name);
         }
@@ -79,7 +96,11 @@ fn test_offering(
             vendor: Arc::clone(vendor),
             vendor_model: model.to_owned(),
             can: Capabilities {
-                frames: Frames::Any { side_min: 1, side_max: 4096, step: 1 },
+                frames: Frames::Any {
+                    side_min: 1,
+                    side_max: 4096,
+                    step: 1,
+                },
                 size_default: SIZE_USUAL,
                 count_max: 10,
                 formats: vec![
@@ -94,7 +115,11 @@ fn test_offering(
                 prompt_chars_max: 32_000,
             },
             cost: Tariff {
-                rows: vec![TariffRow { pixels_max: None, quality: None, image_nanos: 0 }],
+                rows: vec![TariffRow {
+                    pixels_max: None,
+                    quality: None,
+                    image_nanos: 0,
+                }],
             },
             priority: 0,
             stand_in: false,
@@ -216,7 +241,8 @@ fn tariff<Money: FromStr<Err: std::fmt::Display>>(
         }
     }
     if raw.get_ref().is_empty() {
-        let hint = "write at least [{ image = \"1\" }]; a price of \"0\" is allowed, no price is not";
+        let hint =
+            "write at least [{ image = \"1\" }]; a price of \"0\" is allowed, no price is not";
         faults.note(raw.span(), place.to_owned(), "has no rows".to_owned(), hint);
     }
     rows.sort_by_key(|row| row.pixels_max.unwrap_or(u64::MAX));

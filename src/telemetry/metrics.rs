@@ -82,37 +82,119 @@ pub struct Metrics {
 }
 
 /// Seconds that vendors take: tens of milliseconds to minutes.
-const VENDOR_BUCKETS: &[f64] =
-    &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0];
+const VENDOR_BUCKETS: &[f64] = &[
+    0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0,
+];
 
 /// Seconds that we take: tens of microseconds to tens of milliseconds.
 const OWN_BUCKETS: &[f64] = &[
-    0.000_05, 0.000_1, 0.000_2, 0.000_4, 0.000_8, 0.001_6, 0.003, 0.006, 0.012, 0.025, 0.05, 0.1, 0.5,
+    0.000_05, 0.000_1, 0.000_2, 0.000_4, 0.000_8, 0.001_6, 0.003, 0.006, 0.012, 0.025, 0.05, 0.1,
+    0.5,
 ];
 
 impl Metrics {
     /// All of them, registered, at zero.
+    #[expect(clippy::too_many_lines, reason = "it is a table: one metric a row")]
     pub(super) fn new() -> Result<Self, prometheus::Error> {
         let r = Registry::new();
         Ok(Self {
-            requests: counters(&r, "pixelgate_requests_total", "Requests answered", &["dialect", "outcome"])?,
-            refusals: counters(&r, "pixelgate_refusals_total", "Refusals by code and blame", &["code", "blame"])?,
-            images: counters(&r, "pixelgate_images_total", "Pictures delivered", &["model", "offering"])?,
+            requests: counters(
+                &r,
+                "pixelgate_requests_total",
+                "Requests answered",
+                &["dialect", "outcome"],
+            )?,
+            refusals: counters(
+                &r,
+                "pixelgate_refusals_total",
+                "Refusals by code and blame",
+                &["code", "blame"],
+            )?,
+            images: counters(
+                &r,
+                "pixelgate_images_total",
+                "Pictures delivered",
+                &["model", "offering"],
+            )?,
             credits: floats(&r, "pixelgate_credits_total", "Credits charged", &["model"])?,
-            cost: floats(&r, "pixelgate_cost_dollars_total", "What vendors charge us", &["offering"])?,
-            request_seconds: histograms(&r, "pixelgate_request_duration_seconds", "From head read to answer ready", &["dialect"], VENDOR_BUCKETS)?,
-            overhead_seconds: histograms(&r, "pixelgate_overhead_seconds", "Our own share: all, less vendors and store", &["dialect"], OWN_BUCKETS)?,
-            store_seconds: histogram(&r, "pixelgate_store_duration_seconds", "Waiting for the store to be durable, per request", OWN_BUCKETS)?,
-            vendor_seconds: histograms(&r, "pixelgate_vendor_duration_seconds", "One exchange with a vendor", &["vendor", "outcome"], VENDOR_BUCKETS)?,
-            outcomes_unknown: counters(&r, "pixelgate_outcomes_unknown_total", "Exchanges that may have been billed without our knowing", &["vendor"])?,
+            cost: floats(
+                &r,
+                "pixelgate_cost_dollars_total",
+                "What vendors charge us",
+                &["offering"],
+            )?,
+            request_seconds: histograms(
+                &r,
+                "pixelgate_request_duration_seconds",
+                "From head read to answer ready",
+                &["dialect"],
+                VENDOR_BUCKETS,
+            )?,
+            overhead_seconds: histograms(
+                &r,
+                "pixelgate_overhead_seconds",
+                "Our own share: all, less vendors and store",
+                &["dialect"],
+                OWN_BUCKETS,
+            )?,
+            store_seconds: histogram(
+                &r,
+                "pixelgate_store_duration_seconds",
+                "Waiting for the store to be durable, per request",
+                OWN_BUCKETS,
+            )?,
+            vendor_seconds: histograms(
+                &r,
+                "pixelgate_vendor_duration_seconds",
+                "One exchange with a vendor",
+                &["vendor", "outcome"],
+                VENDOR_BUCKETS,
+            )?,
+            outcomes_unknown: counters(
+                &r,
+                "pixelgate_outcomes_unknown_total",
+                "Exchanges that may have been billed without our knowing",
+                &["vendor"],
+            )?,
             holds_open: gauge(&r, "pixelgate_holds_open", "Holds that have not ended")?,
-            in_flight: gauge(&r, "pixelgate_in_flight_requests", "Requests being served now")?,
-            in_flight_bytes: gauge(&r, "pixelgate_in_flight_bytes", "Bytes of request bodies held now")?,
-            bounds_met: counters(&r, "pixelgate_bounds_met_total", "Requests that met a bound, by its name in config", &["bound"])?,
-            policy_reloads: counters(&r, "pixelgate_policy_reloads_total", "Policy reloads by result", &["result"])?,
-            policy_version: gauges(&r, "pixelgate_policy_version", "1 for the version of policy in force", &["version"])?,
-            usage_rows_lost: counter(&r, "pixelgate_usage_rows_lost_total", "Usage rows of refused requests that the store had no room for")?,
-            clients_gone: counter(&r, "pixelgate_clients_gone_total", "Clients that left before their answer was ready")?,
+            in_flight: gauge(
+                &r,
+                "pixelgate_in_flight_requests",
+                "Requests being served now",
+            )?,
+            in_flight_bytes: gauge(
+                &r,
+                "pixelgate_in_flight_bytes",
+                "Bytes of request bodies held now",
+            )?,
+            bounds_met: counters(
+                &r,
+                "pixelgate_bounds_met_total",
+                "Requests that met a bound, by its name in config",
+                &["bound"],
+            )?,
+            policy_reloads: counters(
+                &r,
+                "pixelgate_policy_reloads_total",
+                "Policy reloads by result",
+                &["result"],
+            )?,
+            policy_version: gauges(
+                &r,
+                "pixelgate_policy_version",
+                "1 for the version of policy in force",
+                &["version"],
+            )?,
+            usage_rows_lost: counter(
+                &r,
+                "pixelgate_usage_rows_lost_total",
+                "Usage rows of refused requests that the store had no room for",
+            )?,
+            clients_gone: counter(
+                &r,
+                "pixelgate_clients_gone_total",
+                "Clients that left before their answer was ready",
+            )?,
             registry: r,
         })
     }
@@ -133,13 +215,23 @@ impl Metrics {
     }
 }
 
-fn counters(r: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, prometheus::Error> {
+fn counters(
+    r: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntCounterVec, prometheus::Error> {
     let metric = IntCounterVec::new(Opts::new(name, help), labels)?;
     r.register(Box::new(metric.clone()))?;
     Ok(metric)
 }
 
-fn floats(r: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<CounterVec, prometheus::Error> {
+fn floats(
+    r: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<CounterVec, prometheus::Error> {
     let metric = CounterVec::new(Opts::new(name, help), labels)?;
     r.register(Box::new(metric.clone()))?;
     Ok(metric)
@@ -157,19 +249,35 @@ fn gauge(r: &Registry, name: &str, help: &str) -> Result<IntGauge, prometheus::E
     Ok(metric)
 }
 
-fn gauges(r: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, prometheus::Error> {
+fn gauges(
+    r: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntGaugeVec, prometheus::Error> {
     let metric = IntGaugeVec::new(Opts::new(name, help), labels)?;
     r.register(Box::new(metric.clone()))?;
     Ok(metric)
 }
 
-fn histogram(r: &Registry, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram, prometheus::Error> {
+fn histogram(
+    r: &Registry,
+    name: &str,
+    help: &str,
+    buckets: &[f64],
+) -> Result<Histogram, prometheus::Error> {
     let metric = Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))?;
     r.register(Box::new(metric.clone()))?;
     Ok(metric)
 }
 
-fn histograms(r: &Registry, name: &str, help: &str, labels: &[&str], buckets: &[f64]) -> Result<HistogramVec, prometheus::Error> {
+fn histograms(
+    r: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+    buckets: &[f64],
+) -> Result<HistogramVec, prometheus::Error> {
     let opts = HistogramOpts::new(name, help).buckets(buckets.to_vec());
     let metric = HistogramVec::new(opts, labels)?;
     r.register(Box::new(metric.clone()))?;

@@ -1,0 +1,121 @@
+//! The plans of a policy file: windows, quotas and rights.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use toml::Spanned;
+
+use crate::limit::{Limit, Unit};
+
+use super::build::{Faults, there_are};
+use super::raw::{RawFile, RawLimit, RawPlan, RawQuota};
+use super::{Plan, Policy, Quota};
+
+/// Adds the plans of one file.
+pub(super) fn plans(policy: &mut Policy, file: &RawFile, faults: &mut Faults<'_>) {
+    for (name, spanned) in &file.plans {
+        if policy.plans.contains_key(name) {
+            let place = format!("plans.{name}");
+            faults.note(
+                spanned.span(),
+                place,
+                "is defined twice".to_owned(),
+                "keep one of them",
+            );
+            continue;
+        }
+        let plan = plan(name, spanned.get_ref(), policy, faults);
+        policy.plans.insert(name.clone(), Arc::new(plan));
+    }
+}
+
+fn plan(name: &str, raw: &RawPlan, policy: &Policy, faults: &mut Faults<'_>) -> Plan {
+    let all = raw.models.iter().any(|model| model.get_ref() == "*");
+    for model in raw.models.iter().filter(|model| model.get_ref() != "*") {
+        if policy.model(model.get_ref()).is_none() {
+            let problem = format!("no model `{}`", model.get_ref());
+            let hint = there_are(policy.models.keys().map(String::as_str));
+            faults.note(model.span(), format!("plans.{name}.models"), problem, &hint);
+        }
+    }
+    let limits = raw
+        .limits
+        .iter()
+        .filter_map(|raw| limit(name, raw, faults))
+        .collect();
+    let quotas = raw
+        .quotas
+        .iter()
+        .filter_map(|raw| quota(name, raw, faults))
+        .collect();
+    Plan {
+        name: name.to_owned(),
+        models: (!all).then(|| {
+            raw.models
+                .iter()
+                .map(|model| model.get_ref().clone())
+                .collect()
+        }),
+        limits,
+        quotas,
+        concurrency_max: raw.concurrency_max.map(std::num::NonZero::get),
+        show_offering: raw.show_offering,
+    }
+}
+
+fn limit(plan: &str, raw: &Spanned<RawLimit>, faults: &mut Faults<'_>) -> Option<Limit> {
+    let own = raw.get_ref();
+    let counted = one_unit(own.requests, own.images);
+    let place = format!("plans.{plan}.limits.{}", own.name);
+    let Some((unit, most)) = counted else {
+        faults.note(raw.span(), place, NEITHER_OR_BOTH.to_owned(), ONE_UNIT);
+        return None;
+    };
+    if own.per.0 < Duration::from_secs(1) || own.per.0 > WINDOW_MAX {
+        let hint = "write between \"1s\" and \"1d\"; for longer, use a quota";
+        faults.note(
+            raw.span(),
+            place,
+            "the window is too short or too long".to_owned(),
+            hint,
+        );
+        return None;
+    }
+    Some(Limit {
+        name: own.name.clone(),
+        unit,
+        most,
+        window: own.per.0,
+    })
+}
+
+/// The longest sliding window; what is remembered for it is bounded by this.
+const WINDOW_MAX: Duration = Duration::from_hours(24);
+
+const NEITHER_OR_BOTH: &str = "counts neither or both of requests and images";
+const ONE_UNIT: &str = "give exactly one of `requests` and `images`";
+
+fn quota(plan: &str, raw: &Spanned<RawQuota>, faults: &mut Faults<'_>) -> Option<Quota> {
+    let own = raw.get_ref();
+    let Some((unit, most)) = one_unit(own.requests, own.images) else {
+        let place = format!("plans.{plan}.quotas.{}", own.name);
+        faults.note(raw.span(), place, NEITHER_OR_BOTH.to_owned(), ONE_UNIT);
+        return None;
+    };
+    Some(Quota {
+        name: own.name.clone(),
+        unit,
+        most,
+    })
+}
+
+fn one_unit(
+    requests: Option<std::num::NonZeroU32>,
+    images: Option<std::num::NonZeroU32>,
+) -> Option<(Unit, u32)> {
+    match (requests, images) {
+        (Some(most), None) => Some((Unit::Requests, most.get())),
+        (None, Some(most)) => Some((Unit::Images, most.get())),
+        (None, None) | (Some(_), Some(_)) => None,
+    }
+}

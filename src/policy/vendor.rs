@@ -1,0 +1,196 @@
+//! The vendors of a policy file: where they are, and how our credential is shown to them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use toml::Spanned;
+
+use crate::catalog::{AuthScheme, BaseUrl, InProcess, Vendor};
+use crate::dialect;
+
+use super::build::{Faults, there_are};
+use super::raw::{RawFile, RawVendor};
+use super::{FindSecret, Policy, SecretPlace};
+
+/// Adds the vendors of one file.
+pub(super) fn vendors(
+    policy: &mut Policy,
+    file: &RawFile,
+    find_secret: FindSecret<'_>,
+    faults: &mut Faults<'_>,
+) {
+    for (name, spanned) in &file.vendors {
+        if policy.vendors.contains_key(name) {
+            let place = format!("vendors.{name}");
+            faults.note(
+                spanned.span(),
+                place,
+                "is defined twice".to_owned(),
+                "keep one of them",
+            );
+            continue;
+        }
+        if let Some(vendor) = vendor(name, spanned.get_ref(), find_secret, faults) {
+            if let Some(missing) = &vendor.secret_missing {
+                policy.warnings.push(format!(
+                    "vendor {name} is left out: its credential is not in {missing}"
+                ));
+            }
+            policy.vendors.insert(name.clone(), Arc::new(vendor));
+        }
+    }
+}
+
+fn vendor(
+    name: &str,
+    raw: &RawVendor,
+    find_secret: FindSecret<'_>,
+    faults: &mut Faults<'_>,
+) -> Option<Vendor> {
+    let place = |key: &str| format!("vendors.{name}.{key}");
+    let side = dialect::by_name(raw.dialect.get_ref())
+        .and_then(|dialect| Some((dialect.name, dialect.vendor?)));
+    if side.is_none() {
+        let known = dialect::ALL
+            .iter()
+            .filter(|d| d.vendor.is_some())
+            .map(|d| d.name);
+        let problem = format!("no dialect `{}` with a vendor side", raw.dialect.get_ref());
+        faults.note(
+            raw.dialect.span(),
+            place("dialect"),
+            problem,
+            &there_are(known),
+        );
+    }
+    let base = base_url(name, raw, faults);
+    let auth = match &raw.auth {
+        None => side.map(|(_, side)| side.auth_scheme()),
+        Some(text) => auth_scheme(text, &place("auth"), faults),
+    };
+    let secret_place = raw
+        .secret
+        .as_ref()
+        .map(|text| secret_place(text, &place("secret"), faults));
+    let (secret, secret_missing) = match secret_place {
+        None => (None, None),
+        Some(None) => return None,
+        Some(Some(at)) => match find_secret(&at) {
+            Some(secret) => (Some(secret), None),
+            None => (None, Some(at.to_string())),
+        },
+    };
+    Some(Vendor {
+        name: name.to_owned(),
+        dialect: side?.0,
+        base: base?,
+        auth: auth?,
+        secret,
+        secret_missing,
+        timeout: raw.timeout.map_or(TIMEOUT_DEFAULT, |span| span.0),
+        answer_bytes_max: raw
+            .answer_bytes_max
+            .map_or(ANSWER_BYTES_MAX_DEFAULT, |bytes| bytes.0),
+        picture_hosts: raw.picture_hosts.clone(),
+        calls_per_minute_max: raw.calls_per_minute_max,
+        for_tests: raw.for_tests,
+    })
+}
+
+/// How long one exchange may take unless policy says otherwise.
+const TIMEOUT_DEFAULT: Duration = Duration::from_mins(2);
+
+/// The largest answer that is read unless policy says otherwise.
+const ANSWER_BYTES_MAX_DEFAULT: usize = 64 << 20;
+
+fn base_url(name: &str, raw: &RawVendor, faults: &mut Faults<'_>) -> Option<BaseUrl> {
+    let text = raw.base_url.get_ref();
+    if text == "painter:" {
+        return Some(BaseUrl::InProcess(InProcess {
+            latency: raw
+                .latency
+                .as_ref()
+                .map(|span| span.get_ref().0)
+                .unwrap_or_default(),
+            fault: raw.fault.as_ref().map(|fault| *fault.get_ref()),
+        }));
+    }
+    let in_process_only = [
+        ("latency", raw.latency.as_ref().map(Spanned::span)),
+        ("fault", raw.fault.as_ref().map(Spanned::span)),
+    ];
+    for (key, span) in in_process_only {
+        if let Some(span) = span {
+            let problem = "only the in-process painter can play this".to_owned();
+            faults.note(span, format!("vendors.{name}.{key}"), problem, "remove it");
+        }
+    }
+    let base = parse_base_url(text);
+    if base.is_none() {
+        faults.note(
+            raw.base_url.span(),
+            format!("vendors.{name}.base_url"),
+            format!("`{text}` is not an address that can be called"),
+            "write \"https://host/path\", \"http://host:port/path\", or \"painter:\"",
+        );
+    }
+    base
+}
+
+fn parse_base_url(text: &str) -> Option<BaseUrl> {
+    let uri: http::Uri = text.parse().ok()?;
+    let tls = match uri.scheme_str()? {
+        "https" => true,
+        "http" => false,
+        _ => return None,
+    };
+    // Userinfo would be a credential in policy, and a query would end up inside every path.
+    if uri.authority()?.as_str().contains('@') || uri.query().is_some() {
+        return None;
+    }
+    let host = uri.host().filter(|host| !host.is_empty())?.to_owned();
+    let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
+    Some(BaseUrl::Http {
+        tls,
+        host,
+        port,
+        prefix: uri.path().trim_end_matches('/').to_owned(),
+    })
+}
+
+fn auth_scheme(text: &Spanned<String>, place: &str, faults: &mut Faults<'_>) -> Option<AuthScheme> {
+    let scheme = match text.get_ref().as_str() {
+        "bearer" => Some(AuthScheme::Bearer),
+        "none" => Some(AuthScheme::None),
+        other => other
+            .strip_prefix("header:")
+            .map(str::trim)
+            .filter(|name| http::HeaderName::from_bytes(name.as_bytes()).is_ok())
+            .map(|name| AuthScheme::Header(name.to_owned())),
+    };
+    if scheme.is_none() {
+        let problem = format!("`{}` is no way to show a credential", text.get_ref());
+        let hint = "write \"bearer\", \"none\" or \"header: <name>\"";
+        faults.note(text.span(), place.to_owned(), problem, hint);
+    }
+    scheme
+}
+
+fn secret_place(
+    text: &Spanned<String>,
+    place: &str,
+    faults: &mut Faults<'_>,
+) -> Option<SecretPlace> {
+    let at = match text.get_ref().split_once(':') {
+        Some(("env", name)) if !name.is_empty() => Some(SecretPlace::Environment(name.to_owned())),
+        Some(("file", path)) if !path.is_empty() => Some(SecretPlace::File(path.into())),
+        _ => None,
+    };
+    if at.is_none() {
+        // The text may be the credential itself, pasted by mistake, so it is not repeated.
+        let problem = "is not a place where a credential is".to_owned();
+        let hint = "write \"env:NAME\" or \"file:/path\", never the credential itself";
+        faults.note(text.span(), place.to_owned(), problem, hint);
+    }
+    at
+}
