@@ -4,6 +4,11 @@
 //! laid. Limits up to 2,000 are exact; larger ones may refuse a sixtieth of a window early.
 //! Windows outlive the limits: a policy that changes between calls forgets nothing it still needs.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::as_conversions)
+)]
+
 use std::collections::VecDeque;
 use std::time::Duration;
 

@@ -2,6 +2,11 @@
 //!
 //! A price never exceeds the quote it was held by, and work without a price is never begun.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::arithmetic_side_effects, clippy::as_conversions)
+)]
+
 use thiserror::Error;
 
 use crate::canonical::{Quality, Size};
