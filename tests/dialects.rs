@@ -19,6 +19,8 @@ use serde_json::{Map, Value, json};
 
 #[path = "dialects/hostile.rs"]
 mod hostile;
+#[path = "dialects/passing.rs"]
+mod passing;
 #[path = "dialects/shapes.rs"]
 mod shapes;
 
