@@ -2,6 +2,7 @@
 //! pictures spliced into bodies without a copy.
 
 mod fields;
+mod object;
 mod splice;
 
 pub(crate) use fields::Fields;

@@ -3,14 +3,14 @@
 //! `null` is the same as absent. Refusals name the field as the client spells it, and never
 //! repeat what the client sent beyond a field's name.
 
-use std::fmt;
 use std::ops::RangeInclusive;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::error::Category;
 use serde_json::{Map, Value};
 
 use crate::canonical::{Problem, Refusal, RefusalKind};
+
+use super::object::Object;
 
 /// The fields of an object that are not read yet.
 #[derive(Debug)]
@@ -207,41 +207,6 @@ fn not_an_object(fault: &serde_json::Error) -> Refusal {
         ),
     };
     Refusal::new(RefusalKind::BadRequest, message)
-}
-
-/// An object as it was written, which remembers a key that came twice.
-struct Object {
-    map: Map<String, Value>,
-    twice: Option<String>,
-}
-
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_map(ObjectVisitor)
-    }
-}
-
-struct ObjectVisitor;
-
-impl<'de> Visitor<'de> for ObjectVisitor {
-    type Value = Object;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Object, A::Error> {
-        let (mut map, mut twice) = (Map::new(), None);
-        while let Some(name) = entries.next_key::<String>()? {
-            if map.contains_key(&name) {
-                entries.next_value::<IgnoredAny>()?;
-                twice = Some(name);
-            } else {
-                map.insert(name, entries.next_value()?);
-            }
-        }
-        Ok(Object { map, twice })
-    }
 }
 
 #[cfg(test)]

@@ -151,6 +151,7 @@ fn fault(reply: &WireReply, error: &Value) -> VendorFault {
             reason: reason(text("code"), message),
         },
         Some(Topic::Account) => VendorFault::Denied { detail },
+        None if message.starts_with("Incorrect API key") => VendorFault::Denied { detail },
         Some(Topic::Pace) => VendorFault::Busy { retry_after },
         // A success that holds an error: it says no more than that something failed.
         Some(Topic::Trouble) if reply.status == 200 => VendorFault::Broken { status: 500 },

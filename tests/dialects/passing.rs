@@ -1,0 +1,121 @@
+//! What passes through is not touched: a picture is never copied, a request comes back the same.
+
+use bytes::Bytes;
+use pixelgate::canonical::{
+    Background, Format, Frame, Image, ImageRequest, ImageResponse, Picture, Quality, Safety,
+};
+use pixelgate::dialect::{self, Pieces, Progress, WireReply};
+use proptest::option;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{root, shapes};
+
+#[test]
+fn a_picture_out_of_a_vendors_answer_is_a_slice_of_that_answer() {
+    for dialect in dialect::ALL {
+        let Some(vendor) = dialect.vendor else {
+            continue;
+        };
+        let golden = std::fs::read(root().join(dialect.name).join("done.reply.json")).unwrap();
+        let golden: Value = serde_json::from_slice(&golden).unwrap();
+        let body = Bytes::from(golden["body"].to_string());
+        let reply = WireReply::json(200, Pieces::one(body.clone()));
+        let offering = shapes::offering(&Value::Null);
+        let Ok(Progress::Done(response)) = vendor.decode_reply(&reply, &offering) else {
+            panic!("{}: no picture", dialect.name);
+        };
+        let Picture::Base64(content) = &response.images[0].picture else {
+            panic!("{}: not inline", dialect.name);
+        };
+        assert!(
+            body.as_ptr_range().contains(&content.as_ptr()),
+            "{}: the picture was copied",
+            dialect.name
+        );
+    }
+}
+
+#[test]
+fn a_picture_into_an_apps_answer_is_a_piece_of_that_answer() {
+    let content = Bytes::from_static(b"iVBORw0KGgoAAAANSUhEUgAA");
+    let delivered = shapes::Delivered::read(&json!({
+        "request": { "prompt": "a lighthouse" },
+        "model": "m",
+        "images": [],
+    }));
+    let response = ImageResponse {
+        images: vec![Image::new(Picture::Base64(content.clone()))],
+        ..ImageResponse::default()
+    };
+    for dialect in dialect::ALL {
+        let Some(client) = dialect.client else {
+            continue;
+        };
+        let mut answer = delivered.answer(0);
+        answer.response = &response;
+        let slices = client.encode_response(&answer).body.into_slices();
+        let is_there = slices
+            .iter()
+            .any(|slice| slice.as_ptr() == content.as_ptr());
+        assert!(is_there, "{}: the picture was copied", dialect.name);
+    }
+}
+
+/// Requests that need no emulation by a model that can do everything.
+fn plain_request() -> impl Strategy<Value = ImageRequest> {
+    let frames = ["auto", "1024x1024", "1536x1024", "3840x2160"];
+    let frame =
+        proptest::sample::select(frames.map(|text| text.parse::<Frame>().unwrap()).to_vec());
+    let quality = proptest::sample::select(vec![
+        Quality::Low,
+        Quality::Medium,
+        Quality::High,
+        Quality::XHigh,
+        Quality::Max,
+    ]);
+    let encoding = prop_oneof![
+        Just((None, None)),
+        Just((Some(Format::Png), None)),
+        (0_u8..=100).prop_map(|percent| (Some(Format::Jpeg), Some(percent))),
+        Just((Some(Format::Webp), None)),
+    ];
+    let rest = (
+        option::of(quality),
+        encoding,
+        option::of(Just(Background::Opaque)),
+        option::of(Just(Safety::Low)),
+        option::of("[a-z0-9]{1,20}"),
+    );
+    ("[a-zäß☃ \"\\\\]{0,40}x", 1_u32..=10, frame, rest).prop_map(|(prompt, count, frame, rest)| {
+        let (quality, (format, compression), background, safety, end_user) = rest;
+        ImageRequest {
+            model: Some("gpt-image-2.5-flare".to_owned()),
+            prompt,
+            count,
+            frame,
+            quality,
+            format,
+            compression,
+            background,
+            safety,
+            end_user,
+            ..ImageRequest::default()
+        }
+    })
+}
+
+proptest! {
+    #[test]
+    fn what_is_said_to_a_vendor_is_read_the_same_by_our_own_client_side(
+        request in plain_request(),
+    ) {
+        let offering = shapes::offering(&json!({ "vendor_model": request.model }));
+        for dialect in dialect::ALL {
+            if let (Some(client), Some(vendor)) = (dialect.client, dialect.vendor) {
+                let wire = vendor.encode_request(&request, &offering).unwrap();
+                prop_assert_eq!(&client.decode_request(&wire).unwrap(), &request);
+            }
+        }
+    }
+}
