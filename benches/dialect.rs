@@ -147,6 +147,7 @@ fn offering() -> Offering {
             count_max: 1,
             formats: Vec::new(),
             seed: false,
+            quality: true,
             negative_prompt: false,
             transparency: false,
             edit: false,

@@ -63,6 +63,7 @@ fn offering(name: &str, frames: Frames) -> Arc<Offering> {
             count_max: 4,
             formats: vec![Format::Png],
             seed: true,
+            quality: true,
             negative_prompt: true,
             transparency: true,
             edit: true,

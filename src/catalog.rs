@@ -131,6 +131,8 @@ pub struct Capabilities {
     pub formats: Vec<Format>,
     /// Whether a seed is taken.
     pub seed: bool,
+    /// Whether a quality is taken.
+    pub quality: bool,
     /// Whether a negative prompt is taken.
     pub negative_prompt: bool,
     /// Whether the background can be transparent.

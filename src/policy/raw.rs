@@ -99,6 +99,8 @@ pub(super) struct RawOffering {
     #[serde(default)]
     pub(super) seed: bool,
     #[serde(default)]
+    pub(super) quality: bool,
+    #[serde(default)]
     pub(super) negative_prompt: bool,
     #[serde(default)]
     pub(super) transparency: bool,

@@ -54,8 +54,12 @@ impl Candidate {
             .map(|seed| seed.saturating_add(i64::from(asked)));
         if let Some(suffix) = &self.prompt_suffix {
             ask.prompt.push_str(suffix);
-            ask.negative_prompt = None;
+            ask.style = None;
         }
+        ask.negative_prompt = ask.negative_prompt.filter(|_| can.negative_prompt);
+        ask.quality = request.quality.filter(|_| can.quality);
+        ask.steps = None;
+        ask.guidance = None;
         ask
     }
 
@@ -90,15 +94,8 @@ pub(super) fn fit(
     changes.extend(transcode_to.map(|made| transcoded(native_format, made)));
 
     let prompt_suffix = suffix(can, request)?;
-    changes.extend(prompt_suffix.is_some().then_some(Change {
-        parameter: "negative_prompt",
-        how: Cow::Borrowed("appended to the prompt"),
-    }));
 
-    changes.extend((request.seed.is_some() && !can.seed).then_some(Change {
-        parameter: "seed",
-        how: Cow::Borrowed("dropped"),
-    }));
+    changes.extend(said_otherwise(can, request));
 
     Ok(Candidate {
         offering: Arc::clone(offering),
@@ -174,12 +171,50 @@ fn transcoded(native: Option<Format>, made: Format) -> Change {
     }
 }
 
+/// Parameters that the vendor is told in another way, or not at all: best effort by nature.
+fn said_otherwise(can: &Capabilities, request: &ImageRequest) -> impl Iterator<Item = Change> {
+    let in_prompt = "appended to the prompt";
+    [
+        (
+            "negative_prompt",
+            negative(can, request).is_some(),
+            in_prompt,
+        ),
+        ("style", request.style.is_some(), in_prompt),
+        ("seed", request.seed.is_some() && !can.seed, "dropped"),
+        (
+            "quality",
+            request.quality.is_some() && !can.quality,
+            "left to the vendor",
+        ),
+        ("steps", request.steps.is_some(), "left to the vendor"),
+        ("guidance", request.guidance.is_some(), "left to the vendor"),
+    ]
+    .into_iter()
+    .filter(|(_, changed, _)| *changed)
+    .map(|(parameter, _, how)| Change {
+        parameter,
+        how: Cow::Borrowed(how),
+    })
+}
+
+/// The negative prompt of an offering that takes none.
+fn negative<'r>(can: &Capabilities, request: &'r ImageRequest) -> Option<&'r str> {
+    let text = request.negative_prompt.as_deref().map(str::trim);
+    text.filter(|text| !text.is_empty() && !can.negative_prompt)
+}
+
 /// What the prompt must carry besides itself; refuses what is too long in all.
 fn suffix(can: &Capabilities, request: &ImageRequest) -> Result<Option<String>, String> {
-    let negative = request.negative_prompt.as_deref().map(str::trim);
-    let suffix = negative
-        .filter(|text| !text.is_empty() && !can.negative_prompt)
-        .map(|text| format!("\nAvoid: {text}"));
+    let style = request
+        .style
+        .as_deref()
+        .map(|style| format!("\nStyle: {style}"));
+    let negative = negative(can, request).map(|text| format!("\nAvoid: {text}"));
+    let suffix = match (style, negative) {
+        (Some(style), Some(negative)) => Some(style + &negative),
+        (style, negative) => style.or(negative),
+    };
     let bytes = request
         .prompt
         .len()

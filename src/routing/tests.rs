@@ -21,6 +21,7 @@ fn can(frames: Frames) -> Capabilities {
         count_max: 4,
         formats: vec![Format::Png, Format::Jpeg],
         seed: true,
+        quality: true,
         negative_prompt: true,
         transparency: true,
         edit: true,

@@ -115,6 +115,7 @@ fn a_negative_prompt_is_appended_and_a_seed_dropped_where_there_is_no_other_way(
     asked.seed = Some(1);
     let bare = Capabilities {
         seed: false,
+        quality: true,
         negative_prompt: false,
         ..can(any_size())
     };

@@ -1,0 +1,64 @@
+//! The shipped policy loads, and every bad one gives its golden message. `UPDATE_GOLDENS=1`
+//! writes what is said now; review the difference.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![expect(missing_docs, reason = "a test's name is its document")]
+
+use std::path::Path;
+
+use pixelgate::policy::{self, PolicyText};
+
+fn texts(folder: &Path) -> Vec<PolicyText> {
+    let mut texts: Vec<PolicyText> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| {
+            path.extension()
+                .is_some_and(|extension| extension == "toml")
+        })
+        .map(|path| PolicyText {
+            file: path.file_name().unwrap().to_str().unwrap().to_owned(),
+            text: std::fs::read_to_string(&path).unwrap(),
+        })
+        .collect();
+    texts.sort_by(|a, b| a.file.cmp(&b.file));
+    texts
+}
+
+#[test]
+fn the_shipped_policy_loads_and_says_which_credentials_are_missing() {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    let policy = policy::build(&texts(&shipped), &|_| None).unwrap();
+    assert_eq!(policy.warnings.len(), 2, "{:?}", policy.warnings);
+    assert!(
+        policy
+            .models
+            .values()
+            .all(|model| !model.offerings.is_empty())
+    );
+    assert!(
+        policy
+            .models
+            .values()
+            .all(|model| model.test_offering.is_some())
+    );
+}
+
+#[test]
+fn every_bad_policy_is_explained_in_full() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/policies/bad");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let case = entry.unwrap().path();
+        let faults = policy::build(&texts(&case), &|_| None).unwrap_err();
+        let said: String = faults.iter().map(|fault| format!("{fault}\n")).collect();
+        let golden = case.join("message.txt");
+        #[expect(clippy::disallowed_methods, reason = "how goldens are written anew")]
+        if std::env::var("UPDATE_GOLDENS").is_ok() {
+            std::fs::write(&golden, &said).unwrap();
+        }
+        let expected = std::fs::read_to_string(&golden).unwrap_or_default();
+        assert_eq!(said, expected, "{}", case.display());
+        seen += 1;
+    }
+    assert!(seen >= 5, "only {seen} bad policies were found");
+}
