@@ -2,11 +2,12 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | 2 judges | [`dialect`] |
+//! | 2 judges | [`dialect`], [`raster`] |
 //! | 1 shapes | [`canonical`], [`catalog`], [`fault`], [`receipt`] |
 //! | 0 ground | [`clock`], [`credits`], [`id`], [`secret`] |
 
 pub mod dialect;
+pub mod raster;
 
 pub mod canonical;
 pub mod catalog;
