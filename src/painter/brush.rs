@@ -55,8 +55,18 @@ impl<'a> Brush<'a> {
             let warp = noise.layered(x + 5.2, y + 1.3, 2);
             noise.layered(x + 0.9 * warp, y + 1.1 * warp, octaves)
         });
+        // Ripples lie flat; the grain of hills does not.
+        let (wide, tall) = if scene.water.is_some() {
+            (5.0, 62.0)
+        } else {
+            (7.0, 16.0)
+        };
         let texture = Grid::fill(size, |x, y| {
-            noise.layered(x * aspect * 7.0 + 40.0, y * 16.0, octaves.saturating_sub(1))
+            noise.layered(
+                x * aspect * wide + 40.0,
+                y * tall,
+                octaves.saturating_sub(1),
+            )
         });
         let ranges = scene.hills.iter().map(|hill| {
             let at = |x: usize| hill.crest((x as f32 + 0.5) / width * aspect, octaves) * height;
@@ -186,11 +196,11 @@ impl<'a> Brush<'a> {
         }
         let sun = &self.scene.sun;
         let down = below / (self.height * (1.0 - water.horizon)).max(1.0);
-        let spread = self.unit * mix(0.05, 0.16, down);
+        let spread = self.unit * mix(0.06, 0.13, down);
         for ((x, pixel), grain) in line.iter_mut().enumerate().zip(self.texture.line()) {
-            let colour = water.ramp.at(down + grain * mix(0.05, 0.22, down));
+            let colour = water.ramp.at(down + grain * mix(0.04, 0.12, down));
             let off = (x as f32 - sun.x * self.width) / spread;
-            let glitter = smooth(-0.1, 0.25, *grain) / (1.0 + off * off * off * off);
+            let glitter = smooth(-0.15, 0.4, *grain) / (1.0 + off * off).powi(2);
             let colour = blend(colour, sun.colour, glitter * 0.8);
             lay(pixel, colour, (below + 0.5).clamp(0.0, 1.0));
         }
