@@ -2,13 +2,18 @@
 //!
 //! | floor | modules |
 //! |---|---|
+//! | 6 shell | [`cli`], [`edge`] |
+//! | 5 path | [`control`], [`gateway`] |
+//! | 4 hands | [`media`], [`painter`], [`reload`], [`store`], [`telemetry`], [`upstream`] |
 //! | 3 law | [`config`], [`policy`] |
-//! | 2 judges | [`dialect`], [`limit`], [`price`], [`routing`], [`rules`] |
+//! | 2 judges | [`auth`], [`dialect`], [`ledger`], [`limit`], [`price`], [`raster`], [`routing`], [`rules`] |
 //! | 1 shapes | [`canonical`], [`catalog`], [`fault`], [`receipt`] |
 //! | 0 ground | [`clock`], [`credits`], [`id`], [`scalar`], [`secret`] |
 
+pub mod painter;
 pub mod reload;
 pub mod telemetry;
+pub mod upstream;
 
 pub mod config;
 pub mod policy;
@@ -16,6 +21,7 @@ pub mod policy;
 pub mod dialect;
 pub mod limit;
 pub mod price;
+pub mod raster;
 pub mod routing;
 pub mod rules;
 
