@@ -129,7 +129,8 @@ impl Upstream {
         let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
         let of_vendor = matches!(&vendor.base, BaseUrl::Http { host: own, port: own_port, .. }
             if *own == host && *own_port == port);
-        if !of_vendor && !(tls && vendor.picture_hosts.contains(&host)) {
+        let allowed = tls && vendor.picture_hosts.contains(&host);
+        if !of_vendor && !allowed {
             return Err(garbled(format!(
                 "its picture lies at {host}, which is not among vendors.{}.picture_hosts",
                 vendor.name
@@ -288,7 +289,7 @@ const USER_AGENT: &str = concat!("pixelgate/", env!("CARGO_PKG_VERSION"));
 
 fn host_header(peer: &HttpPeer) -> String {
     let usual = if peer.is_tls() { 443 } else { 80 };
-    match peer._address.as_inet().map(std::net::SocketAddr::port) {
+    match peer._address.as_inet().map(SocketAddr::port) {
         Some(port) if port != usual => format!("{}:{port}", peer.sni),
         Some(_) | None => peer.sni.clone(),
     }
