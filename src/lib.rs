@@ -2,11 +2,12 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | 4 hands | [`painter`] |
+//! | 4 hands | [`media`], [`painter`] |
 //! | 2 judges | [`dialect`], [`raster`] |
 //! | 1 shapes | [`canonical`], [`catalog`], [`fault`], [`receipt`] |
 //! | 0 ground | [`clock`], [`credits`], [`id`], [`secret`] |
 
+pub mod media;
 pub mod painter;
 
 pub mod dialect;
