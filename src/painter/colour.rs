@@ -45,7 +45,7 @@ impl Lch {
     }
 }
 
-/// OKLab to sRGB, with the matrices of its author (Björn Ottosson, 2020).
+/// `OKLab` to sRGB, with the matrices of its author (Björn Ottosson, 2020).
 #[expect(
     clippy::many_single_char_names,
     reason = "the names of the colour space"
@@ -80,28 +80,10 @@ const RAMP_STEPS: usize = 512;
 impl Ramp {
     /// A ramp through stops, each at its place from 0 to 1, in rising order.
     pub(super) fn through(stops: &[(f32, Lch)]) -> Self {
-        let at = |place: f32| {
-            let after = stops.iter().position(|(stop, _)| *stop > place);
-            let last = || stops.last().map_or([0.0; 3], |(_, colour)| colour.lab());
-            let Some(after) = after else { return last() };
-            let (Some((to, end)), Some((from, start))) =
-                (stops.get(after), stops.get(after.saturating_sub(1)))
-            else {
-                return last();
-            };
-            let t = if to > from {
-                (place - from) / (to - from)
-            } else {
-                0.0
-            };
-            let (start, end) = (start.lab(), end.lab());
-            let [[l0, a0, b0], [l1, a1, b1]] = [start, end];
-            [mix(l0, l1, t), mix(a0, a1, t), mix(b0, b1, t)]
-        };
-        let steps = 0..RAMP_STEPS;
+        let place = |step: usize| step as f32 / (RAMP_STEPS - 1) as f32;
         Self(
-            steps
-                .map(|step| rgb(at(step as f32 / (RAMP_STEPS - 1) as f32)))
+            (0..RAMP_STEPS)
+                .map(|step| between(stops, place(step)))
                 .collect(),
         )
     }
@@ -111,4 +93,16 @@ impl Ramp {
         let step = (place.clamp(0.0, 1.0) * (RAMP_STEPS - 1) as f32) as usize;
         self.0.get(step).copied().unwrap_or_default()
     }
+}
+
+fn between(stops: &[(f32, Lch)], place: f32) -> Rgb {
+    let spans = stops.windows(2).filter_map(|pair| match pair {
+        [from, to] => Some((from, to)),
+        _ => None,
+    });
+    let mut spans = spans.filter(|(_, to)| place <= to.0);
+    let Some(((from, start), (to, end))) = spans.next() else {
+        return stops.last().map_or([0.0; 3], |(_, colour)| colour.rgb());
+    };
+    start.toward(*end, (place - from) / (to - from)).rgb()
 }

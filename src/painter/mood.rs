@@ -95,7 +95,7 @@ impl Mood {
                 known.map(|(_, mood)| *mood)
             });
         let by_chance = usize::try_from(drawn).ok().and_then(|i| ALL.get(i));
-        said.or(by_chance.copied()).unwrap_or(Self::Dusk)
+        said.or_else(|| by_chance.copied()).unwrap_or(Self::Dusk)
     }
 
     /// Its colours, before chance turns them a little.

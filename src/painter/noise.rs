@@ -3,7 +3,6 @@
 #![expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
-    clippy::cast_possible_wrap,
     clippy::cast_sign_loss,
     clippy::many_single_char_names,
     reason = "hashing wraps on purpose, and coordinates are small"

@@ -1,5 +1,7 @@
 //! What the painter reads and writes on the wire.
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
@@ -142,9 +144,11 @@ pub(super) fn reply(painted: &[Painted]) -> WireReply {
         STANDARD.encode_string(&one.bytes, &mut body);
         let Size { width, height } = one.size;
         let (format, seed) = (one.format.name(), one.seed);
-        body.push_str(&format!(
+        // Writing to a string never fails.
+        let _ = write!(
+            body,
             "\",\"format\":\"{format}\",\"width\":{width},\"height\":{height},\"seed\":{seed}}}"
-        ));
+        );
     }
     body.push_str("]}");
     WireReply::json(200, Pieces::one(body))
