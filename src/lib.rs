@@ -2,11 +2,16 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | 2 judges | [`dialect`] |
+//! | 4 hands | [`store`] |
+//! | 2 judges | [`auth`], [`dialect`], [`ledger`] |
 //! | 1 shapes | [`canonical`], [`catalog`], [`fault`], [`receipt`] |
 //! | 0 ground | [`clock`], [`credits`], [`id`], [`secret`] |
 
+//pub mod store;
+
+pub mod auth;
 pub mod dialect;
+pub mod ledger;
 
 pub mod canonical;
 pub mod catalog;
