@@ -10,15 +10,25 @@
 //! | 1 shapes | [`canonical`], [`catalog`], [`fault`], [`receipt`] |
 //! | 0 ground | [`clock`], [`credits`], [`id`], [`scalar`], [`secret`] |
 
+pub mod cli;
+pub mod edge;
+
+pub mod control;
+pub mod gateway;
+
+pub mod media;
 pub mod painter;
 pub mod reload;
+pub mod store;
 pub mod telemetry;
 pub mod upstream;
 
 pub mod config;
 pub mod policy;
 
+pub mod auth;
 pub mod dialect;
+pub mod ledger;
 pub mod limit;
 pub mod price;
 pub mod raster;

@@ -1,0 +1,219 @@
+//! What the ledger is asked, and what it answers.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::credits::{Credits, Overflow};
+use crate::id::{GrantId, HoldId, KeyId, RequestId, WorkspaceId};
+
+use super::entry::Entry;
+
+/// Credits to be added to a workspace. The id makes it safe to ask again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewGrant {
+    /// The grant's own name.
+    pub id: GrantId,
+    /// Who receives it.
+    pub workspace: WorkspaceId,
+    /// How much; above zero.
+    pub amount: Credits,
+    /// Why: manual, pack, plan, refund, promo and so on.
+    pub source: String,
+    /// Lower is spent first.
+    pub priority: u8,
+    /// Whether it was given and not bought.
+    pub promotional: bool,
+    /// From when it may be held, in milliseconds since the Unix epoch.
+    pub effective_at_ms: i64,
+    /// From when it may no longer be held.
+    pub expires_at_ms: Option<i64>,
+}
+
+/// Credits and quotas to be set aside for one request, all of it or none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HoldAsk {
+    /// The hold's own name: asking again under it is answered as the first time.
+    pub hold: HoldId,
+    /// Who pays.
+    pub workspace: WorkspaceId,
+    /// The key that asked.
+    pub key: KeyId,
+    /// The request it is for.
+    pub request: RequestId,
+    /// The most that the request may cost; zero is allowed.
+    pub amount: Credits,
+    /// When it is given back if nobody ended it, in milliseconds since the Unix epoch.
+    pub expires_at_ms: i64,
+    /// Calendar quotas that it counts against.
+    pub quotas: Vec<QuotaAsk>,
+    /// The policy that the quote was made under.
+    pub policy_version: Arc<str>,
+}
+
+/// A share of one calendar quota.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuotaAsk {
+    /// The limit's name, for the refusal.
+    pub name: String,
+    /// Who is counted: subjects of different names never share a counter.
+    pub subject: String,
+    /// What is counted.
+    pub unit: QuotaUnit,
+    /// The UTC day that the period begins with, counted from the Unix epoch.
+    pub period: i64,
+    /// How much this request counts.
+    pub weight: u32,
+    /// The most that may be counted in the period.
+    pub most: u32,
+}
+
+/// What a quota counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QuotaUnit {
+    /// Requests that were admitted and not voided.
+    Requests,
+    /// Pictures that were delivered or are under way.
+    Images,
+}
+
+/// How much of one quota is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QuotaUse {
+    /// Who is counted.
+    pub subject: String,
+    /// What is counted.
+    pub unit: QuotaUnit,
+    /// The UTC day that the period begins with.
+    pub period: i64,
+    /// How much.
+    pub used: u32,
+}
+
+/// The hold stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// What could still be held after it.
+    pub remaining: Credits,
+}
+
+/// The price was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settled {
+    /// What could still be held after it.
+    pub remaining: Credits,
+}
+
+/// What a sweep found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Holds that nobody ended in time.
+    pub expired: Vec<HoldId>,
+    /// Grants that reached their end with something left.
+    pub lapsed: Vec<GrantId>,
+    /// Whether there is more to sweep than one sweep takes.
+    pub more: bool,
+}
+
+/// An accepted operation: its outcome, and what must be durable before it is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done<T> {
+    /// The answer.
+    pub outcome: T,
+    /// Whether the same was asked before: then nothing changed.
+    pub repeated: bool,
+    /// What changed.
+    pub changes: Changes,
+}
+
+/// What an operation changed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Transfers, in order.
+    pub entries: Vec<Entry>,
+    /// Quotas as they stand now.
+    pub quotas: Vec<QuotaUse>,
+}
+
+/// The ledger's no. Nothing changed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum LedgerError {
+    /// The workspace has less than was asked for.
+    #[error("{required} credits are needed and {remaining} are left")]
+    Short {
+        /// What was asked for.
+        required: Credits,
+        /// What could have been held.
+        remaining: Credits,
+    },
+    /// A calendar quota has too little left.
+    #[error("quota `{name}` allows {most} and {used} are used")]
+    QuotaExhausted {
+        /// The limit's name.
+        name: String,
+        /// What it allows in the period.
+        most: u32,
+        /// What is used, without this request.
+        used: u32,
+    },
+    /// No hold has this name.
+    #[error("no such hold")]
+    UnknownHold,
+    /// The hold ended before, in another way.
+    #[error("the hold has already ended")]
+    AlreadyResolved,
+    /// The price is more than what was held.
+    #[error("the price is above the hold")]
+    AboveHold,
+    /// The same name was used before with other content.
+    #[error("the id was used before with other content")]
+    IdReused,
+    /// An amount is negative, zero where it may not be, or outgrows what can be counted.
+    #[error("an amount cannot be counted")]
+    Overflow,
+}
+
+impl From<Overflow> for LedgerError {
+    fn from(_: Overflow) -> Self {
+        Self::Overflow
+    }
+}
+
+impl<T> Done<T> {
+    pub(super) const fn first(outcome: T, changes: Changes) -> Self {
+        Self {
+            outcome,
+            repeated: false,
+            changes,
+        }
+    }
+
+    pub(super) fn again(outcome: T) -> Self {
+        Self {
+            outcome,
+            repeated: true,
+            changes: Changes::default(),
+        }
+    }
+}
+
+impl QuotaUnit {
+    /// Its name in tables and headers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Images => "images",
+        }
+    }
+
+    /// The one of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "requests" => Some(Self::Requests),
+            "images" => Some(Self::Images),
+            _ => None,
+        }
+    }
+}
