@@ -206,6 +206,11 @@ impl Caller {
         self.record.mode
     }
 
+    /// Whether it gets painted pictures at no charge.
+    pub fn is_test(&self) -> bool {
+        self.record.mode == Mode::Test
+    }
+
     /// Whether the key may do this.
     pub fn has_scope(&self, scope: &str) -> bool {
         self.scopes()

@@ -51,7 +51,7 @@ pub async fn run(folder: &Path, command: Command) -> Result<Outcome, ControlErro
         Err(_) => {
             let store = Store::open(folder, std::sync::Arc::new(SystemClock::start()))?;
             let outcome = store.run(command).await;
-            store.close().await;
+            store.close().await?;
             Ok(outcome?)
         }
     }

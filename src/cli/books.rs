@@ -8,8 +8,9 @@ use clap::Subcommand;
 use crate::auth::{KeyStatus, Mode};
 use crate::control;
 use crate::credits::Credits;
-use crate::id::{KeyId, WorkspaceId};
-use crate::store::{self, Command, Outcome};
+use crate::id::{GrantId, KeyId, WorkspaceId};
+use crate::ledger::NewGrant;
+use crate::store::{self, Command, KeySummary, Outcome, VerifyReport};
 
 use super::{CliError, say};
 
@@ -109,7 +110,7 @@ pub(super) async fn key(folder: &Path, verb: KeyVerb) -> Result<(), CliError> {
                 name,
             })
         }
-        KeyVerb::List => Command::ListKeys,
+        KeyVerb::List => Command::ListKeys { workspace: None },
         KeyVerb::Revoke { key } => status(&key, KeyStatus::Revoked),
         KeyVerb::Suspend { key } => status(&key, KeyStatus::Suspended),
         KeyVerb::Resume { key } => status(&key, KeyStatus::Active),
@@ -119,12 +120,12 @@ pub(super) async fn key(folder: &Path, verb: KeyVerb) -> Result<(), CliError> {
 
 pub(super) async fn credits(folder: &Path, verb: CreditsVerb) -> Result<(), CliError> {
     let command = match verb {
-        CreditsVerb::Grant { workspace, amount, source, expires } => Command::Grant {
-            workspace: WorkspaceId::known(&workspace),
+        CreditsVerb::Grant { workspace, amount, source, expires } => Command::Grant(manual_grant(
+            &WorkspaceId::known(&workspace),
             amount,
-            source,
-            expires_at_ms: expires.map(|seconds| seconds.saturating_mul(1000)),
-        },
+            &source,
+            expires,
+        )),
         CreditsVerb::Balance { workspace } => {
             Command::Balance { workspace: WorkspaceId::known(&workspace) }
         }
@@ -138,12 +139,74 @@ pub(super) fn ledger(folder: &Path, verb: &LedgerVerb) -> Result<(), CliError> {
     for fault in &report.faults {
         say(&format!("fault: {fault}"));
     }
-    say(&report.to_string());
-    if report.faults.is_empty() { Ok(()) } else { Err(CliError::Unbalanced) }
+    say(&verified(&report));
+    if report.balances() { Ok(()) } else { Err(CliError::Unbalanced) }
 }
+
+/// A grant that can be spent from now on; `expires` in seconds since the Unix epoch.
+pub(super) fn manual_grant(
+    workspace: &WorkspaceId,
+    amount: Credits,
+    source: &str,
+    expires: Option<i64>,
+) -> NewGrant {
+    NewGrant {
+        id: GrantId::random(),
+        workspace: workspace.clone(),
+        amount,
+        source: source.to_owned(),
+        priority: PRIORITY_USUAL,
+        promotional: source == "promo",
+        effective_at_ms: 0,
+        expires_at_ms: expires.map(|seconds| seconds.saturating_mul(1000)),
+    }
+}
+
+/// Grants of a lower number are spent first; this leaves room on either side.
+const PRIORITY_USUAL: u8 = 50;
 
 async fn run(folder: &Path, command: Command) -> Result<(), CliError> {
     let outcome: Outcome = control::run(folder, command).await?;
-    say(&outcome.to_string());
+    say(&told(&outcome));
     Ok(())
+}
+
+/// An outcome as people read it: one thing a line, names first, amounts last.
+fn told(outcome: &Outcome) -> String {
+    match outcome {
+        Outcome::Done => "done".to_owned(),
+        Outcome::WorkspaceCreated { workspace } => workspace.to_string(),
+        Outcome::Workspaces { workspaces } => lines(workspaces.iter().map(|workspace| {
+            let state = if workspace.suspended { "suspended" } else { "active" };
+            format!("{}  {state}  {}", workspace.id, workspace.name)
+        })),
+        Outcome::KeyCreated { key, text } => {
+            format!("{key}\n{text}\nThis text is shown once and is not kept: store it now.")
+        }
+        Outcome::Keys { keys } => lines(keys.iter().map(|key| {
+            let KeySummary { id, workspace, plan, mode, status, name, .. } = key;
+            let scopes = key.scopes.join(",");
+            let used = key.last_used_at_ms.map_or("never used", |_| "used");
+            format!("{id}  {workspace}  {mode:?}  {status:?}  plan={plan}  scopes={scopes}  {used}  {name}")
+        })),
+        Outcome::Balance(balance) => format!(
+            "granted    {}\navailable  {}\nheld       {}\nspent      {}\nexpired    {}",
+            balance.granted, balance.available, balance.held, balance.spent, balance.expired
+        ),
+        Outcome::Verified(report) => verified(report),
+    }
+}
+
+fn lines(lines: impl Iterator<Item = String>) -> String {
+    let all: Vec<String> = lines.collect();
+    if all.is_empty() { "(none)".to_owned() } else { all.join("\n") }
+}
+
+fn verified(report: &VerifyReport) -> String {
+    let VerifyReport { faults, workspaces, entries, holds_open, holds_overdue } = report;
+    let verdict = if faults.is_empty() { "the books balance" } else { "the books do not balance" };
+    format!(
+        "{verdict}: {workspaces} workspaces, {entries} entries, {holds_open} holds open \
+         ({holds_overdue} of them past their time, to be ended by the next sweep)"
+    )
 }

@@ -15,6 +15,7 @@ use crate::id::{WorkspaceId, random_text};
 use crate::store::{NewKey, Store};
 
 use super::serve::{self, Running};
+use super::books::manual_grant;
 use super::{CliError, say};
 
 /// The sample policy, compiled in so that the demo runs from anywhere.
@@ -147,15 +148,15 @@ async fn furnish(
         let text = std::fs::read_to_string(&note).map_err(cannot)?;
         (WorkspaceId::known(text.trim()), credits)
     } else {
-        let workspace = store.create_workspace("demo").await?;
+        let workspace = store.create_workspace("demo".to_owned()).await?;
         std::fs::write(&note, workspace.as_str()).map_err(cannot)?;
         (workspace, credits.or_else(|| Credits::from_whole(1000)))
     };
-    let has = store.balance(&workspace).available;
+    let has = store.balance(&workspace).await?.available;
     if let Some(missing) = wanted.and_then(|wanted| wanted.minus(has).ok())
         && missing > Credits::ZERO
     {
-        store.grant_credits(&workspace, missing, "demo").await?;
+        store.grant(manual_grant(&workspace, missing, "demo", None)).await?;
     }
     Ok(workspace)
 }

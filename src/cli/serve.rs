@@ -48,11 +48,12 @@ pub(super) async fn start(config: Config, public: Socket, admin: Socket) -> Resu
     let store = Store::open(&config.store_directory, Arc::clone(&clock) as _)?;
     let telemetry = Telemetry::new()?;
     telemetry.metrics().policy_in_force(&policy.current().version);
-    let media = Media::open(&config.store_directory.join("media"), config.media_workers_max)?;
+    let workers = config.media_workers_max.unwrap_or_else(cores);
+    let media = Media::open(config.store_directory.join("media"), workers)?;
     let hands = Hands {
         policy: Arc::clone(&policy),
         store: store.clone(),
-        upstream: Upstream::new(Painter::new(config.media_workers_max)),
+        upstream: Upstream::new(Painter::new(workers)),
         media,
         telemetry,
     };
@@ -73,6 +74,10 @@ pub(super) async fn start(config: Config, public: Socket, admin: Socket) -> Resu
     }
     let edge = Edge::start(&gateway, &config.public, public, admin)?;
     Ok(Running { store, edge, gateway, config, background })
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 fn tell_of_policy(gateway: &Gateway, look: &Look) {
@@ -119,7 +124,7 @@ impl Running {
             _ = interrupt.recv() => false,
         };
         self.background.shutdown().await;
-        self.store.close().await;
+        self.store.close().await?;
         if finished { Ok(()) } else { Err(CliError::Undrained) }
     }
 }

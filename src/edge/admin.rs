@@ -26,7 +26,7 @@ impl Admin {
         if !self.ready.load(Ordering::Relaxed) {
             return (503, "draining\n");
         }
-        if self.gateway.store.is_poisoned() {
+        if self.gateway.store.poisoned() {
             return (503, "the store failed; restart after looking at its disk\n");
         }
         (200, "ready\n")

@@ -1,6 +1,7 @@
 //! What must be granted before a vendor is called, and given back when it was not: windows and the
 //! concurrency lease in memory, quotas and credits in the ledger.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -109,9 +110,13 @@ impl Gateway {
         let Some(longest) = longest else { return Ok(0) };
         let since_ms = now.unix_ms.saturating_sub(i64::try_from(longest.as_millis()).unwrap_or(0));
         let admissions = self.store.recent_admissions(since_ms).await?;
+        let keys = self.store.list_keys(None).await?;
+        let plans: HashMap<&KeyId, &str> =
+            keys.iter().map(|key| (&key.id, key.plan.as_str())).collect();
         for admission in &admissions {
-            let Some(plan) = policy.plan(&admission.plan) else { continue };
-            let ago_ms = now.unix_ms.saturating_sub(admission.unix_ms).max(0).unsigned_abs();
+            let plan = plans.get(&admission.key).and_then(|name| policy.plan(name));
+            let Some(plan) = plan else { continue };
+            let ago_ms = now.unix_ms.saturating_sub(admission.at_ms).max(0).unsigned_abs();
             self.windows.0.entry(admission.key.clone()).or_default().remember(
                 &plan.limits,
                 now.tick_ms.saturating_sub(ago_ms),

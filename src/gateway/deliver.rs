@@ -40,7 +40,7 @@ impl Gateway {
 
     async fn store_image(&self, visit: &Visit, image: Image) -> Result<Image, crate::media::MediaError> {
         let format = image.format.unwrap_or(Format::Png);
-        let id = self.media.keep(visit.caller.workspace(), &image.picture, format).await?;
+        let id = self.media.keep(visit.caller.workspace(), image.picture.clone(), format).await?;
         let url = format!("{}/media/{id}/original.{}", visit.head.public_url, format.name());
         Ok(Image { stored: Some(Stored { id, url }), ..image })
     }
