@@ -7,7 +7,7 @@
 //! | 1 shapes | [`canonical`], [`catalog`], [`fault`], [`receipt`] |
 //! | 0 ground | [`clock`], [`credits`], [`id`], [`secret`] |
 
-//pub mod store;
+pub mod store;
 
 pub mod auth;
 pub mod dialect;
