@@ -96,12 +96,7 @@ impl Control {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    let store = store.clone();
-                    tasks.spawn(async move {
-                        if let Err(error) = answer(stream, &store).await {
-                            tracing::warn!(%error, "a command could not be answered");
-                        }
-                    });
+                    tasks.spawn(answer(stream, store.clone()));
                 }
                 Err(error) => {
                     tracing::error!(%error, "the control socket failed");
@@ -124,7 +119,13 @@ fn only_for_the_owner(path: &Path) -> std::io::Result<()> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
 }
 
-async fn answer(stream: UnixStream, store: &Store) -> std::io::Result<()> {
+async fn answer(stream: UnixStream, store: Store) {
+    if let Err(error) = exchange(stream, &store).await {
+        tracing::warn!(%error, "a command could not be answered");
+    }
+}
+
+async fn exchange(stream: UnixStream, store: &Store) -> std::io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     BufReader::new(read.take(LINE_BYTES_MAX)).read_line(&mut line).await?;

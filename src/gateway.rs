@@ -109,16 +109,13 @@ impl Gateway {
 
     /// Answers a request whose head was met, in the dialect it was asked in. May refuse; never fails.
     pub async fn serve(self: Arc<Self>, mut visit: Visit, body: Bytes) -> WireReply {
-        let reply = match &visit.claim {
+        let reply = match visit.claim.clone() {
             Claim::Images => match self.fulfil(&mut visit, body).await {
                 Ok(fulfilled) => self.reply_with_pictures(&mut visit, &fulfilled),
                 Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
             },
             Claim::Models => self.reply_with_models(&mut visit, None),
-            Claim::Model(name) => {
-                let name = name.clone();
-                self.reply_with_models(&mut visit, Some(&name))
-            }
+            Claim::Model(name) => self.reply_with_models(&mut visit, Some(&name)),
             Claim::WrongMethod { allow } => {
                 let refusal = refuse::wrong_method(allow);
                 self.reply_with_refusal(&mut visit, refusal).with_header("allow", allow)

@@ -28,7 +28,7 @@ impl Room {
 
     /// Takes `size` of it; `None` when there is not as much left.
     pub(super) fn take(self: &Arc<Self>, size: usize) -> Option<Place> {
-        self.add(size).then(|| Place { room: Self::clone(self), size })
+        self.add(size).then(|| Place { room: Arc::clone(self), size })
     }
 
     fn add(&self, size: usize) -> bool {

@@ -3,7 +3,6 @@
 //! Pingora bounds each read, not their sum, so a byte a minute would hold a connection for ever.
 //! The stream under Pingora is wrapped: when time is up it says 408 itself and ends.
 
-use std::any::Any;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -14,9 +13,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use pingora::apps::ServerApp;
 use pingora::protocols::tls::{SslDigest, TlsRef};
+use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::{
-    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, ProxyDigest, Shutdown,
-    SocketDigest, Ssl, Stream, TimingDigest, UniqueID, UniqueIDType,
+    ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl,
+    Stream, TimingDigest, UniqueID, UniqueIDType,
 };
 use pingora::proxy::HttpProxy;
 use pingora::server::ShutdownWatch;
@@ -125,9 +125,7 @@ impl AsyncRead for Timed {
                 let first = buffer.filled().get(before..).unwrap_or_default();
                 if self.began.is_none() && !first.is_empty() {
                     self.began = Some(Instant::now());
-                    if first.starts_with(H2_PREFACE) {
-                        self.head_done.store(true, Ordering::Relaxed);
-                    }
+                    self.head_done.store(first.starts_with(H2_PREFACE), Ordering::Relaxed);
                 }
                 Poll::Ready(result)
             }

@@ -179,27 +179,35 @@ impl Front {
             // A client that cannot be told to go on goes on by itself, or leaves.
             let _ = session.write_continue_response().await;
         }
-        let reading = async {
-            let mut body = BytesMut::with_capacity(announced);
-            while let Some(chunk) = session.read_request_body().await.map_err(cut_short)? {
-                let size = body.len().saturating_add(chunk.len());
-                if size > self.bounds.body_bytes_max {
-                    return Err(too_large(self.bounds.body_bytes_max));
-                }
-                let more = size.saturating_sub(announced.max(body.len()));
-                if more > 0 && !room.grow(more) {
-                    return Err(no_room());
-                }
-                body.extend_from_slice(&chunk);
-            }
-            Ok(body.freeze())
-        };
+        let reading = self.gather(session, announced, &mut room);
         let read = tokio::time::timeout(self.bounds.body_timeout, reading).await;
         let body = read.unwrap_or_else(|_| Err(too_slow()))?;
         if body.len() < announced {
             return Err(ended_early());
         }
         Ok((body, room))
+    }
+
+    /// Body bytes until their end, or until one bound is met.
+    async fn gather(
+        &self,
+        session: &mut ServerSession,
+        announced: usize,
+        room: &mut Place,
+    ) -> Result<Bytes, (Refusal, Option<Bound>)> {
+        let mut body = BytesMut::with_capacity(announced);
+        while let Some(chunk) = session.read_request_body().await.map_err(cut_short)? {
+            let size = body.len().saturating_add(chunk.len());
+            if size > self.bounds.body_bytes_max {
+                return Err(too_large(self.bounds.body_bytes_max));
+            }
+            let more = size.saturating_sub(announced.max(body.len()));
+            if more > 0 && !room.grow(more) {
+                return Err(no_room());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body.freeze())
     }
 }
 

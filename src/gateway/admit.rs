@@ -154,9 +154,9 @@ impl Gateway {
             policy_version: Arc::clone(&visit.policy.version),
         };
         let began = Instant::now();
-        let held = self.store.hold(ask).await;
+        let answer = self.store.hold(ask).await;
         visit.receipt.store_us += micros(began.elapsed());
-        match held {
+        match answer {
             Ok(_) => {
                 visit.receipt.hold = Some(hold.clone());
                 Ok((hold, lease))

@@ -43,27 +43,43 @@ impl Gateway {
     ) -> Result<Delivery, VendorFault> {
         let mut last = VendorFault::Unreachable { detail: "no candidate was tried".to_owned() };
         for candidate in candidates.iter().take(ATTEMPTS_MAX) {
-            for _ in 0..TRIES_MAX {
-                if Instant::now() >= deadline {
-                    return Err(VendorFault::TimedOut);
-                }
-                let now = self.clock.now();
-                let Some(permit) = self.health.begin(&candidate.offering.name, now) else { break };
-                match self.attempt(visit, candidate, request, (permit, deadline)).await {
-                    Ok(delivery) => return Ok(delivery),
-                    Err(fault) => last = fault,
-                }
-                tracing::warn!(
-                    request_id = %visit.receipt.request_id,
-                    offering = candidate.offering.name,
-                    fault = last.code(),
-                    detail = %last,
-                    "an attempt failed"
-                );
-                match last.next() {
-                    Next::Retry => {}
-                    Next::Failover => break,
-                    Next::GiveUp => return Err(last),
+            match self.attempt_one(visit, candidate, request, deadline).await {
+                Ok(delivery) => return Ok(delivery),
+                Err(Some(fault)) if fault.next() == Next::GiveUp => return Err(fault),
+                Err(Some(fault)) => last = fault,
+                // It rests after all; another request took its one trial.
+                Err(None) => {}
+            }
+            if Instant::now() >= deadline {
+                break;
+            }
+        }
+        Err(last)
+    }
+
+    /// One candidate, and once more where nothing had been sent. No fault when it rests.
+    async fn attempt_one(
+        &self,
+        visit: &mut Visit,
+        candidate: &Candidate,
+        request: &ImageRequest,
+        deadline: Instant,
+    ) -> Result<Delivery, Option<VendorFault>> {
+        let mut last = None;
+        for _ in 0..TRIES_MAX {
+            let now = self.clock.now();
+            let Some(permit) = self.health.begin(&candidate.offering.name, now) else {
+                return Err(last);
+            };
+            match self.attempt(visit, candidate, request, (permit, deadline)).await {
+                Ok(delivery) => return Ok(delivery),
+                Err(fault) => {
+                    log_fault(visit, candidate, &fault);
+                    let again = fault.next() == Next::Retry;
+                    last = Some(fault);
+                    if !again {
+                        break;
+                    }
                 }
             }
         }
@@ -174,6 +190,16 @@ impl Gateway {
         }
         if response.images.is_empty() { Err(no_picture()) } else { Ok(response) }
     }
+}
+
+fn log_fault(visit: &Visit, candidate: &Candidate, fault: &VendorFault) {
+    tracing::warn!(
+        request_id = %visit.receipt.request_id,
+        offering = candidate.offering.name,
+        fault = fault.code(),
+        detail = %fault,
+        "an attempt failed"
+    );
 }
 
 fn no_picture() -> VendorFault {

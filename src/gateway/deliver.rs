@@ -25,10 +25,7 @@ impl Gateway {
             let drawn = measured(image);
             let job = rework(request, candidate.crop_to, &drawn);
             note_surprise(&mut changes, &job, &drawn);
-            let work = async {
-                let image = self.media.rework(drawn, job).await?;
-                if request.delivery == Wanted::Url { self.store_image(visit, image).await } else { Ok(image) }
-            };
+            let work = self.finish(visit, request, drawn, job);
             let done = tokio::time::timeout_at(deadline, work).await;
             let image = done.map_err(|_| refuse::media_late())?.map_err(|e| refuse::media(&e))?;
             images.push(image);
@@ -36,6 +33,21 @@ impl Gateway {
         response.images = images;
         let size = delivered_size(&candidate);
         Ok(Delivered { response, changes, size, cost })
+    }
+
+    /// One picture as it is given: reworked, and kept when an address was asked for.
+    async fn finish(
+        &self,
+        visit: &Visit,
+        request: &ImageRequest,
+        drawn: Image,
+        job: Rework,
+    ) -> Result<Image, crate::media::MediaError> {
+        let image = self.media.rework(drawn, job).await?;
+        match request.delivery {
+            Wanted::Url => self.store_image(visit, image).await,
+            Wanted::Inline | Wanted::Bytes => Ok(image),
+        }
     }
 
     async fn store_image(&self, visit: &Visit, image: Image) -> Result<Image, crate::media::MediaError> {

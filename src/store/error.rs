@@ -1,0 +1,83 @@
+//! What can go wrong at the store.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::id::KeyId;
+use crate::ledger::LedgerError;
+
+/// Why the store did not do it.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The ledger's verdict: nothing is wrong with the store.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// Another process serves this store.
+    #[error("another process serves the store in {}", dir.display())]
+    Locked {
+        /// The store's directory.
+        dir: PathBuf,
+    },
+    /// Too much waits to be written.
+    #[error("the store's queue is full")]
+    Busy,
+    /// The store was closed.
+    #[error("the store is closed")]
+    Closed,
+    /// A commit failed, so what is durable is no longer known.
+    #[error("a commit failed: the store accepts nothing until a restart")]
+    Poisoned,
+    /// The store's directory cannot be used.
+    #[error("cannot use the store's directory {}", dir.display())]
+    Directory {
+        /// The directory.
+        dir: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// SQLite failed.
+    #[error("the store's database failed")]
+    Database(#[source] rusqlite::Error),
+    /// This SQLite has a known corruption fault.
+    #[error("SQLite {found} can corrupt its log: 3.51.3 or later is needed")]
+    OldSqlite {
+        /// The version that was linked.
+        found: &'static str,
+    },
+    /// A later version of the gateway wrote this store.
+    #[error("the store has schema {found}; this version knows {known}")]
+    OtherSchema {
+        /// What the store has.
+        found: i64,
+        /// What is known here.
+        known: i64,
+    },
+    /// Nothing has that name.
+    #[error("no {what} is called `{name}`")]
+    Unknown {
+        /// A workspace, a key.
+        what: &'static str,
+        /// What was asked for.
+        name: String,
+    },
+    /// Another workspace has that name.
+    #[error("the name `{name}` is taken")]
+    NameTaken {
+        /// What was asked for.
+        name: String,
+    },
+    /// A revoked key stays revoked.
+    #[error("key `{key}` was revoked, which is for good: create another")]
+    KeyRevoked {
+        /// The key.
+        key: KeyId,
+    },
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(source: rusqlite::Error) -> Self {
+        Self::Database(source)
+    }
+}

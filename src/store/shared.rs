@@ -1,0 +1,72 @@
+//! What the writer and everyone else see at once: the keys, a few gauges, whether it is poisoned.
+
+use std::collections::HashMap;
+use std::mem;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+
+use crate::auth::KeyRing;
+use crate::id::KeyId;
+
+use super::error::StoreError;
+
+pub(super) struct Shared {
+    keys: ArcSwap<KeyRing>,
+    open_holds: AtomicUsize,
+    poisoned: AtomicBool,
+    /// Last uses that are not written yet; as many as there are keys, at most.
+    touched: Mutex<HashMap<KeyId, i64>>,
+}
+
+impl Shared {
+    pub(super) fn new(keys: KeyRing) -> Self {
+        Self {
+            keys: ArcSwap::from_pointee(keys),
+            open_holds: AtomicUsize::new(0),
+            poisoned: AtomicBool::new(false),
+            touched: Mutex::new(HashMap::new()),
+        }
+    }
+
+    pub(super) fn keys(&self) -> Arc<KeyRing> {
+        self.keys.load_full()
+    }
+
+    pub(super) fn set_keys(&self, keys: KeyRing) {
+        self.keys.store(Arc::new(keys));
+    }
+
+    pub(super) fn open_holds(&self) -> usize {
+        self.open_holds.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_open_holds(&self, count: usize) {
+        self.open_holds.store(count, Ordering::Relaxed);
+    }
+
+    pub(super) fn poisoned(&self) -> bool {
+        self.poisoned.load(Ordering::Acquire)
+    }
+
+    pub(super) fn poison(&self, error: &StoreError) {
+        self.poisoned.store(true, Ordering::Release);
+        let source = std::error::Error::source(error).map(ToString::to_string);
+        tracing::error!(%error, source, "the store is poisoned: nothing is accepted until a restart");
+    }
+
+    pub(super) fn touch(&self, key: &KeyId, at_ms: i64) {
+        let mut touched = self.touched.lock();
+        if let Some(last) = touched.get_mut(key) {
+            *last = at_ms;
+        } else {
+            touched.insert(key.clone(), at_ms);
+        }
+    }
+
+    pub(super) fn take_touched(&self) -> Vec<(KeyId, i64)> {
+        mem::take(&mut *self.touched.lock()).into_iter().collect()
+    }
+}
