@@ -93,7 +93,13 @@ struct Fulfilled {
 impl Gateway {
     /// A gateway that has served nobody yet.
     pub fn new(clock: Arc<dyn Clock>, hands: Hands) -> Arc<Self> {
-        let Hands { policy, store, upstream, media, telemetry } = hands;
+        let Hands {
+            policy,
+            store,
+            upstream,
+            media,
+            telemetry,
+        } = hands;
         Arc::new(Self {
             clock,
             policy,
@@ -111,14 +117,15 @@ impl Gateway {
     pub async fn serve(self: Arc<Self>, mut visit: Visit, body: Bytes) -> WireReply {
         let reply = match visit.claim.clone() {
             Claim::Images => match self.fulfil(&mut visit, body).await {
-                Ok(fulfilled) => self.reply_with_pictures(&mut visit, &fulfilled),
+                Ok(fulfilled) => self.reply_with_pictures(&visit, &fulfilled),
                 Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
             },
             Claim::Models => self.reply_with_models(&mut visit, None),
             Claim::Model(name) => self.reply_with_models(&mut visit, Some(&name)),
             Claim::WrongMethod { allow } => {
                 let refusal = refuse::wrong_method(allow);
-                self.reply_with_refusal(&mut visit, refusal).with_header("allow", allow)
+                self.reply_with_refusal(&mut visit, refusal)
+                    .with_header("allow", allow)
             }
         };
         self.close(visit, reply)
@@ -127,7 +134,7 @@ impl Gateway {
     /// From the body's bytes to pictures that are paid for.
     async fn fulfil(&self, visit: &mut Visit, body: Bytes) -> Result<Fulfilled, Refusal> {
         let policy = Arc::clone(&visit.policy);
-        let request = decode(visit.client, visit.wire(body))?;
+        let request = decode(visit.client, &visit.wire(body))?;
         visit.receipt.operation = Some(request.operation);
         visit.receipt.images_asked = request.count;
 
@@ -142,18 +149,27 @@ impl Gateway {
         visit.receipt.size = candidates.first().map(delivered_size);
 
         let lease = self.admit(visit, &plan, request.count)?;
-        let wish = Wish { quote, images: request.count, deadline: model.deadline };
+        let wish = Wish {
+            quote,
+            images: request.count,
+            deadline: model.deadline,
+        };
         let (hold, lease) = self.hold(visit, &plan, lease, wish).await?;
 
-        let attempted = self.attempt_each(visit, &candidates, &request, deadline).await;
+        let attempted = self
+            .attempt_each(visit, &candidates, &request, deadline)
+            .await;
         let priced = match attempted {
             Ok(delivery) => {
                 // Booked even if the rest fails: the vendor has drawn.
                 visit.receipt.cost = delivery.cost;
-                self.deliver(visit, &request, delivery, deadline).await.and_then(|delivered| {
-                    let price = refuse::price(&model, &delivered, &request, quote, &visit.caller)?;
-                    Ok((delivered, price))
-                })
+                self.deliver(visit, &request, delivery, deadline)
+                    .await
+                    .and_then(|delivered| {
+                        let price =
+                            refuse::price(&model, &delivered, &request, quote, &visit.caller)?;
+                        Ok((delivered, price))
+                    })
             }
             Err(fault) => Err(refuse::fault(&fault)),
         };
@@ -201,21 +217,30 @@ impl Gateway {
     }
 }
 
-fn decode(client: &dyn ClientSide, wire: WireRequest) -> Result<ImageRequest, Refusal> {
-    client.decode_request(&wire)
+fn decode(client: &dyn ClientSide, wire: &WireRequest) -> Result<ImageRequest, Refusal> {
+    client.decode_request(wire)
 }
 
 /// The plan of the caller's key.
 fn plan(policy: &Policy, caller: &Caller) -> Result<Arc<Plan>, Refusal> {
-    policy.plan(caller.plan()).cloned().ok_or_else(|| refuse::no_plan(caller.plan()))
+    policy
+        .plan(caller.plan())
+        .cloned()
+        .ok_or_else(|| refuse::no_plan(caller.plan()))
 }
 
 /// The model that is asked for, if the plan includes it.
 fn model(policy: &Policy, plan: &Plan, request: &ImageRequest) -> Result<Arc<Model>, Refusal> {
     let name = request.model.as_deref().or(policy.model_default.as_deref());
     let name = name.ok_or_else(refuse::no_model)?;
-    let model = policy.model(name).ok_or_else(|| refuse::unknown_model(name))?;
-    if plan.includes(name) { Ok(Arc::clone(model)) } else { Err(refuse::forbidden_model(name, &plan.name)) }
+    let model = policy
+        .model(name)
+        .ok_or_else(|| refuse::unknown_model(name))?;
+    if plan.includes(name) {
+        Ok(Arc::clone(model))
+    } else {
+        Err(refuse::forbidden_model(name, &plan.name))
+    }
 }
 
 /// The pixels that the caller will get from this candidate.

@@ -75,13 +75,21 @@ impl Upstream {
         let exchange = async {
             match &vendor.base {
                 BaseUrl::InProcess(settings) => Ok(self.painter.answer(*settings, wire).await),
-                BaseUrl::Http { tls, host, port, prefix } => {
+                BaseUrl::Http {
+                    tls,
+                    host,
+                    port,
+                    prefix,
+                } => {
                     let mut peer = self.peer(host, *port, *tls).await?;
-                    self.over_http(vendor, &mut peer, &format!("{prefix}{}", wire.path), wire).await
+                    self.over_http(vendor, &mut peer, &format!("{prefix}{}", wire.path), wire)
+                        .await
                 }
             }
         };
-        tokio::time::timeout_at(deadline, exchange).await.unwrap_or(Err(VendorFault::TimedOut))
+        tokio::time::timeout_at(deadline, exchange)
+            .await
+            .unwrap_or(Err(VendorFault::TimedOut))
     }
 
     /// Fetches a picture that a vendor keeps, from a host that policy allows.
@@ -101,7 +109,11 @@ impl Upstream {
         let exchange = async {
             let mut peer = self.peer(&host, port, tls).await?;
             // Our credential is for the vendor's API, never for the place its pictures lie.
-            let stranger = Vendor { auth: AuthScheme::None, secret: None, ..vendor.clone() };
+            let stranger = Vendor {
+                auth: AuthScheme::None,
+                secret: None,
+                ..vendor.clone()
+            };
             self.over_http(&stranger, &mut peer, &path, &wire).await
         };
         let reply = tokio::time::timeout_at(deadline, exchange)
@@ -122,8 +134,9 @@ impl Upstream {
         url: &str,
     ) -> Result<(bool, String, u16, String), VendorFault> {
         let garbled = |detail: String| VendorFault::Garbled { detail };
-        let uri: http::Uri =
-            url.parse().map_err(|_| garbled("its picture's address is not a URL".to_owned()))?;
+        let uri: http::Uri = url
+            .parse()
+            .map_err(|_| garbled("its picture's address is not a URL".to_owned()))?;
         let tls = uri.scheme_str() == Some("https");
         let host = uri.host().unwrap_or_default().to_owned();
         let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
@@ -136,7 +149,9 @@ impl Upstream {
                 vendor.name
             )));
         }
-        let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+        let path = uri
+            .path_and_query()
+            .map_or("/", http::uri::PathAndQuery::as_str);
         Ok((tls, host, port, path.to_owned()))
     }
 
@@ -150,12 +165,17 @@ impl Upstream {
         let head = request_head(vendor, peer, path, wire)?;
         match self.exchange(vendor, peer, &head, wire).await {
             Ok(reply) => Ok(reply),
-            Err(Broken { fault, stale: false }) => Err(fault),
+            Err(Broken {
+                fault,
+                stale: false,
+            }) => Err(fault),
             Err(Broken { stale: true, .. }) => {
                 // A key of its own keeps this try away from the other pooled connections, which
                 // were probably closed together with the one that failed.
                 peer.group_key = peer.group_key.wrapping_add(1);
-                self.exchange(vendor, peer, &head, wire).await.map_err(|broken| broken.fault)
+                self.exchange(vendor, peer, &head, wire)
+                    .await
+                    .map_err(|broken| broken.fault)
             }
         }
     }
@@ -168,8 +188,7 @@ impl Upstream {
         wire: &WireRequest,
     ) -> Result<WireReply, Broken> {
         let connected = self.connector.get_http_session(peer).await;
-        let (mut session, reused) =
-            connected.map_err(|error| Broken::before(&error))?;
+        let (mut session, reused) = connected.map_err(|error| Broken::before(&error))?;
         let sent = send(&mut session, head, wire).await;
         // A vendor may refuse a body early and close: its answer says more than the write error.
         let answered = match session.read_response_header().await {
@@ -178,13 +197,18 @@ impl Upstream {
         };
         answered.map_err(|error| Broken::after(error, reused))?;
         let reply = read(&mut session, vendor.answer_bytes_max).await?;
-        self.connector.release_http_session(session, peer, Some(IDLE_TIMEOUT)).await;
+        self.connector
+            .release_http_session(session, peer, Some(IDLE_TIMEOUT))
+            .await;
         Ok(reply)
     }
 
     async fn peer(&self, host: &str, port: u16, tls: bool) -> Result<HttpPeer, VendorFault> {
         let address = self.resolve(host, port).await?;
-        let sni = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let sni = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
         let mut peer = HttpPeer::new(address, tls, sni);
         let mut options = PeerOptions::new();
         options.connection_timeout = Some(CONNECT_TIMEOUT);
@@ -217,7 +241,8 @@ impl Upstream {
             .next()
             .ok_or_else(|| unreachable(format!("the name {host} has no address")))?;
         // Names are those of policy, so this map is as small as policy is.
-        self.addresses.insert(name, (found, Instant::now() + ADDRESS_TTL));
+        self.addresses
+            .insert(name, (found, Instant::now() + ADDRESS_TTL));
         Ok(found)
     }
 }
@@ -231,25 +256,42 @@ struct Broken {
 impl Broken {
     /// Nothing was sent.
     fn before(error: &pingora::Error) -> Self {
-        Self { fault: VendorFault::Unreachable { detail: one_line(error) }, stale: false }
+        Self {
+            fault: VendorFault::Unreachable {
+                detail: one_line(error),
+            },
+            stale: false,
+        }
     }
 
     /// Something was sent; the vendor may have begun.
     fn after(mut error: Box<pingora::Error>, reused: bool) -> Self {
         error.retry.decide_reuse(reused);
         let stale = reused && error.retry();
-        Self { fault: VendorFault::Cut { detail: one_line(&error) }, stale }
+        Self {
+            fault: VendorFault::Cut {
+                detail: one_line(&error),
+            },
+            stale,
+        }
     }
 }
 
 impl From<VendorFault> for Broken {
     fn from(fault: VendorFault) -> Self {
-        Self { fault, stale: false }
+        Self {
+            fault,
+            stale: false,
+        }
     }
 }
 
 fn one_line(error: &pingora::Error) -> String {
-    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+    error
+        .to_string()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 fn request_head(
@@ -258,25 +300,33 @@ fn request_head(
     path: &str,
     wire: &WireRequest,
 ) -> Result<RequestHeader, VendorFault> {
-    let rejected = |_| VendorFault::Rejected { detail: "the request has no valid head".to_owned() };
-    let mut head = RequestHeader::build(wire.method.clone(), path.as_bytes(), None)
-        .map_err(rejected)?;
+    let rejected = |_| VendorFault::Rejected {
+        detail: "the request has no valid head".to_owned(),
+    };
+    let mut head =
+        RequestHeader::build(wire.method.clone(), path.as_bytes(), None).map_err(rejected)?;
     for (name, value) in &wire.headers {
-        head.append_header(name.clone(), value.clone()).map_err(rejected)?;
+        head.append_header(name.clone(), value.clone())
+            .map_err(rejected)?;
     }
-    head.insert_header(http::header::HOST, host_header(peer)).map_err(rejected)?;
-    head.insert_header(http::header::USER_AGENT, USER_AGENT).map_err(rejected)?;
+    head.insert_header(http::header::HOST, host_header(peer))
+        .map_err(rejected)?;
+    head.insert_header(http::header::USER_AGENT, USER_AGENT)
+        .map_err(rejected)?;
     if !wire.body.is_empty() || wire.method == http::Method::POST {
-        head.insert_header(http::header::CONTENT_LENGTH, wire.body.len()).map_err(rejected)?;
+        head.insert_header(http::header::CONTENT_LENGTH, wire.body.len())
+            .map_err(rejected)?;
     }
     if let Some(secret) = &vendor.secret {
         match &vendor.auth {
             AuthScheme::Bearer => {
                 let shown = format!("Bearer {}", secret.reveal());
-                head.insert_header(http::header::AUTHORIZATION, shown).map_err(rejected)?;
+                head.insert_header(http::header::AUTHORIZATION, shown)
+                    .map_err(rejected)?;
             }
             AuthScheme::Header(name) => {
-                head.insert_header(name.clone(), secret.reveal()).map_err(rejected)?;
+                head.insert_header(name.clone(), secret.reveal())
+                    .map_err(rejected)?;
             }
             AuthScheme::None => {}
         }
@@ -309,11 +359,20 @@ async fn send(
 
 async fn read(session: &mut HttpSession, bytes_max: usize) -> Result<WireReply, Broken> {
     // Interim answers (1xx) announce the real one.
-    while session.response_header().is_some_and(|head| head.status.is_informational()) {
-        session.read_response_header().await.map_err(|error| Broken::after(error, false))?;
+    while session
+        .response_header()
+        .is_some_and(|head| head.status.is_informational())
+    {
+        session
+            .read_response_header()
+            .await
+            .map_err(|error| Broken::after(error, false))?;
     }
     let Some(head) = session.response_header() else {
-        return Err(VendorFault::Cut { detail: "no answer".to_owned() }.into());
+        return Err(VendorFault::Cut {
+            detail: "no answer".to_owned(),
+        }
+        .into());
     };
     let status = head.status.as_u16();
     let headers: HeaderMap = head.headers.clone();
@@ -328,14 +387,19 @@ async fn read(session: &mut HttpSession, bytes_max: usize) -> Result<WireReply, 
         return Err(too_large().into());
     }
     let mut body = BytesMut::with_capacity(announced);
-    while let Some(chunk) =
-        session.read_response_body().await.map_err(|error| Broken::after(error, false))?
+    while let Some(chunk) = session
+        .read_response_body()
+        .await
+        .map_err(|error| Broken::after(error, false))?
     {
         if body.len().saturating_add(chunk.len()) > bytes_max {
             return Err(too_large().into());
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(WireReply { status, headers, body: Pieces::one(body.freeze()) })
+    Ok(WireReply {
+        status,
+        headers,
+        body: Pieces::one(body.freeze()),
+    })
 }
-

@@ -14,8 +14,8 @@ use crate::edge::Socket;
 use crate::id::{WorkspaceId, random_text};
 use crate::store::{NewKey, Store};
 
-use super::serve::{self, Running};
 use super::books::manual_grant;
+use super::serve::{self, Running};
 use super::{CliError, say};
 
 /// The sample policy, compiled in so that the demo runs from anywhere.
@@ -60,8 +60,9 @@ struct Ready {
 }
 
 fn loopback(text: &str) -> Result<SocketAddr, String> {
-    let address: SocketAddr =
-        text.parse().map_err(|_| "not an address and port such as 127.0.0.1:8080".to_owned())?;
+    let address: SocketAddr = text
+        .parse()
+        .map_err(|_| "not an address and port such as 127.0.0.1:8080".to_owned())?;
     if address.ip().is_loopback() {
         Ok(address)
     } else {
@@ -75,12 +76,13 @@ pub(super) async fn demo(
     args: DemoArgs,
 ) -> Result<(), CliError> {
     let kept = data.is_some();
-    let folder = data.unwrap_or_else(|| {
-        std::env::temp_dir().join(format!("pixelgate-demo-{}", random_text(8)))
-    });
+    let folder = data
+        .unwrap_or_else(|| std::env::temp_dir().join(format!("pixelgate-demo-{}", random_text(8))));
     let cannot = |what| move |source| CliError::System { what, source };
     std::fs::create_dir_all(&folder).map_err(cannot("make the data folder"))?;
-    let folder = folder.canonicalize().map_err(cannot("find the data folder"))?;
+    let folder = folder
+        .canonicalize()
+        .map_err(cannot("find the data folder"))?;
     let policies = folder.join("policies");
     write_policy(&policies).map_err(cannot("write the sample policy"))?;
 
@@ -91,8 +93,10 @@ pub(super) async fn demo(
     crate::telemetry::start_log(config.log_format, config.log_level);
 
     let (public, admin) = (Socket::bind(args.public)?, Socket::bind(args.admin)?);
-    let (public_url, admin_url) =
-        (format!("http://{}", public.address()), format!("http://{}", admin.address()));
+    let (public_url, admin_url) = (
+        format!("http://{}", public.address()),
+        format!("http://{}", admin.address()),
+    );
     let running: Running = serve::start(config, public, admin).await?;
     let workspace = furnish(&running.store, &folder, args.credits).await?;
     let new_key = NewKey {
@@ -142,7 +146,10 @@ async fn furnish(
     folder: &Path,
     credits: Option<Credits>,
 ) -> Result<WorkspaceId, CliError> {
-    let cannot = |source| CliError::System { what: "remember the demo's workspace", source };
+    let cannot = |source| CliError::System {
+        what: "remember the demo's workspace",
+        source,
+    };
     let note = folder.join(WORKSPACE_FILE);
     let (workspace, wanted) = if note.exists() {
         let text = std::fs::read_to_string(&note).map_err(cannot)?;
@@ -156,15 +163,28 @@ async fn furnish(
     if let Some(missing) = wanted.and_then(|wanted| wanted.minus(has).ok())
         && missing > Credits::ZERO
     {
-        store.grant(manual_grant(&workspace, missing, "demo", None)).await?;
+        store
+            .grant(manual_grant(&workspace, missing, "demo", None))
+            .await?;
     }
     Ok(workspace)
 }
 
 fn welcome(ready: &Ready, kept: bool) -> String {
-    let Ready { public, admin, key, workspace, data, policies } = ready;
+    let Ready {
+        public,
+        admin,
+        key,
+        workspace,
+        data,
+        policies,
+    } = ready;
     let (data, policies) = (data.display(), policies.display());
-    let fate = if kept { "kept" } else { "removed when you stop this; keep it with --data DIR" };
+    let fate = if kept {
+        "kept"
+    } else {
+        "removed when you stop this; keep it with --data DIR"
+    };
     format!(
         r#"Pixelgate serves on {public}, health and metrics on {admin}.
 

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use pingora::apps::ServerApp;
-use pingora::protocols::tls::{SslDigest, TlsRef};
 use pingora::protocols::raw_connect::ProxyDigest;
+use pingora::protocols::tls::{SslDigest, TlsRef};
 use pingora::protocols::{
     ALPN, GetProxyDigest, GetSocketDigest, GetTimingDigest, Peek, Shutdown, SocketDigest, Ssl,
     Stream, TimingDigest, UniqueID, UniqueIDType,
@@ -33,7 +33,10 @@ pub(super) struct Patient {
 
 impl Patient {
     pub(super) fn new(proxy: HttpProxy<Front>, head_timeout: Duration) -> Self {
-        Self { proxy: Arc::new(proxy), head_timeout }
+        Self {
+            proxy: Arc::new(proxy),
+            head_timeout,
+        }
     }
 }
 
@@ -81,7 +84,14 @@ const H2_PREFACE: &[u8] = b"PRI * HTTP/2";
 impl Timed {
     fn new(inner: Stream, patience: Duration) -> Self {
         let head_done = AtomicBool::new(false);
-        Self { inner, patience, began: None, timer: None, head_done, said: 0 }
+        Self {
+            inner,
+            patience,
+            began: None,
+            timer: None,
+            head_done,
+            said: 0,
+        }
     }
 
     /// The head is complete; what follows has other bounds.
@@ -97,7 +107,9 @@ impl Timed {
 
     /// Waits for time to be up, says so, and ends the stream.
     fn poll_give_up(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        let Some(began) = self.began else { return Poll::Pending };
+        let Some(began) = self.began else {
+            return Poll::Pending;
+        };
         let timer = self
             .timer
             .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(began + self.patience)));
@@ -125,7 +137,8 @@ impl AsyncRead for Timed {
                 let first = buffer.filled().get(before..).unwrap_or_default();
                 if self.began.is_none() && !first.is_empty() {
                     self.began = Some(Instant::now());
-                    self.head_done.store(first.starts_with(H2_PREFACE), Ordering::Relaxed);
+                    self.head_done
+                        .store(first.starts_with(H2_PREFACE), Ordering::Relaxed);
                 }
                 Poll::Ready(result)
             }
@@ -239,7 +252,11 @@ mod tests {
     fn the_408_says_its_own_length() {
         let text = std::str::from_utf8(TOO_SLOW).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        assert!(head.contains(&format!("content-length: {}\r\n", body.len())), "{}", body.len());
+        assert!(
+            head.contains(&format!("content-length: {}\r\n", body.len())),
+            "{}",
+            body.len()
+        );
         assert!(serde_json::from_str::<serde_json::Value>(body).is_ok());
     }
 }

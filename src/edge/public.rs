@@ -47,7 +47,12 @@ impl Front {
         let metrics = gateway.telemetry.metrics();
         let requests = Room::new(bounds.in_flight_max, metrics.in_flight.clone());
         let body_bytes = Room::new(bounds.in_flight_bytes_max, metrics.in_flight_bytes.clone());
-        Self { gateway, bounds, requests, body_bytes }
+        Self {
+            gateway,
+            bounds,
+            requests,
+            body_bytes,
+        }
     }
 
     /// The answer to one request; `None` when its client has left.
@@ -55,11 +60,11 @@ impl Front {
         let head = self.head(session);
         if let Some((refusal, bound)) = refused_framing(session, &self.bounds) {
             session.set_keepalive(None);
-            return Some(self.refuse(&head, refusal, bound));
+            return Some(self.refuse(&head, &refusal, bound));
         }
         let Some(place) = self.requests.take(1) else {
             let refusal = overloaded("too many requests are being served; try again in a moment");
-            return Some(self.refuse(&head, refusal, Some(Bound::InFlight)));
+            return Some(self.refuse(&head, &refusal, Some(Bound::InFlight)));
         };
         if let Some(reply) = self.stored_picture(&head).await {
             return Some(reply);
@@ -70,12 +75,12 @@ impl Front {
         };
         let (body, room) = match self.read_body(session).await {
             Ok(read) => read,
-            Err((refusal, bound)) => {
+            Err(met) => {
                 session.set_keepalive(None);
-                if let Some(bound) = bound {
+                if let Some(bound) = met.bound {
                     self.gateway.telemetry.metrics().bound_met(bound);
                 }
-                return Some(self.gateway.refuse_visit(visit, &refusal));
+                return Some(self.gateway.refuse_visit(visit, &met.refusal));
             }
         };
         let gateway = Arc::clone(&self.gateway);
@@ -117,11 +122,11 @@ impl Front {
         }))
     }
 
-    fn refuse(&self, head: &Head, refusal: Refusal, bound: Option<Bound>) -> WireReply {
+    fn refuse(&self, head: &Head, refusal: &Refusal, bound: Option<Bound>) -> WireReply {
         if let Some(bound) = bound {
             self.gateway.telemetry.metrics().bound_met(bound);
         }
-        self.gateway.refuse(head, &refusal)
+        self.gateway.refuse(head, refusal)
     }
 
     fn head(&self, session: &ServerSession) -> Head {
@@ -132,13 +137,21 @@ impl Front {
             .and_then(|host| host.to_str().ok())
             .or_else(|| head.uri.authority().map(http::uri::Authority::as_str))
             .unwrap_or("localhost");
-        let scheme = if self.bounds.tls.is_some() { "https" } else { "http" };
+        let scheme = if self.bounds.tls.is_some() {
+            "https"
+        } else {
+            "http"
+        };
         Head {
             request_id: RequestId::random(),
             method: head.method.clone(),
             path: head.uri.path().to_owned(),
             headers: head.headers.clone(),
-            public_url: self.bounds.url.clone().unwrap_or_else(|| format!("{scheme}://{host}")),
+            public_url: self
+                .bounds
+                .url
+                .clone()
+                .unwrap_or_else(|| format!("{scheme}://{host}")),
         }
     }
 
@@ -165,15 +178,14 @@ impl Front {
     }
 
     /// The whole body, within size, time and room.
-    async fn read_body(
-        &self,
-        session: &mut ServerSession,
-    ) -> Result<(Bytes, Place), (Refusal, Option<Bound>)> {
+    async fn read_body(&self, session: &mut ServerSession) -> Result<(Bytes, Place), Met> {
         let announced = announced_length(session);
         if announced > self.bounds.body_bytes_max {
             return Err(too_large(self.bounds.body_bytes_max));
         }
-        let Some(mut room) = self.body_bytes.take(announced) else { return Err(no_room()) };
+        let Some(mut room) = self.body_bytes.take(announced) else {
+            return Err(no_room());
+        };
         if expects_continue(session) {
             session.set_close_on_response_before_downstream_finish(false);
             // A client that cannot be told to go on goes on by itself, or leaves.
@@ -194,7 +206,7 @@ impl Front {
         session: &mut ServerSession,
         announced: usize,
         room: &mut Place,
-    ) -> Result<Bytes, (Refusal, Option<Bound>)> {
+    ) -> Result<Bytes, Met> {
         let mut body = BytesMut::with_capacity(announced);
         while let Some(chunk) = session.read_request_body().await.map_err(cut_short)? {
             let size = body.len().saturating_add(chunk.len());
@@ -211,9 +223,27 @@ impl Front {
     }
 }
 
+/// A no that a body came to, and the bound it met, if it was one.
+struct Met {
+    refusal: Box<Refusal>,
+    bound: Option<Bound>,
+}
+
+impl Met {
+    fn new(refusal: Refusal, bound: Option<Bound>) -> Self {
+        Self {
+            refusal: Box::new(refusal),
+            bound,
+        }
+    }
+}
+
 fn refused_framing(session: &ServerSession, bounds: &Public) -> Option<(Refusal, Option<Bound>)> {
     let raw = session.as_http1().map(|_| session.to_h1_raw());
-    let head = RawHead { bytes: raw.as_deref(), fields: &session.req_header().headers };
+    let head = RawHead {
+        bytes: raw.as_deref(),
+        fields: &session.req_header().headers,
+    };
     framing::refuse(&head, bounds)
 }
 
@@ -234,48 +264,72 @@ fn overloaded(message: &'static str) -> Refusal {
     Refusal::new(RefusalKind::Overloaded, message).retry_after(OVERLOAD_WAIT)
 }
 
-fn no_room() -> (Refusal, Option<Bound>) {
+fn no_room() -> Met {
     let refusal = overloaded("too many bytes are being received; try again in a moment");
-    (refusal, Some(Bound::InFlightBytes))
+    Met::new(refusal, Some(Bound::InFlightBytes))
 }
 
-fn too_large(most: usize) -> (Refusal, Option<Bound>) {
+fn too_large(most: usize) -> Met {
     let message = format!("the body is larger than {most} bytes; send less");
-    (Refusal::new(RefusalKind::BodyTooLarge, message), Some(Bound::BodyBytes))
+    Met::new(
+        Refusal::new(RefusalKind::BodyTooLarge, message),
+        Some(Bound::BodyBytes),
+    )
 }
 
-fn too_slow() -> (Refusal, Option<Bound>) {
+fn too_slow() -> Met {
     let message = "the body took too long to arrive; send it faster or in parts";
-    (Refusal::new(RefusalKind::TooSlow, message), Some(Bound::BodyTime))
+    Met::new(
+        Refusal::new(RefusalKind::TooSlow, message),
+        Some(Bound::BodyTime),
+    )
 }
 
-fn ended_early() -> (Refusal, Option<Bound>) {
+fn ended_early() -> Met {
     let message = "the body ended before its announced length; send all of it";
-    (Refusal::new(RefusalKind::BadFraming, message), None)
+    Met::new(Refusal::new(RefusalKind::BadFraming, message), None)
 }
 
-fn cut_short(error: Box<Error>) -> (Refusal, Option<Bound>) {
-    match error.etype() {
-        ErrorType::ReadTimedout => too_slow(),
-        _ => ended_early(),
+#[expect(clippy::boxed_local, reason = "Pingora hands out its errors in boxes")]
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it is the last that anyone wants of the error"
+)]
+fn cut_short(error: Box<Error>) -> Met {
+    if *error.etype() == ErrorType::ReadTimedout {
+        too_slow()
+    } else {
+        ended_early()
     }
 }
 
 /// Writes an answer, its picture slice by slice as it came.
-async fn write(session: &mut ServerSession, reply: WireReply, head_only: bool) -> pingora::Result<()> {
+async fn write(
+    session: &mut ServerSession,
+    reply: WireReply,
+    head_only: bool,
+) -> pingora::Result<()> {
     let mut head = ResponseHeader::build(reply.status, Some(reply.headers.len() + 1))?;
     for (name, value) in &reply.headers {
         head.append_header(name.clone(), value.clone())?;
     }
     head.insert_header(http::header::CONTENT_LENGTH, reply.body.len())?;
     session.write_response_header(Box::new(head)).await?;
-    let slices = if head_only { Vec::new() } else { reply.body.into_slices() };
+    let slices = if head_only {
+        Vec::new()
+    } else {
+        reply.body.into_slices()
+    };
     let mut left = slices.len();
     for slice in slices {
         left -= 1;
         session.write_response_body(slice, left == 0).await?;
     }
-    if left == 0 { session.finish_body().await } else { Ok(()) }
+    if left == 0 {
+        session.finish_body().await
+    } else {
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -284,7 +338,11 @@ impl ProxyHttp for Front {
 
     fn new_ctx(&self) -> Self::CTX {}
 
-    async fn early_request_filter(&self, session: &mut Session, _: &mut ()) -> pingora::Result<()> {
+    async fn early_request_filter(
+        &self,
+        session: &mut Session,
+        (): &mut (),
+    ) -> pingora::Result<()> {
         let session = session.as_downstream_mut();
         if let Some(stream) = session.stream() {
             Timed::head_is_done(stream);
@@ -299,7 +357,7 @@ impl ProxyHttp for Front {
         Ok(())
     }
 
-    async fn request_filter(&self, session: &mut Session, _: &mut ()) -> pingora::Result<bool> {
+    async fn request_filter(&self, session: &mut Session, (): &mut ()) -> pingora::Result<bool> {
         let session = session.as_downstream_mut();
         let head_only = session.req_header().method == Method::HEAD;
         match self.answer(session).await {
@@ -309,9 +367,12 @@ impl ProxyHttp for Front {
         Ok(true)
     }
 
-    async fn upstream_peer(&self, _: &mut Session, _: &mut ()) -> pingora::Result<Box<HttpPeer>> {
+    async fn upstream_peer(&self, _: &mut Session, (): &mut ()) -> pingora::Result<Box<HttpPeer>> {
         // `request_filter` answers every request, so Pingora never asks for a peer.
-        Err(Error::explain(ErrorType::InternalError, "nothing is passed through"))
+        Err(Error::explain(
+            ErrorType::InternalError,
+            "nothing is passed through",
+        ))
     }
 
     fn suppress_error_log(&self, _: &Session, (): &(), _: &Error) -> bool {

@@ -87,7 +87,12 @@ impl Gateway {
         match verdict {
             Verdict::Admitted { ticket, standings } => {
                 let windows = Arc::clone(&self.windows);
-                Ok(Lease { windows, key, ticket: Some(ticket), standings })
+                Ok(Lease {
+                    windows,
+                    key,
+                    ticket: Some(ticket),
+                    standings,
+                })
             }
             Verdict::Denied(denial) => Err(refuse::limit(denial)),
         }
@@ -95,7 +100,9 @@ impl Gateway {
 
     /// Where the caller stands, looked at without asking for anything.
     pub(super) fn standings(&self, visit: &Visit, now: Now) -> Vec<Standing> {
-        let Some(plan) = visit.policy.plan(visit.caller.plan()) else { return Vec::new() };
+        let Some(plan) = visit.policy.plan(visit.caller.plan()) else {
+            return Vec::new();
+        };
         match self.windows.0.get(visit.caller.key()) {
             Some(windows) => windows.standings(&plan.limits, now),
             None => KeyWindows::default().standings(&plan.limits, now),
@@ -106,29 +113,50 @@ impl Gateway {
     pub async fn rebuild_windows(&self) -> Result<usize, StoreError> {
         let now = self.clock.now();
         let policy = self.policy.current();
-        let longest = policy.plans.values().flat_map(|plan| &plan.limits).map(|l| l.window).max();
+        let longest = policy
+            .plans
+            .values()
+            .flat_map(|plan| &plan.limits)
+            .map(|l| l.window)
+            .max();
         let Some(longest) = longest else { return Ok(0) };
-        let since_ms = now.unix_ms.saturating_sub(i64::try_from(longest.as_millis()).unwrap_or(0));
+        let since_ms = now
+            .unix_ms
+            .saturating_sub(i64::try_from(longest.as_millis()).unwrap_or(0));
         let admissions = self.store.recent_admissions(since_ms).await?;
         let keys = self.store.list_keys(None).await?;
-        let plans: HashMap<&KeyId, &str> =
-            keys.iter().map(|key| (&key.id, key.plan.as_str())).collect();
+        let plans: HashMap<&KeyId, &str> = keys
+            .iter()
+            .map(|key| (&key.id, key.plan.as_str()))
+            .collect();
         for admission in &admissions {
             let plan = plans.get(&admission.key).and_then(|name| policy.plan(name));
             let Some(plan) = plan else { continue };
-            let ago_ms = now.unix_ms.saturating_sub(admission.at_ms).max(0).unsigned_abs();
-            self.windows.0.entry(admission.key.clone()).or_default().remember(
-                &plan.limits,
-                now.tick_ms.saturating_sub(ago_ms),
-                Weight { images: admission.images },
-            );
+            let ago_ms = now
+                .unix_ms
+                .saturating_sub(admission.at_ms)
+                .max(0)
+                .unsigned_abs();
+            self.windows
+                .0
+                .entry(admission.key.clone())
+                .or_default()
+                .remember(
+                    &plan.limits,
+                    now.tick_ms.saturating_sub(ago_ms),
+                    Weight {
+                        images: admission.images,
+                    },
+                );
         }
         Ok(admissions.len())
     }
 
     fn forget_idle(&self, plan: &Plan, now: Now) {
         if self.windows.0.len() > KEYS_REMEMBERED {
-            self.windows.0.retain(|_, windows| !windows.is_idle(&plan.limits, now));
+            self.windows
+                .0
+                .retain(|_, windows| !windows.is_idle(&plan.limits, now));
         }
     }
 

@@ -69,8 +69,11 @@ impl Gateway {
         };
         let now = self.clock.now();
         let policy = self.policy.current();
-        let mut receipt =
-            Receipt::begin(head.request_id.clone(), now.unix_ms, Arc::clone(&policy.version));
+        let mut receipt = Receipt::begin(
+            head.request_id.clone(),
+            now.unix_ms,
+            Arc::clone(&policy.version),
+        );
         receipt.dialect = name;
         let presented = client.presented_key(&head.headers);
         let scope = client.scope(&claim);
@@ -78,15 +81,26 @@ impl Gateway {
             .store
             .keys()
             .authenticate(presented, now.unix_ms)
-            .map_err(|error| refuse::auth(&error))
+            .map_err(refuse::auth)
             .and_then(|caller| {
                 note_caller(&mut receipt, &caller);
-                if caller.has_scope(scope) { Ok(caller) } else { Err(refuse::scope(scope)) }
+                if caller.has_scope(scope) {
+                    Ok(caller)
+                } else {
+                    Err(refuse::scope(scope))
+                }
             });
         match known {
-            Ok(caller) => {
-                Ok(Visit { head, client, claim, caller, policy, receipt, began, said: None })
-            }
+            Ok(caller) => Ok(Visit {
+                head,
+                client,
+                claim,
+                caller,
+                policy,
+                receipt,
+                began,
+                said: None,
+            }),
             Err(refusal) => Err(Box::new(self.turn_away(&head, client, receipt, &refusal))),
         }
     }
@@ -96,12 +110,18 @@ impl Gateway {
         let now = self.clock.now();
         let version = Arc::clone(&self.policy.current().version);
         let mut receipt = Receipt::begin(head.request_id.clone(), now.unix_ms, version);
-        match dialect::claim(&head.method, &head.path).and_then(|(d, _)| Some((d.name, d.client?))) {
+        match dialect::claim(&head.method, &head.path).and_then(|(d, _)| Some((d.name, d.client?)))
+        {
             Some((name, client)) => {
                 receipt.dialect = name;
                 self.turn_away(head, client, receipt, refusal)
             }
-            None => self.told(head, receipt, refusal, reply::house_refusal(refusal, &head.request_id)),
+            None => self.told(
+                head,
+                receipt,
+                refusal,
+                reply::house_refusal(refusal, &head.request_id),
+            ),
         }
     }
 
@@ -121,13 +141,20 @@ impl Gateway {
         self.told(head, receipt, refusal, reply)
     }
 
-    fn told(&self, head: &Head, mut receipt: Receipt, refusal: &Refusal, reply: WireReply) -> WireReply {
+    fn told(
+        &self,
+        head: &Head,
+        mut receipt: Receipt,
+        refusal: &Refusal,
+        reply: WireReply,
+    ) -> WireReply {
         receipt.refusal = Some(refusal.kind);
         receipt.status = reply.status;
         self.telemetry.tell(&receipt, Some(&refusal.message));
-        let reply = match refusal.kind {
-            RefusalKind::KeyMissing => reply.with_header("www-authenticate", "Bearer"),
-            _ => reply,
+        let reply = if refusal.kind == RefusalKind::KeyMissing {
+            reply.with_header("www-authenticate", "Bearer")
+        } else {
+            reply
         };
         reply.with_header("x-request-id", head.request_id.as_str())
     }

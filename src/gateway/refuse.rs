@@ -27,23 +27,36 @@ const VENDOR_WAIT: Duration = Duration::from_secs(5);
 
 pub(super) fn unknown_path(method: &http::Method, path: &str) -> Refusal {
     let shown: String = path.chars().take(200).collect();
-    Refusal::new(Kind::UnknownPath, format!("nothing is served at {method} {shown}"))
+    Refusal::new(
+        Kind::UnknownPath,
+        format!("nothing is served at {method} {shown}"),
+    )
 }
 
 pub(super) fn wrong_method(allow: &str) -> Refusal {
     Refusal::new(Kind::WrongMethod, format!("this path takes {allow} only"))
 }
 
-pub(super) fn auth(error: &AuthError) -> Refusal {
+pub(super) fn auth(error: AuthError) -> Refusal {
     let (kind, message) = match error {
-        AuthError::Missing => (Kind::KeyMissing, "no API key; send one as `Authorization: Bearer <key>`"),
-        AuthError::Unknown => (Kind::KeyUnknown, "the API key is not known here; check it for a typing error"),
-        AuthError::Suspended => (Kind::KeyInactive, "the API key is suspended; ask whoever gave it to you"),
+        AuthError::Missing => (
+            Kind::KeyMissing,
+            "no API key; send one as `Authorization: Bearer <key>`",
+        ),
+        AuthError::Unknown => (
+            Kind::KeyUnknown,
+            "the API key is not known here; check it for a typing error",
+        ),
+        AuthError::Suspended => (
+            Kind::KeyInactive,
+            "the API key is suspended; ask whoever gave it to you",
+        ),
         AuthError::Revoked => (Kind::KeyInactive, "the API key was revoked; use another"),
         AuthError::Expired => (Kind::KeyInactive, "the API key has expired; use another"),
-        AuthError::WorkspaceSuspended => {
-            (Kind::WorkspaceSuspended, "the workspace of this API key is suspended")
-        }
+        AuthError::WorkspaceSuspended => (
+            Kind::WorkspaceSuspended,
+            "the workspace of this API key is suspended",
+        ),
     };
     Refusal::new(kind, message)
 }
@@ -55,67 +68,107 @@ pub(super) fn scope(scope: &str) -> Refusal {
 
 pub(super) fn no_plan(plan: &str) -> Refusal {
     tracing::error!(plan, "a key names a plan that policy does not have");
-    Refusal::new(Kind::Internal, "the plan of this API key is not set up; tell the operator")
+    Refusal::new(
+        Kind::Internal,
+        "the plan of this API key is not set up; tell the operator",
+    )
 }
 
 pub(super) fn no_model() -> Refusal {
-    Refusal::field("model", Problem::Missing, "`model` is missing; name one that GET /v1/models lists")
+    Refusal::field(
+        "model",
+        Problem::Missing,
+        "`model` is missing; name one that GET /v1/models lists",
+    )
 }
 
 pub(super) fn unknown_model(name: &str) -> Refusal {
     let shown: String = name.chars().take(100).collect();
     let message = format!("there is no model `{shown}`; GET /v1/models lists those there are");
-    Refusal { field: Some("model".into()), ..Refusal::new(Kind::ModelUnknown, message) }
+    Refusal {
+        field: Some("model".into()),
+        ..Refusal::new(Kind::ModelUnknown, message)
+    }
 }
 
 pub(super) fn forbidden_model(name: &str, plan: &str) -> Refusal {
     let message = format!("the plan `{plan}` does not include the model `{name}`");
-    Refusal { field: Some("model".into()), ..Refusal::new(Kind::ModelForbidden, message) }
+    Refusal {
+        field: Some("model".into()),
+        ..Refusal::new(Kind::ModelForbidden, message)
+    }
 }
 
 pub(super) fn denied(denied: Denied) -> Refusal {
-    Refusal { field: Some("prompt".into()), ..Refusal::new(Kind::ContentRefused, denied.message) }
+    Refusal {
+        field: Some("prompt".into()),
+        ..Refusal::new(Kind::ContentRefused, denied.message)
+    }
 }
 
 pub(super) fn no_candidate(model: &str, none: NoCandidate) -> Refusal {
     match none {
         NoCandidate::NoneCan { why } => {
-            let message = format!("nothing that serves `{model}` can do this: {}", why.join("; "));
+            let message = format!(
+                "nothing that serves `{model}` can do this: {}",
+                why.join("; ")
+            );
             Refusal::new(Kind::Unsupported, message)
         }
         NoCandidate::NoCredential { missing } => {
-            tracing::warn!(model, missing = missing.join(", "), "no offering has its credential");
-            let message = format!("`{model}` is not connected to its vendor yet; tell the operator");
+            tracing::warn!(
+                model,
+                missing = missing.join(", "),
+                "no offering has its credential"
+            );
+            let message =
+                format!("`{model}` is not connected to its vendor yet; tell the operator");
             Refusal::new(Kind::NoneAvailable, message)
         }
         NoCandidate::AllResting { retry_after } => {
-            let message = format!("everything that serves `{model}` is failing and rests; try again later");
+            let message =
+                format!("everything that serves `{model}` is failing and rests; try again later");
             Refusal::new(Kind::NoneAvailable, message).retry_after(retry_after)
         }
     }
 }
 
 pub(super) fn limit(denial: Denial) -> Refusal {
-    let Denial { limit, reason, retry_after, standings } = denial;
+    let Denial {
+        limit,
+        reason,
+        retry_after,
+        standings,
+    } = denial;
     let refusal = match reason {
-        DenialReason::Window => {
-            Refusal::new(Kind::RateLimited, format!("the limit `{limit}` is reached; wait and try again"))
-        }
+        DenialReason::Window => Refusal::new(
+            Kind::RateLimited,
+            format!("the limit `{limit}` is reached; wait and try again"),
+        ),
         DenialReason::Concurrency => Refusal::new(
             Kind::ConcurrencyExceeded,
             "too many requests of this API key at once; wait for one to finish",
         ),
         DenialReason::TooHeavy => Refusal::new(
             Kind::RateLimited,
-            format!("the request alone is more than the limit `{limit}` allows; ask for fewer images"),
+            format!(
+                "the request alone is more than the limit `{limit}` allows; ask for fewer images"
+            ),
         ),
     };
-    Refusal { retry_after, standings, ..refusal }
+    Refusal {
+        retry_after,
+        standings,
+        ..refusal
+    }
 }
 
 pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
     match error {
-        StoreError::Ledger(LedgerError::Short { required, remaining }) => Refusal {
+        StoreError::Ledger(LedgerError::Short {
+            required,
+            remaining,
+        }) => Refusal {
             credits: Some((*required, *remaining)),
             ..Refusal::new(
                 Kind::CreditsShort,
@@ -127,10 +180,30 @@ pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
             format!("the quota `{name}` of {most} is used up; it begins anew at 00:00 UTC"),
         )
         .retry_after(now.until_utc_midnight()),
-        other => {
-            tracing::error!(error = chain(other), "the store failed");
-            Refusal::new(Kind::StoreUnavailable, "the books cannot be written now; nothing was charged, try again")
-                .retry_after(STORE_WAIT)
+        StoreError::Ledger(
+            LedgerError::UnknownHold
+            | LedgerError::AlreadyResolved
+            | LedgerError::AboveHold
+            | LedgerError::IdReused
+            | LedgerError::Overflow,
+        )
+        | StoreError::Locked { .. }
+        | StoreError::Busy
+        | StoreError::Closed
+        | StoreError::Poisoned
+        | StoreError::Directory { .. }
+        | StoreError::Database(_)
+        | StoreError::OldSqlite { .. }
+        | StoreError::OtherSchema { .. }
+        | StoreError::Unknown { .. }
+        | StoreError::NameTaken { .. }
+        | StoreError::KeyRevoked { .. } => {
+            tracing::error!(error = chain(error), "the store failed");
+            Refusal::new(
+                Kind::StoreUnavailable,
+                "the books cannot be written now; nothing was charged, try again",
+            )
+            .retry_after(STORE_WAIT)
         }
     }
 }
@@ -141,34 +214,47 @@ pub(super) fn fault(fault: &VendorFault) -> Refusal {
             Kind::ContentRefused,
             "the content filter of the model refused this prompt; change it and try again",
         ),
-        VendorFault::Rejected { .. } => {
-            Refusal::new(Kind::VendorFailed, "the vendor rejected the request; nothing was charged")
-        }
-        VendorFault::Busy { retry_after } => {
-            Refusal::new(Kind::NoneAvailable, "the vendor is busy; nothing was charged, try again later")
-                .retry_after(retry_after.unwrap_or(VENDOR_WAIT))
-        }
-        VendorFault::TimedOut => {
-            Refusal::new(Kind::VendorTimedOut, "the vendor did not answer in time; nothing was charged")
-        }
+        VendorFault::Rejected { .. } => Refusal::new(
+            Kind::VendorFailed,
+            "the vendor rejected the request; nothing was charged",
+        ),
+        VendorFault::Busy { retry_after } => Refusal::new(
+            Kind::NoneAvailable,
+            "the vendor is busy; nothing was charged, try again later",
+        )
+        .retry_after(retry_after.unwrap_or(VENDOR_WAIT)),
+        VendorFault::TimedOut => Refusal::new(
+            Kind::VendorTimedOut,
+            "the vendor did not answer in time; nothing was charged",
+        ),
         VendorFault::Denied { .. }
         | VendorFault::Garbled { .. }
         | VendorFault::Broken { .. }
         | VendorFault::Cut { .. }
-        | VendorFault::Unreachable { .. } => {
-            Refusal::new(Kind::VendorFailed, "no vendor could draw this; nothing was charged, try again")
-                .retry_after(VENDOR_WAIT)
-        }
+        | VendorFault::Unreachable { .. } => Refusal::new(
+            Kind::VendorFailed,
+            "no vendor could draw this; nothing was charged, try again",
+        )
+        .retry_after(VENDOR_WAIT),
     }
 }
 
 pub(super) fn media(error: &MediaError) -> Refusal {
-    tracing::error!(error = chain(error), "a delivered picture could not be worked on");
-    Refusal::new(Kind::Internal, "the picture was drawn but could not be prepared; nothing was charged")
+    tracing::error!(
+        error = chain(error),
+        "a delivered picture could not be worked on"
+    );
+    Refusal::new(
+        Kind::Internal,
+        "the picture was drawn but could not be prepared; nothing was charged",
+    )
 }
 
 pub(super) fn media_late() -> Refusal {
-    Refusal::new(Kind::VendorTimedOut, "the picture was not ready in time; nothing was charged")
+    Refusal::new(
+        Kind::VendorTimedOut,
+        "the picture was not ready in time; nothing was charged",
+    )
 }
 
 /// The most this may cost the caller: the dearest candidate that may come to serve.
@@ -183,7 +269,11 @@ pub(super) fn quote(
     }
     let mut most = Credits::ZERO;
     for candidate in candidates {
-        let work = Work { count: request.count, size: delivered_size(candidate), quality: request.quality };
+        let work = Work {
+            count: request.count,
+            size: delivered_size(candidate),
+            quality: request.quality,
+        };
         most = most.max(price::quote(&model.price, &work).map_err(|e| unpriced(model, e))?);
     }
     Ok(most)
@@ -201,15 +291,27 @@ pub(super) fn price(
         return Ok(Credits::ZERO);
     }
     let quality: Option<Quality> = request.quality.or(delivered.response.quality);
-    let count = u32::try_from(delivered.response.images.len()).unwrap_or(u32::MAX).min(request.count);
-    let work = Work { count, size: delivered.size, quality };
+    let count = u32::try_from(delivered.response.images.len())
+        .unwrap_or(u32::MAX)
+        .min(request.count);
+    let work = Work {
+        count,
+        size: delivered.size,
+        quality,
+    };
     let price = price::price(&model.price, &work).map_err(|e| unpriced(model, e))?;
     Ok(price.min(quote))
 }
 
 fn unpriced(model: &Model, error: PriceError) -> Refusal {
     tracing::error!(model = model.name, %error, "a request could not be priced");
-    Refusal::new(Kind::Unpriced, format!("`{}` has no price for this size and quality; tell the operator", model.name))
+    Refusal::new(
+        Kind::Unpriced,
+        format!(
+            "`{}` has no price for this size and quality; tell the operator",
+            model.name
+        ),
+    )
 }
 
 /// An error and everything under it, for the log.

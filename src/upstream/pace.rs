@@ -17,7 +17,9 @@ pub(super) struct Pacers(DashMap<(String, NonZeroU32), Arc<DefaultDirectRateLimi
 impl Pacers {
     /// Waits for this vendor's turn; busy when it does not come before `deadline`.
     pub(super) async fn wait(&self, vendor: &Vendor, deadline: Instant) -> Result<(), VendorFault> {
-        let Some(rate) = vendor.calls_per_minute_max else { return Ok(()) };
+        let Some(rate) = vendor.calls_per_minute_max else {
+            return Ok(());
+        };
         // Keyed by the rate too: a policy that changes it starts a fresh pacer.
         let pacer = Arc::clone(
             &self

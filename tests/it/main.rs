@@ -8,7 +8,6 @@
     clippy::indexing_slicing,
     reason = "a test knows what it expects to find"
 )]
-#![expect(missing_docs, reason = "a test's name is its document")]
 
 mod vendor;
 mod world;
