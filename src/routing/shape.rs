@@ -92,7 +92,7 @@ impl Natives<'_> {
                     step: (*step).max(1),
                 };
                 let size = exact.map_or_else(
-                    || sides.clamp(self.of_shape(ratio, sides.step)),
+                    || sides.clamp(self.of_shape(ratio, &sides)),
                     |size| sides.cover(size),
                 );
                 Some((Frame::Pixels(size), size))
@@ -108,9 +108,20 @@ impl Natives<'_> {
         }
     }
 
-    /// As many pixels of a shape as are drawn by default, but no more than the model allows.
-    fn of_shape(&self, ratio: Ratio, step: u32) -> Size {
-        let most = self.pixels_max.unwrap_or(u64::MAX);
+    /// As many pixels of a shape as are drawn by default, but no more than the model and the
+    /// longest side allow.
+    fn of_shape(&self, ratio: Ratio, sides: &Sides) -> Size {
+        let step = sides.step;
+        let longest = u64::from(sides.most);
+        let (long, short) = (
+            ratio.width.max(ratio.height),
+            ratio.width.min(ratio.height).max(1),
+        );
+        let within_sides = longest
+            .saturating_mul(longest)
+            .saturating_mul(u64::from(short))
+            / u64::from(long.max(1));
+        let most = self.pixels_max.unwrap_or(u64::MAX).min(within_sides);
         let size = ratio.size_of(self.can.size_default.pixels().min(most), step);
         if size.pixels() <= most {
             return size;

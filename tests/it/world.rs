@@ -114,13 +114,12 @@ impl World {
 
     /// Kills the process without a word, and starts another on the same folder.
     pub fn kill_and_restart(self) -> Self {
-        let Self {
+        let WorldParts {
             folder,
             workspace,
             key,
             mut process,
             config,
-            ..
         } = self.into_parts();
         process.kill().unwrap();
         process.wait().unwrap();
