@@ -84,6 +84,7 @@ impl Gateway {
             .map_err(refuse::auth)
             .and_then(|caller| {
                 note_caller(&mut receipt, &caller);
+                self.store.touch(caller.key());
                 if caller.has_scope(scope) {
                     Ok(caller)
                 } else {

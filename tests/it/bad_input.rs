@@ -9,7 +9,7 @@ async fn an_openai_client_is_told_which_field_is_wrong() {
     let world = World::painted("10");
     let cases: &[(&str, Value, &str)] = &[
         (r#"{"model": "paint", "prompt": "#, Value::Null, ""),
-        (r#"[]"#, Value::Null, ""),
+        ("[]", Value::Null, ""),
         (
             r#"{"model": "paint"}"#,
             json!("prompt"),

@@ -24,16 +24,7 @@ async fn after_kill_9_the_books_balance_and_every_success_was_paid_for() {
                     .post(format!("{}{OPENAI}", world.public))
                     .header("authorization", format!("Bearer {}", world.key))
                     .body(asked.clone());
-                tokio::task::spawn(async move {
-                    let mut served = 0_u32;
-                    while let Some(next) = request.try_clone() {
-                        match next.send().await {
-                            Ok(reply) if reply.status() == 200 => served += 1,
-                            Ok(_) | Err(_) => break,
-                        }
-                    }
-                    served
-                })
+                tokio::task::spawn(ask_until_it_dies(request))
             })
             .collect();
         let enough = vendor.calls() + 100 + round * 37;
@@ -53,6 +44,18 @@ async fn after_kill_9_the_books_balance_and_every_success_was_paid_for() {
         "{succeeded} clients saw success, {spent} were paid for"
     );
     assert!(spent <= drawn, "{spent} were paid for, {drawn} were drawn");
+}
+
+/// Asks again and again; returns how often it was served.
+async fn ask_until_it_dies(request: reqwest::RequestBuilder) -> u32 {
+    let mut served = 0;
+    while let Ok(reply) = request.try_clone().unwrap().send().await {
+        if reply.status() != 200 {
+            break;
+        }
+        served += 1;
+    }
+    served
 }
 
 fn spent(world: &World) -> u32 {

@@ -60,6 +60,10 @@ async fn the_text_of_a_key_is_nowhere_in_the_data_folder_or_the_log() {
     }
     let listed = world.cli(&["key", "list"]);
     assert!(!listed.contains(&world.key) && listed.contains("key_"));
+    assert!(
+        listed.contains("  used  "),
+        "its last use is remembered: {listed}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -43,9 +43,15 @@ pub enum Answers {
 /// A vendor on loopback.
 pub struct FakeVendor {
     pub address: SocketAddr,
-    pub calls: Arc<AtomicUsize>,
+    behaviour: Behaviour,
+}
+
+/// What a vendor does, and what it has seen.
+#[derive(Clone)]
+struct Behaviour {
+    answers: Answers,
+    calls: Arc<AtomicUsize>,
     seen: Arc<Mutex<Vec<Seen>>>,
-    answers: Arc<Mutex<Answers>>,
     delay: Arc<Mutex<Duration>>,
 }
 
@@ -54,60 +60,36 @@ impl FakeVendor {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let vendor = Self {
             address: listener.local_addr().unwrap(),
-            calls: Arc::default(),
-            seen: Arc::default(),
-            answers: Arc::new(Mutex::new(answers)),
-            delay: Arc::default(),
+            behaviour: Behaviour {
+                answers,
+                calls: Arc::default(),
+                seen: Arc::default(),
+                delay: Arc::default(),
+            },
         };
-        let (calls, seen) = (Arc::clone(&vendor.calls), Arc::clone(&vendor.seen));
-        let (answers, delay) = (Arc::clone(&vendor.answers), Arc::clone(&vendor.delay));
+        let behaviour = vendor.behaviour.clone();
         spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let (calls, seen) = (Arc::clone(&calls), Arc::clone(&seen));
-                let (answers, delay) = (Arc::clone(&answers), Arc::clone(&delay));
-                let now = answers.lock().unwrap().clone();
-                if matches!(now, Answers::Hangs | Answers::ClosesEarly) {
-                    calls.fetch_add(1, Ordering::SeqCst);
-                    spawn(misbehave(stream, matches!(now, Answers::Hangs)));
-                    continue;
-                }
-                spawn(async move {
-                    let service = service_fn(move |request| {
-                        answer(
-                            request,
-                            Arc::clone(&calls),
-                            Arc::clone(&seen),
-                            answers.lock().unwrap().clone(),
-                            *delay.lock().unwrap(),
-                        )
-                    });
-                    let connection = hyper::server::conn::http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), service);
-                    // The gateway may hang up when it likes.
-                    let _ = connection.await;
-                });
+                let behaviour = behaviour.clone();
+                spawn(behaviour.meet(stream));
             }
         });
         vendor
     }
 
-    /// From the next call on.
-    pub fn now_answers(&self, answers: Answers) {
-        *self.answers.lock().unwrap() = answers;
-    }
-
     /// From the next call on, it takes so long.
     pub fn now_takes(&self, delay: Duration) {
-        *self.delay.lock().unwrap() = delay;
+        *self.behaviour.delay.lock().unwrap() = delay;
     }
 
     pub fn calls(&self) -> usize {
-        self.calls.load(Ordering::SeqCst)
+        self.behaviour.calls.load(Ordering::SeqCst)
     }
 
     pub fn last(&self) -> Seen {
-        self.seen
+        self.behaviour
+            .seen
             .lock()
             .unwrap()
             .last()
@@ -144,13 +126,32 @@ async fn misbehave(mut stream: tokio::net::TcpStream, hangs: bool) {
     let _ = stream.shutdown().await;
 }
 
+impl Behaviour {
+    /// One connection, from its first byte to its last.
+    async fn meet(self, stream: tokio::net::TcpStream) {
+        if matches!(self.answers, Answers::Hangs | Answers::ClosesEarly) {
+            self.calls.fetch_add(1, Ordering::SeqCst);
+            return misbehave(stream, matches!(self.answers, Answers::Hangs)).await;
+        }
+        let service = service_fn(move |request| answer(request, self.clone()));
+        let connection = hyper::server::conn::http1::Builder::new()
+            .serve_connection(TokioIo::new(stream), service);
+        // The gateway may hang up when it likes.
+        let _ = connection.await;
+    }
+}
+
 async fn answer(
     request: Request<Incoming>,
-    calls: Arc<AtomicUsize>,
-    seen: Arc<Mutex<Vec<Seen>>>,
-    answers: Answers,
-    delay: Duration,
+    behaviour: Behaviour,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
+    let Behaviour {
+        answers,
+        calls,
+        seen,
+        delay,
+    } = behaviour;
+    let delay = *delay.lock().unwrap();
     calls.fetch_add(1, Ordering::SeqCst);
     let (head, body) = request.into_parts();
     let body = body
