@@ -138,7 +138,7 @@ fn durable(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("durable");
     group.throughput(Throughput::Elements(1));
     group.sample_size(10);
-    group.measurement_time(Duration::from_secs(15));
+    group.measurement_time(Duration::from_secs(10));
     for (name, workspace_count) in [("one workspace", 1_usize), ("64 workspaces", 64)] {
         let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
         let (store, workspaces) = runtime.block_on(async {

@@ -212,6 +212,39 @@ async fn after_a_failed_commit_nothing_is_accepted_until_a_restart() {
 }
 
 #[tokio::test]
+async fn a_commit_is_synced_before_it_is_answered() {
+    let world = World::new().await;
+    let (told, heard) = channel();
+    world.meddle(move |database: &Connection| {
+        for pragma in ["synchronous", "wal_autocheckpoint"] {
+            let set: i64 = database
+                .pragma_query_value(None, pragma, |row| row.get(0))
+                .unwrap();
+            told.send(set).unwrap();
+        }
+    });
+    world.store().sweep().await.unwrap();
+    assert_eq!(heard.iter().collect::<Vec<_>>(), [2, 0]);
+    let mode = "SELECT journal_mode = 'wal' FROM pragma_journal_mode";
+    assert_eq!(world.count(mode).await, 1);
+}
+
+#[tokio::test]
+async fn when_too_much_waits_holds_are_refused_and_notes_let_go() {
+    let world = World::new().await;
+    let store = world.store();
+    let all = u32::try_from(QUEUE_MAX).unwrap();
+    let places = Arc::clone(&store.places)
+        .try_acquire_many_owned(all)
+        .unwrap();
+    assert_eq!(store.queue_depth(), QUEUE_MAX);
+    assert!(matches!(world.hold("h1", 0).await, Err(StoreError::Busy)));
+    assert!(!store.note(world::receipt()));
+    drop(places);
+    world.hold("h1", 0).await.unwrap();
+}
+
+#[tokio::test]
 async fn one_store_is_served_by_one_process() {
     let world = World::new().await;
     let second = Store::open(world.dir(), Arc::clone(&world.clock) as Arc<dyn Clock>);
