@@ -61,6 +61,16 @@ async fn vendor(picture_bytes: usize) -> SocketAddr {
     address
 }
 
+async fn reply(
+    request: Request<Incoming>,
+    body: Bytes,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    // A vendor reads what it is sent.
+    let _ = request.into_body().collect().await;
+    let response = Response::builder().header("content-type", "application/json");
+    Ok(response.body(Full::new(body)).unwrap())
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "a bench's fake vendor ends with its runtime"

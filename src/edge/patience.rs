@@ -75,7 +75,7 @@ pub(super) struct Timed {
 
 /// What a client hears whose head took too long.
 const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\n\
-    content-length: 108\r\nconnection: close\r\n\r\n\
+    content-length: 111\r\nconnection: close\r\n\r\n\
     {\"error\":{\"code\":\"request_too_slow\",\"message\":\"the request's head took too long\",\"type\":\"caller\",\"param\":null}}";
 
 /// How HTTP/2 begins; its frames have no head to wait for, and its own idle bound.

@@ -150,6 +150,7 @@ pub(crate) fn offering(golden: &Value) -> Offering {
                 vec![Png, Jpeg, Webp]
             }),
             seed: can("seed"),
+            quality: true,
             negative_prompt: can("negative_prompt"),
             transparency: can("transparency"),
             edit: false,

@@ -125,7 +125,10 @@ async fn a_head_that_is_too_large_is_refused() {
             .await
             .starts_with("HTTP/1.1 431")
     );
-    let many: String = (0..20).map(|n| format!("X-{n}: y\r\n")).collect();
+    let many = (0..20)
+        .map(|n| format!("X-{n}: y\r\n"))
+        .collect::<Vec<_>>()
+        .concat();
     assert!(
         raw(&world, head(&world, &many).as_bytes(), false)
             .await

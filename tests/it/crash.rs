@@ -24,7 +24,7 @@ async fn after_kill_9_the_books_balance_and_every_success_was_paid_for() {
                     .post(format!("{}{OPENAI}", world.public))
                     .header("authorization", format!("Bearer {}", world.key))
                     .body(asked.clone());
-                tokio::task::spawn(ask_until_it_dies(request))
+                crate::vendor::spawn(ask_until_it_dies(request))
             })
             .collect();
         let enough = vendor.calls() + 100 + round * 37;

@@ -2,8 +2,10 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a test that cannot go on should stop"
+    clippy::panic,
+    reason = "a test that cannot go on should stop and say what it saw"
 )]
+#![expect(clippy::too_many_lines, reason = "a list of cases is as long as it is")]
 #![expect(
     clippy::indexing_slicing,
     reason = "a test knows what it expects to find"

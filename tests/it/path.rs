@@ -266,7 +266,7 @@ async fn a_request_in_flight_is_finished_before_the_process_ends() {
         .post(format!("{}{OPENAI}", world.public))
         .header("authorization", format!("Bearer {}", world.key))
         .body(json!({"model": "remote", "prompt": "a fox", "size": "64x64"}).to_string());
-    let asked = tokio::task::spawn(read(request));
+    let asked = crate::vendor::spawn(read(request));
     while vendor.calls() == 0 {
         tokio::task::yield_now().await;
     }

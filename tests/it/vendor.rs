@@ -17,15 +17,15 @@ use tokio::net::TcpListener;
 
 /// One request as a vendor saw it.
 #[derive(Clone, Debug)]
-pub struct Seen {
-    pub path: String,
-    pub headers: hyper::HeaderMap,
-    pub body: Value,
+pub(crate) struct Seen {
+    pub(crate) path: String,
+    pub(crate) headers: hyper::HeaderMap,
+    pub(crate) body: Value,
 }
 
 /// How a vendor answers.
 #[derive(Clone, Debug)]
-pub enum Answers {
+pub(crate) enum Answers {
     /// A picture, in OpenAI's form, of the size that was asked for.
     OpenAi,
     /// A picture in Gemini's form.
@@ -41,8 +41,8 @@ pub enum Answers {
 }
 
 /// A vendor on loopback.
-pub struct FakeVendor {
-    pub address: SocketAddr,
+pub(crate) struct FakeVendor {
+    pub(crate) address: SocketAddr,
     behaviour: Behaviour,
 }
 
@@ -56,7 +56,7 @@ struct Behaviour {
 }
 
 impl FakeVendor {
-    pub async fn start(answers: Answers) -> Self {
+    pub(crate) async fn start(answers: Answers) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let vendor = Self {
             address: listener.local_addr().unwrap(),
@@ -79,15 +79,15 @@ impl FakeVendor {
     }
 
     /// From the next call on, it takes so long.
-    pub fn now_takes(&self, delay: Duration) {
+    pub(crate) fn now_takes(&self, delay: Duration) {
         *self.behaviour.delay.lock().unwrap() = delay;
     }
 
-    pub fn calls(&self) -> usize {
+    pub(crate) fn calls(&self) -> usize {
         self.behaviour.calls.load(Ordering::SeqCst)
     }
 
-    pub fn last(&self) -> Seen {
+    pub(crate) fn last(&self) -> Seen {
         self.behaviour
             .seen
             .lock()
@@ -98,7 +98,7 @@ impl FakeVendor {
     }
 
     /// Policy for this vendor under a name.
-    pub fn policy(&self, name: &str, dialect: &str) -> String {
+    pub(crate) fn policy(&self, name: &str, dialect: &str) -> String {
         let address = self.address;
         format!(
             "[vendors.{name}]\ndialect = \"{dialect}\"\nbase_url = \"http://{address}/v1\"\ntimeout = \"2s\"\n"
@@ -106,12 +106,12 @@ impl FakeVendor {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a fake vendor ends with its test's runtime"
-)]
-fn spawn(work: impl Future<Output = ()> + Send + 'static) {
-    tokio::spawn(work);
+/// Work beside a test; it ends with the test's runtime.
+#[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
+pub(crate) fn spawn<Out: Send + 'static>(
+    work: impl Future<Output = Out> + Send + 'static,
+) -> tokio::task::JoinHandle<Out> {
+    tokio::spawn(work)
 }
 
 async fn misbehave(mut stream: tokio::net::TcpStream, hangs: bool) {
@@ -209,7 +209,7 @@ fn gemini() -> Value {
 }
 
 /// A plain picture, as base64.
-pub fn png(width: u32, height: u32) -> String {
+pub(crate) fn png(width: u32, height: u32) -> String {
     use base64::Engine as _;
     let mut bytes = std::io::Cursor::new(Vec::new());
     image::RgbImage::from_pixel(width, height, image::Rgb([90, 120, 160]))

@@ -4,13 +4,13 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// Policy that most tests start from: the painter, one model at one credit, plans open and tight.
-pub const PAINTED: &str = r#"
+pub(crate) const PAINTED: &str = r#"
 [vendors.painter]
 dialect = "painter"
 base_url = "painter:"
@@ -27,13 +27,13 @@ show_offering = true
 "#;
 
 /// A running gateway.
-pub struct World {
-    pub folder: TempDir,
-    pub public: String,
-    pub admin: String,
-    pub workspace: String,
-    pub key: String,
-    pub client: reqwest::Client,
+pub(crate) struct World {
+    pub(crate) folder: TempDir,
+    pub(crate) public: String,
+    pub(crate) admin: String,
+    pub(crate) workspace: String,
+    pub(crate) key: String,
+    pub(crate) client: reqwest::Client,
     process: Child,
     log: mpsc::Receiver<String>,
     config: String,
@@ -41,39 +41,37 @@ pub struct World {
 
 /// An answer, read whole.
 #[derive(Debug)]
-pub struct Reply {
-    pub status: u16,
-    pub headers: reqwest::header::HeaderMap,
-    pub bytes: Vec<u8>,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl Reply {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.bytes)
             .unwrap_or_else(|_| panic!("not JSON: {}", String::from_utf8_lossy(&self.bytes)))
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }
 
 impl World {
     /// The painter, and this many credits.
-    pub fn painted(credits: &str) -> Self {
+    pub(crate) fn painted(credits: &str) -> Self {
         Self::with(PAINTED, credits, "")
     }
 
     /// This policy, this many credits, and this on top of the default config.
-    pub fn with(policy: &str, credits: &str, config: &str) -> Self {
+    pub(crate) fn with(policy: &str, credits: &str, config: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("policies")).unwrap();
         std::fs::write(folder.path().join("policies/policy.toml"), policy).unwrap();
         let mut world = Self::spawn(folder, config);
-        world.workspace = world
-            .cli(&["workspace", "create", "test"])
-            .trim()
-            .to_owned();
+        let created = world.cli(&["workspace", "create", "test"]);
+        created.trim().clone_into(&mut world.workspace);
         if credits != "0" {
             world.cli(&["credits", "grant", &world.workspace, credits]);
         }
@@ -84,10 +82,10 @@ impl World {
     fn spawn(folder: TempDir, config: &str) -> Self {
         let file = folder.path().join("gateway.toml");
         let text = format!(
-            "store.directory = {data:?}\npolicy.directory = {policies:?}\nadmin.address = \"127.0.0.1:0\"\n\
+            "store.directory = \"{data}\"\npolicy.directory = \"{policies}\"\nadmin.address = \"127.0.0.1:0\"\n\
              {public}{config}",
-            data = folder.path().join("data"),
-            policies = folder.path().join("policies"),
+            data = folder.path().join("data").display(),
+            policies = folder.path().join("policies").display(),
             public = if config.contains("public.address") {
                 ""
             } else {
@@ -113,7 +111,7 @@ impl World {
     }
 
     /// Kills the process without a word, and starts another on the same folder.
-    pub fn kill_and_restart(self) -> Self {
+    pub(crate) fn kill_and_restart(self) -> Self {
         let WorldParts {
             folder,
             workspace,
@@ -130,27 +128,23 @@ impl World {
     }
 
     /// Tells it to stop, and waits until it has.
-    pub fn stop(&mut self) -> std::process::ExitStatus {
+    pub(crate) fn stop(&mut self) -> std::process::ExitStatus {
         self.signal("-TERM");
         self.process.wait().unwrap()
     }
 
-    pub fn signal(&self, signal: &str) {
+    pub(crate) fn signal(&self, signal: &str) {
         let sent = Command::new("kill")
             .args([signal, &self.process.id().to_string()])
             .status();
         assert!(sent.unwrap().success());
     }
 
-    /// The first log line from now on that holds this; fails after ten seconds without.
-    pub fn log_line(&self, with: &str) -> String {
-        let until = Instant::now() + Duration::from_secs(10);
+    /// The first log line from now on that holds this; fails after ten silent seconds.
+    pub(crate) fn log_line(&self, with: &str) -> String {
         loop {
-            let left = until.saturating_duration_since(Instant::now());
-            let line = self
-                .log
-                .recv_timeout(left)
-                .unwrap_or_else(|_| panic!("no log line with {with}"));
+            let line = self.log.recv_timeout(Duration::from_secs(10));
+            let line = line.unwrap_or_else(|_| panic!("no log line with {with}"));
             if line.contains(with) {
                 return line;
             }
@@ -158,14 +152,14 @@ impl World {
     }
 
     /// Runs the command line on this gateway's folder; must succeed.
-    pub fn cli(&self, args: &[&str]) -> String {
+    pub(crate) fn cli(&self, args: &[&str]) -> String {
         let output = self.try_cli(args);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{args:?} failed: {said}");
         String::from_utf8(output.stdout).unwrap()
     }
 
-    pub fn try_cli(&self, args: &[&str]) -> Output {
+    pub(crate) fn try_cli(&self, args: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_pixelgate"))
             .arg("--data")
             .arg(self.folder.path().join("data"))
@@ -175,7 +169,7 @@ impl World {
     }
 
     /// A new key's text.
-    pub fn new_key(&self, options: &[&str]) -> String {
+    pub(crate) fn new_key(&self, options: &[&str]) -> String {
         let mut args = vec!["key", "create", &self.workspace];
         args.extend(options);
         let said = self.cli(&args);
@@ -185,20 +179,20 @@ impl World {
     }
 
     /// The id of the key that was made last.
-    pub fn last_key_id(&self) -> String {
+    pub(crate) fn last_key_id(&self) -> String {
         let listed = self.cli(&["key", "list"]);
-        let ids = listed
+        let mut ids = listed
             .split_whitespace()
             .filter(|word| word.starts_with("key_"));
-        ids.last().unwrap().to_owned()
+        ids.next_back().unwrap().to_owned()
     }
 
-    pub fn policy_file(&self) -> PathBuf {
+    pub(crate) fn policy_file(&self) -> PathBuf {
         self.folder.path().join("policies/policy.toml")
     }
 
     /// Credits that can be spent, as the command line says.
-    pub fn available(&self) -> String {
+    pub(crate) fn available(&self) -> String {
         let said = self.cli(&["credits", "balance", &self.workspace]);
         let line = said
             .lines()
@@ -208,18 +202,18 @@ impl World {
     }
 
     /// Must find that the books balance.
-    pub fn verify(&self) {
+    pub(crate) fn verify(&self) {
         let output = self.try_cli(&["ledger", "verify"]);
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "the books do not balance: {said}");
     }
 
     /// POSTs JSON with the world's key.
-    pub async fn post(&self, path: &str, body: &Value) -> Reply {
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Reply {
         self.post_as(&self.key, path, body.to_string()).await
     }
 
-    pub async fn post_as(&self, key: &str, path: &str, body: String) -> Reply {
+    pub(crate) async fn post_as(&self, key: &str, path: &str, body: String) -> Reply {
         let request = self
             .client
             .post(format!("{}{path}", self.public))
@@ -229,18 +223,18 @@ impl World {
         read(request).await
     }
 
-    pub async fn get(&self, path: &str) -> Reply {
+    pub(crate) async fn get(&self, path: &str) -> Reply {
         let request = self.client.get(format!("{}{path}", self.public));
         read(request.header("authorization", format!("Bearer {}", self.key))).await
     }
 
-    pub async fn metrics(&self) -> String {
+    pub(crate) async fn metrics(&self) -> String {
         let reply = read(self.client.get(format!("{}/metrics", self.admin))).await;
         String::from_utf8(reply.bytes).unwrap()
     }
 
     /// A small picture from the model `paint`, in OpenAI's dialect.
-    pub async fn paint(&self) -> Reply {
+    pub(crate) async fn paint(&self) -> Reply {
         self.post(
             OPENAI,
             &json!({"model": "paint", "prompt": "a fox", "size": "32x32"}),
@@ -271,8 +265,8 @@ struct WorldParts {
     config: String,
 }
 
-pub const OPENAI: &str = "/v1/images/generations";
-pub const POSTEVERYWHERE: &str = "/api/v1/ai/generate-image";
+pub(crate) const OPENAI: &str = "/v1/images/generations";
+pub(crate) const POSTEVERYWHERE: &str = "/api/v1/ai/generate-image";
 
 impl Drop for World {
     fn drop(&mut self) {
@@ -281,7 +275,7 @@ impl Drop for World {
     }
 }
 
-pub async fn read(request: reqwest::RequestBuilder) -> Reply {
+pub(crate) async fn read(request: reqwest::RequestBuilder) -> Reply {
     let response = request.send().await.expect("the gateway answers");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     Reply {
@@ -291,6 +285,10 @@ pub async fn read(request: reqwest::RequestBuilder) -> Reply {
     }
 }
 
+#[expect(
+    clippy::zombie_processes,
+    reason = "World::drop and its kin wait for it"
+)]
 /// Starts the binary and waits until its log says where it serves.
 fn launch(config: &Path) -> (Child, mpsc::Receiver<String>, String, String) {
     use std::io::BufRead as _;
@@ -327,14 +325,14 @@ fn launch(config: &Path) -> (Child, mpsc::Receiver<String>, String, String) {
 }
 
 /// The width and height of a picture, by a decoder that reads all of it.
-pub fn dimensions(bytes: &[u8]) -> (u32, u32) {
+pub(crate) fn dimensions(bytes: &[u8]) -> (u32, u32) {
     use image::GenericImageView as _;
     image::load_from_memory(bytes)
         .expect("a decoder opens the picture")
         .dimensions()
 }
 
-pub fn from_base64(value: &Value) -> Vec<u8> {
+pub(crate) fn from_base64(value: &Value) -> Vec<u8> {
     use base64::Engine as _;
     let text = value.as_str().expect("base64 text");
     base64::engine::general_purpose::STANDARD
