@@ -74,6 +74,9 @@ pub trait ClientSide: std::fmt::Debug + Sync {
         self.encode_models(std::slice::from_ref(model))
     }
 
+    /// A request to try, for people who have just started.
+    fn example(&self) -> Example;
+
     /// The dialect's own limit headers, for successes and refusals alike.
     fn limit_headers(&self, standings: &[Standing], unix_ms: i64) -> Vec<(&'static str, String)>;
 }
@@ -101,6 +104,19 @@ pub struct RefusalContext<'a> {
     pub request_id: &'a RequestId,
     /// When it is said, in milliseconds since the Unix epoch.
     pub unix_ms: i64,
+}
+
+/// A request that shows a dialect at work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Example {
+    /// Whose client it is, and what comes back.
+    pub title: &'static str,
+    /// Where it is sent.
+    pub path: &'static str,
+    /// Its JSON body.
+    pub body: &'static str,
+    /// What to pipe the answer into for a picture on disk; empty when there is nothing to do.
+    pub then: &'static str,
 }
 
 /// A model as it is listed to apps.

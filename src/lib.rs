@@ -2,7 +2,8 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | 6 shell | [`cli`], [`edge`] |
+//! | 7 roof | [`cli`] |
+//! | 6 shell | [`edge`] |
 //! | 5 path | [`control`], [`gateway`] |
 //! | 4 hands | [`media`], [`painter`], [`reload`], [`store`], [`telemetry`], [`upstream`] |
 //! | 3 law | [`config`], [`policy`] |
@@ -11,6 +12,7 @@
 //! | 0 ground | [`clock`], [`credits`], [`id`], [`scalar`], [`secret`] |
 
 pub mod cli;
+
 pub mod edge;
 
 pub mod control;

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use futures_util::future::BoxFuture;
 use futures_util::future::try_join_all;
 use http::{HeaderMap, HeaderValue};
 use tokio::sync::Semaphore;
@@ -46,6 +47,17 @@ impl Painter {
             easels: Arc::new(Semaphore::new(easels.max(1))),
             orders: Semaphore::new(ORDERS_MAX),
         }
+    }
+
+    /// The painter as a vendor inside the process, for whoever calls vendors.
+    pub fn into_vendor(
+        self,
+    ) -> Box<dyn Fn(InProcess, WireRequest) -> BoxFuture<'static, WireReply> + Send + Sync> {
+        let painter = Arc::new(self);
+        Box::new(move |settings, wire| {
+            let painter = Arc::clone(&painter);
+            Box::pin(async move { painter.answer(settings, &wire).await })
+        })
     }
 
     /// Answers one request as a vendor would; a played [`PlayedFault::Hang`] never answers.

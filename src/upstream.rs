@@ -8,21 +8,20 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use dashmap::DashMap;
+use futures_util::future::BoxFuture;
 use http::HeaderMap;
 use pingora::connectors::ConnectorOptions;
 use pingora::connectors::http::Connector;
-use pingora::http::RequestHeader;
-use pingora::protocols::http::client::HttpSession;
 use pingora::upstreams::peer::{HttpPeer, PeerOptions};
 use tokio::time::Instant;
 
-use crate::catalog::{AuthScheme, BaseUrl, Vendor};
+use crate::catalog::{AuthScheme, BaseUrl, InProcess, Vendor};
 use crate::dialect::{Pieces, WireReply, WireRequest};
 use crate::fault::VendorFault;
-use crate::painter::Painter;
 
+mod exchange;
 mod pace;
 
 use pace::Pacers;
@@ -39,10 +38,14 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a resolved address is used.
 const ADDRESS_TTL: Duration = Duration::from_secs(30);
 
+/// What answers for the vendor inside this process.
+pub type InProcessVendor =
+    Box<dyn Fn(InProcess, WireRequest) -> BoxFuture<'static, WireReply> + Send + Sync>;
+
 /// The way to every vendor.
 pub struct Upstream {
     connector: Connector,
-    painter: Painter,
+    in_process: InProcessVendor,
     pacers: Pacers,
     addresses: DashMap<(String, u16), (SocketAddr, Instant)>,
 }
@@ -54,11 +57,11 @@ impl std::fmt::Debug for Upstream {
 }
 
 impl Upstream {
-    /// Ways to vendors, with the in-process painter as one of them.
-    pub fn new(painter: Painter) -> Self {
+    /// Ways to vendors; `in_process` is what answers for the vendor inside this process.
+    pub fn new(in_process: InProcessVendor) -> Self {
         Self {
             connector: Connector::new(Some(ConnectorOptions::new(POOL_MAX))),
-            painter,
+            in_process,
             pacers: Pacers::default(),
             addresses: DashMap::new(),
         }
@@ -74,7 +77,9 @@ impl Upstream {
         self.pacers.wait(vendor, deadline).await?;
         let exchange = async {
             match &vendor.base {
-                BaseUrl::InProcess(settings) => Ok(self.painter.answer(*settings, wire).await),
+                BaseUrl::InProcess(settings) => {
+                    Ok((self.in_process)(*settings, wire.clone()).await)
+                }
                 BaseUrl::Http {
                     tls,
                     host,
@@ -155,54 +160,6 @@ impl Upstream {
         Ok((tls, host, port, path.to_owned()))
     }
 
-    async fn over_http(
-        &self,
-        vendor: &Vendor,
-        peer: &mut HttpPeer,
-        path: &str,
-        wire: &WireRequest,
-    ) -> Result<WireReply, VendorFault> {
-        let head = request_head(vendor, peer, path, wire)?;
-        match self.exchange(vendor, peer, &head, wire).await {
-            Ok(reply) => Ok(reply),
-            Err(Broken {
-                fault,
-                stale: false,
-            }) => Err(fault),
-            Err(Broken { stale: true, .. }) => {
-                // A key of its own keeps this try away from the other pooled connections, which
-                // were probably closed together with the one that failed.
-                peer.group_key = peer.group_key.wrapping_add(1);
-                self.exchange(vendor, peer, &head, wire)
-                    .await
-                    .map_err(|broken| broken.fault)
-            }
-        }
-    }
-
-    async fn exchange(
-        &self,
-        vendor: &Vendor,
-        peer: &HttpPeer,
-        head: &RequestHeader,
-        wire: &WireRequest,
-    ) -> Result<WireReply, Broken> {
-        let connected = self.connector.get_http_session(peer).await;
-        let (mut session, reused) = connected.map_err(|error| Broken::before(&error))?;
-        let sent = send(&mut session, head, wire).await;
-        // A vendor may refuse a body early and close: its answer says more than the write error.
-        let answered = match session.read_response_header().await {
-            Ok(()) => Ok(()),
-            Err(read_error) => Err(sent.err().unwrap_or(read_error)),
-        };
-        answered.map_err(|error| Broken::after(error, reused))?;
-        let reply = read(&mut session, vendor.answer_bytes_max).await?;
-        self.connector
-            .release_http_session(session, peer, Some(IDLE_TIMEOUT))
-            .await;
-        Ok(reply)
-    }
-
     async fn peer(&self, host: &str, port: u16, tls: bool) -> Result<HttpPeer, VendorFault> {
         let address = self.resolve(host, port).await?;
         let sni = host
@@ -245,161 +202,4 @@ impl Upstream {
             .insert(name, (found, Instant::now() + ADDRESS_TTL));
         Ok(found)
     }
-}
-
-/// An exchange that failed, and whether only because a pooled connection was closed already.
-struct Broken {
-    fault: VendorFault,
-    stale: bool,
-}
-
-impl Broken {
-    /// Nothing was sent.
-    fn before(error: &pingora::Error) -> Self {
-        Self {
-            fault: VendorFault::Unreachable {
-                detail: one_line(error),
-            },
-            stale: false,
-        }
-    }
-
-    /// Something was sent; the vendor may have begun.
-    fn after(mut error: Box<pingora::Error>, reused: bool) -> Self {
-        error.retry.decide_reuse(reused);
-        let stale = reused && error.retry();
-        Self {
-            fault: VendorFault::Cut {
-                detail: one_line(&error),
-            },
-            stale,
-        }
-    }
-}
-
-impl From<VendorFault> for Broken {
-    fn from(fault: VendorFault) -> Self {
-        Self {
-            fault,
-            stale: false,
-        }
-    }
-}
-
-fn one_line(error: &pingora::Error) -> String {
-    error
-        .to_string()
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
-}
-
-fn request_head(
-    vendor: &Vendor,
-    peer: &HttpPeer,
-    path: &str,
-    wire: &WireRequest,
-) -> Result<RequestHeader, VendorFault> {
-    let rejected = |_| VendorFault::Rejected {
-        detail: "the request has no valid head".to_owned(),
-    };
-    let mut head =
-        RequestHeader::build(wire.method.clone(), path.as_bytes(), None).map_err(rejected)?;
-    for (name, value) in &wire.headers {
-        head.append_header(name.clone(), value.clone())
-            .map_err(rejected)?;
-    }
-    head.insert_header(http::header::HOST, host_header(peer))
-        .map_err(rejected)?;
-    head.insert_header(http::header::USER_AGENT, USER_AGENT)
-        .map_err(rejected)?;
-    if !wire.body.is_empty() || wire.method == http::Method::POST {
-        head.insert_header(http::header::CONTENT_LENGTH, wire.body.len())
-            .map_err(rejected)?;
-    }
-    if let Some(secret) = &vendor.secret {
-        match &vendor.auth {
-            AuthScheme::Bearer => {
-                let shown = format!("Bearer {}", secret.reveal());
-                head.insert_header(http::header::AUTHORIZATION, shown)
-                    .map_err(rejected)?;
-            }
-            AuthScheme::Header(name) => {
-                head.insert_header(name.clone(), secret.reveal())
-                    .map_err(rejected)?;
-            }
-            AuthScheme::None => {}
-        }
-    }
-    Ok(head)
-}
-
-/// What we call ourselves to vendors.
-const USER_AGENT: &str = concat!("pixelgate/", env!("CARGO_PKG_VERSION"));
-
-fn host_header(peer: &HttpPeer) -> String {
-    let usual = if peer.is_tls() { 443 } else { 80 };
-    match peer._address.as_inet().map(SocketAddr::port) {
-        Some(port) if port != usual => format!("{}:{port}", peer.sni),
-        Some(_) | None => peer.sni.clone(),
-    }
-}
-
-async fn send(
-    session: &mut HttpSession,
-    head: &RequestHeader,
-    wire: &WireRequest,
-) -> Result<(), Box<pingora::Error>> {
-    session.write_request_header(Box::new(head.clone())).await?;
-    for slice in wire.body.clone().into_slices() {
-        session.write_request_body(slice, false).await?;
-    }
-    session.finish_request_body().await
-}
-
-async fn read(session: &mut HttpSession, bytes_max: usize) -> Result<WireReply, Broken> {
-    // Interim answers (1xx) announce the real one.
-    while session
-        .response_header()
-        .is_some_and(|head| head.status.is_informational())
-    {
-        session
-            .read_response_header()
-            .await
-            .map_err(|error| Broken::after(error, false))?;
-    }
-    let Some(head) = session.response_header() else {
-        return Err(VendorFault::Cut {
-            detail: "no answer".to_owned(),
-        }
-        .into());
-    };
-    let status = head.status.as_u16();
-    let headers: HeaderMap = head.headers.clone();
-    let announced: usize = headers
-        .get(http::header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse().ok())
-        .unwrap_or(0);
-    let too_large = || VendorFault::Garbled {
-        detail: format!("its answer is larger than answer_bytes_max, {bytes_max}"),
-    };
-    if announced > bytes_max {
-        return Err(too_large().into());
-    }
-    let mut body = BytesMut::with_capacity(announced);
-    while let Some(chunk) = session
-        .read_response_body()
-        .await
-        .map_err(|error| Broken::after(error, false))?
-    {
-        if body.len().saturating_add(chunk.len()) > bytes_max {
-            return Err(too_large().into());
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(WireReply {
-        status,
-        headers,
-        body: Pieces::one(body.freeze()),
-    })
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::auth::Mode;
 use crate::config::{Config, LogFormat};
 use crate::credits::Credits;
+use crate::dialect;
 use crate::edge::Socket;
 use crate::id::{WorkspaceId, random_text};
 use crate::store::{NewKey, Store};
@@ -185,21 +186,15 @@ fn welcome(ready: &Ready, kept: bool) -> String {
     } else {
         "removed when you stop this; keep it with --data DIR"
     };
+    let examples: Vec<String> = dialect::ALL
+        .iter()
+        .filter_map(|dialect| Some(example(&dialect.client?.example(), public, key)))
+        .collect();
+    let examples = examples.join("\n\n");
     format!(
-        r#"Pixelgate serves on {public}, health and metrics on {admin}.
+        r"Pixelgate serves on {public}, health and metrics on {admin}.
 
-An OpenAI client: a picture as base64, decoded into picture.png
-
-  curl -s {public}/v1/images/generations \
-    -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \
-    -d '{{"model": "gpt-image-2", "prompt": "a lighthouse at dusk", "size": "1024x1024", "quality": "low"}}' \
-    | sed 's/.*"b64_json":"\([^"]*\)".*/\1/' | base64 -d > picture.png
-
-A PostEverywhere client: a picture as a link, and what it cost
-
-  curl -s {public}/api/v1/ai/generate-image \
-    -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \
-    -d '{{"model": "flux-schnell", "prompt": "a lighthouse at dusk", "aspect_ratio": "16:9"}}'
+{examples}
 
 The models there are, the metrics, and what is left
 
@@ -207,9 +202,31 @@ The models there are, the metrics, and what is left
   curl -s {admin}/metrics | grep pixelgate_
   cargo run --release -- credits balance {workspace} --data {data}
 
-Pictures are painted in this process until OPENAI_API_KEY or GEMINI_API_KEY is set at the start.
+Pictures are painted in this process, except by vendors whose credential was set at the start.
 Prices, models and plans: {policies} (edit them; a change is in force within a second).
 Data: {data} ({fate}). Stop with Ctrl-C.
-"#
+"
+    )
+}
+
+/// An example as lines to paste.
+fn example(example: &dialect::Example, public: &str, key: &str) -> String {
+    let dialect::Example {
+        title,
+        path,
+        body,
+        then,
+    } = example;
+    let pipe = if then.is_empty() {
+        String::new()
+    } else {
+        format!(" \\\n    | {then}")
+    };
+    format!(
+        r"{title}
+
+  curl -s {public}{path} \
+    -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \
+    -d '{body}'{pipe}"
     )
 }

@@ -10,7 +10,7 @@ use crate::control::Control;
 use crate::edge::{Edge, Socket};
 use crate::gateway::{Gateway, Hands};
 use crate::media::Media;
-use crate::painter::Painter;
+use crate::painter;
 use crate::reload::{LivePolicy, Look};
 use crate::store::Store;
 use crate::telemetry::{self, Telemetry};
@@ -59,7 +59,7 @@ pub(super) async fn start(
     let hands = Hands {
         policy: Arc::clone(&policy),
         store: store.clone(),
-        upstream: Upstream::new(Painter::new(workers)),
+        upstream: Upstream::new(painter::Painter::new(workers).into_vendor()),
         media,
         telemetry,
     };

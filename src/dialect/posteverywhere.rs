@@ -10,7 +10,8 @@ use time::format_description::well_known::Rfc3339;
 use super::head::{bearer, tightest};
 use super::json::{Fields, JsonBody};
 use super::{
-    Claim, ClientSide, Dialect, ListedModel, Pieces, RefusalContext, WireReply, WireRequest,
+    Claim, ClientSide, Dialect, Example, ListedModel, Pieces, RefusalContext, WireReply,
+    WireRequest,
 };
 use crate::canonical::{
     Answer, Delivery, Format, Frame, Image, ImageRequest, Picture, Ratio, Refusal, RefusalKind,
@@ -121,6 +122,15 @@ impl ClientSide for Client {
         let names: Vec<_> = models.iter().map(|model| model.name).collect();
         let body = serde_json::json!({ "data": names });
         WireReply::json(200, Pieces::one(body.to_string()))
+    }
+
+    fn example(&self) -> Example {
+        Example {
+            title: "A PostEverywhere client: a picture as a link, and what it cost",
+            path: GENERATE,
+            body: r#"{"model": "flux-schnell", "prompt": "a lighthouse at dusk", "aspect_ratio": "16:9"}"#,
+            then: "",
+        }
     }
 
     fn limit_headers(&self, standings: &[Standing], unix_ms: i64) -> Vec<(&'static str, String)> {

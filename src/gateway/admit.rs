@@ -252,7 +252,8 @@ fn quotas(plan: &Plan, key: &KeyId, images: u32, now: Now) -> Vec<QuotaAsk> {
             };
             QuotaAsk {
                 name: quota.name.clone(),
-                subject: key.as_str().to_owned(),
+                // Two quotas that count the same do not share a counter.
+                subject: format!("{key}/{}", quota.name),
                 unit,
                 period: now.utc_day(),
                 weight,

@@ -25,3 +25,4 @@ mod money;
 mod path;
 mod reload;
 mod sdk;
+mod tls;

@@ -170,21 +170,21 @@ impl World {
 
     /// A new key's text.
     pub(crate) fn new_key(&self, options: &[&str]) -> String {
+        self.new_key_and_id(options).0
+    }
+
+    /// A new key's text and its public name.
+    pub(crate) fn new_key_and_id(&self, options: &[&str]) -> (String, String) {
         let mut args = vec!["key", "create", &self.workspace];
         args.extend(options);
         let said = self.cli(&args);
-        let text = said.split_whitespace().find(|word| word.starts_with("pg_"));
-        text.unwrap_or_else(|| panic!("no key in: {said}"))
-            .to_owned()
-    }
-
-    /// The id of the key that was made last.
-    pub(crate) fn last_key_id(&self) -> String {
-        let listed = self.cli(&["key", "list"]);
-        let mut ids = listed
-            .split_whitespace()
-            .filter(|word| word.starts_with("key_"));
-        ids.next_back().unwrap().to_owned()
+        let word = |start: &str| {
+            let found = said.split_whitespace().find(|word| word.starts_with(start));
+            found
+                .unwrap_or_else(|| panic!("no {start} in: {said}"))
+                .to_owned()
+        };
+        (word("pg_"), word("key_"))
     }
 
     pub(crate) fn policy_file(&self) -> PathBuf {

@@ -8,7 +8,8 @@ use super::source::{Source, finding, src};
 
 const MAY_NAME_PINGORA: &[&str] = &["src/edge", "src/upstream", "src/main.rs"];
 
-/// The module of this name is a vendor inside the process, and the dialect is called after it.
+/// The module of this name, and its type, are a vendor inside the process; the dialect is called
+/// after them.
 const PAINTER: &str = "painter";
 
 fn names_pingora(source: &Source) -> Vec<String> {
@@ -42,7 +43,7 @@ fn names_dialect(source: &Source, dialects: &[&str]) -> Vec<String> {
         .into_iter()
         .filter(|(_, word)| {
             let named = dialects.iter().any(|name| word.eq_ignore_ascii_case(name));
-            named && *word != PAINTER
+            named && !word.eq_ignore_ascii_case(PAINTER)
         })
         .map(|(at, word)| finding(source, at, &format!("only `dialect` names `{word}`")))
         .collect()

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::super::head::{bearer, tightest};
 use super::super::json::JsonBody;
 use super::super::{
-    Claim, ClientSide, ListedModel, Pieces, RefusalContext, WireReply, WireRequest,
+    Claim, ClientSide, Example, ListedModel, Pieces, RefusalContext, WireReply, WireRequest,
 };
 use super::error;
 use crate::canonical::{Answer, ImageRequest, Refusal, Standing};
@@ -80,6 +80,15 @@ impl ClientSide for Client {
 
     fn encode_model(&self, model: &ListedModel<'_>) -> WireReply {
         WireReply::json(200, Pieces::one(listing(model).to_string()))
+    }
+
+    fn example(&self) -> Example {
+        Example {
+            title: "An OpenAI client: a picture as base64, decoded into picture.png",
+            path: GENERATIONS,
+            body: r#"{"model": "gpt-image-2", "prompt": "a lighthouse at dusk", "size": "1024x1024", "quality": "low"}"#,
+            then: r#"sed 's/.*"b64_json":"\([^"]*\)".*/\1/' | base64 -d > picture.png"#,
+        }
     }
 
     fn limit_headers(&self, standings: &[Standing], _: i64) -> Vec<(&'static str, String)> {
