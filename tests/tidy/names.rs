@@ -41,12 +41,20 @@ fn names_dialect(source: &Source, dialects: &[&str]) -> Vec<String> {
     }
     words(source.before_tests(&source.uncommented))
         .into_iter()
-        .filter(|(_, word)| {
+        .filter(|(at, word)| {
             let named = dialects.iter().any(|name| word.eq_ignore_ascii_case(name));
-            named && !word.eq_ignore_ascii_case(PAINTER)
+            let foreign = named && !word.eq_ignore_ascii_case(PAINTER);
+            foreign && !is_prose(source, *at, word)
         })
         .map(|(at, word)| finding(source, at, &format!("only `dialect` names `{word}`")))
         .collect()
+}
+
+/// Inside a string that holds more than the name, so for people to read.
+fn is_prose(source: &Source, at: usize, word: &str) -> bool {
+    let quoted =
+        source.text[..at].ends_with('"') && source.text[at + word.len()..].starts_with('"');
+    source.code[at..].starts_with(' ') && !quoted
 }
 
 #[test]
@@ -75,6 +83,7 @@ fn a_dialect_named_elsewhere_is_found() {
         2
     );
     assert_eq!(found("src/gateway.rs", "enum Kind { OpenAi }"), 1);
+    assert_eq!(found("src/cli.rs", "say(\"An OpenAI client:\")"), 0);
     assert_eq!(
         found(
             "src/gateway.rs",
