@@ -32,6 +32,7 @@ mod health;
 mod meet;
 mod refuse;
 mod reply;
+mod worth;
 
 use admit::{Windows, Wish};
 use health::HealthBoard;
@@ -137,6 +138,7 @@ impl Gateway {
         let request = decode(visit.client, &visit.wire(body))?;
         visit.receipt.operation = Some(request.operation);
         visit.receipt.images_asked = request.count;
+        visit.receipt.quality = request.quality;
 
         policy.rules.judge(&request).map_err(refuse::denied)?;
         let plan = plan(&policy, &visit.caller)?;
@@ -145,7 +147,7 @@ impl Gateway {
 
         let deadline = Instant::now() + model.deadline;
         let candidates = self.candidates(&model, &request, &visit.caller)?;
-        let quote = refuse::quote(&model, &candidates, &request, &visit.caller)?;
+        let quote = worth::quote(&model, &candidates, &request, &visit.caller)?;
         visit.receipt.size = candidates.first().map(delivered_size);
 
         let lease = self.admit(visit, &plan, request.count)?;
@@ -167,7 +169,7 @@ impl Gateway {
                     .await
                     .and_then(|delivered| {
                         let price =
-                            refuse::price(&model, &delivered, &request, quote, &visit.caller)?;
+                            worth::price(&model, &delivered, &request, quote, &visit.caller)?;
                         Ok((delivered, price))
                     })
             }

@@ -3,21 +3,18 @@
 
 use std::time::Duration;
 
-use crate::auth::{AuthError, Caller};
-use crate::canonical::{ImageRequest, Problem, Quality, Refusal, RefusalKind as Kind};
+use crate::auth::AuthError;
+use crate::canonical::{Problem, Refusal, RefusalKind as Kind};
 use crate::catalog::Model;
 use crate::clock::Now;
-use crate::credits::Credits;
 use crate::fault::VendorFault;
 use crate::ledger::LedgerError;
 use crate::limit::{Denial, DenialReason};
 use crate::media::MediaError;
-use crate::price::{self, PriceError, Work};
-use crate::routing::{Candidate, NoCandidate};
+use crate::price::PriceError;
+use crate::routing::NoCandidate;
 use crate::rules::Denied;
 use crate::store::StoreError;
-
-use super::{Delivered, delivered_size};
 
 /// When the store is worth asking again.
 const STORE_WAIT: Duration = Duration::from_secs(2);
@@ -257,53 +254,7 @@ pub(super) fn media_late() -> Refusal {
     )
 }
 
-/// The most this may cost the caller: the dearest candidate that may come to serve.
-pub(super) fn quote(
-    model: &Model,
-    candidates: &[Candidate],
-    request: &ImageRequest,
-    caller: &Caller,
-) -> Result<Credits, Refusal> {
-    if caller.is_test() {
-        return Ok(Credits::ZERO);
-    }
-    let mut most = Credits::ZERO;
-    for candidate in candidates {
-        let work = Work {
-            count: request.count,
-            size: delivered_size(candidate),
-            quality: request.quality,
-        };
-        most = most.max(price::quote(&model.price, &work).map_err(|e| unpriced(model, e))?);
-    }
-    Ok(most)
-}
-
-/// What it did cost: never more than was held for it.
-pub(super) fn price(
-    model: &Model,
-    delivered: &Delivered,
-    request: &ImageRequest,
-    quote: Credits,
-    caller: &Caller,
-) -> Result<Credits, Refusal> {
-    if caller.is_test() {
-        return Ok(Credits::ZERO);
-    }
-    let quality: Option<Quality> = request.quality.or(delivered.response.quality);
-    let count = u32::try_from(delivered.response.images.len())
-        .unwrap_or(u32::MAX)
-        .min(request.count);
-    let work = Work {
-        count,
-        size: delivered.size,
-        quality,
-    };
-    let price = price::price(&model.price, &work).map_err(|e| unpriced(model, e))?;
-    Ok(price.min(quote))
-}
-
-fn unpriced(model: &Model, error: PriceError) -> Refusal {
+pub(super) fn unpriced(model: &Model, error: PriceError) -> Refusal {
     tracing::error!(model = model.name, %error, "a request could not be priced");
     Refusal::new(
         Kind::Unpriced,

@@ -186,3 +186,18 @@ async fn a_host_that_nobody_serves_is_failed_over() {
     assert_eq!(ask(&world).await.status, 200);
     assert_eq!((one.calls(), two.calls()), (0, 1));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vendor_is_sent_no_more_than_it_takes() {
+    let vendor = FakeVendor::start(Answers::OpenAi).await;
+    let policy = format!(
+        "{PAINTED}\n{}calls_per_minute_max = 1\n[models.remote]\ndeadline = \"500ms\"\nprice = [{{ image = \"2\" }}]\nofferings = [{{ vendor = \"acme\", sizes = [\"64x64\"], cost = [{{ image = \"1\" }}] }}]\n",
+        vendor.policy("acme", "openai")
+    );
+    let world = World::with(&policy, "10", "");
+    assert_eq!(ask(&world).await.status, 200);
+    let second = ask(&world).await;
+    assert_eq!(second.status, 503, "{}", second.json());
+    assert!(second.header("retry-after").is_some());
+    assert_eq!((vendor.calls(), world.available().as_str()), (1, "8"));
+}

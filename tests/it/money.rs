@@ -136,3 +136,47 @@ async fn only_what_is_delivered_is_paid_for() {
     assert_eq!(world.available(), "8");
     world.verify();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_request_of_a_known_caller_leaves_one_usage_row() {
+    let mut world = World::painted("1");
+    assert_eq!(world.paint().await.status, 200);
+    assert_eq!(world.paint().await.status, 402);
+    assert_eq!(
+        world.post(OPENAI, &json!({"model": "paint"})).await.status,
+        400
+    );
+    tokio::task::block_in_place(|| world.stop());
+    let file = world.folder.path().join("data/pixelgate.sqlite");
+    let database = rusqlite::Connection::open(file).unwrap();
+    let mut rows = database
+        .prepare(
+            "SELECT outcome, status, images, charged_nanos, cost_nanos FROM usage ORDER BY seq",
+        )
+        .unwrap();
+    let rows: Vec<(String, u16, u32, i64, i64)> = rows
+        .query_map([], |row| {
+            Ok((
+                row.get(0)?,
+                row.get(1)?,
+                row.get(2)?,
+                row.get(3)?,
+                row.get(4)?,
+            ))
+        })
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    let row = |outcome: &str, status, images, charged, cost| {
+        (outcome.to_owned(), status, images, charged, cost)
+    };
+    assert_eq!(
+        rows,
+        [
+            row("ok", 200, 1, 1_000_000_000, 10_000_000),
+            row("credits_short", 402, 0, 0, 0),
+            row("bad_request", 400, 0, 0, 0),
+        ]
+    );
+    world.verify();
+}
