@@ -49,7 +49,7 @@ fn ask(workspace: &WorkspaceId, key: &KeyId, quotas: bool) -> HoldAsk {
     let now = now();
     let quota = |unit| QuotaAsk {
         name: "a day".to_owned(),
-        subject: key.to_string(),
+        subject: key.as_str().into(),
         unit,
         period: now.utc_day(),
         weight: 1,

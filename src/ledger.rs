@@ -203,7 +203,7 @@ impl Ledger {
 
     /// How much of a quota is used.
     pub fn quota_used(&self, subject: &str, unit: QuotaUnit, period: i64) -> u32 {
-        self.quotas.used(subject, unit, period)
+        self.quotas.used(&subject.into(), unit, period)
     }
 
     /// How many holds are open.

@@ -158,7 +158,7 @@ impl Store {
     /// How much of a calendar quota is used.
     pub async fn quota_used(
         &self,
-        subject: String,
+        subject: Arc<str>,
         unit: QuotaUnit,
         period: i64,
     ) -> Result<u32, StoreError> {

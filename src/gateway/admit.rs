@@ -253,7 +253,7 @@ fn quotas(plan: &Plan, key: &KeyId, images: u32, now: Now) -> Vec<QuotaAsk> {
             QuotaAsk {
                 name: quota.name.clone(),
                 // Two quotas that count the same do not share a counter.
-                subject: format!("{key}/{}", quota.name),
+                subject: format!("{key}/{}", quota.name).into(),
                 unit,
                 period: now.utc_day(),
                 weight,

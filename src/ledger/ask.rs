@@ -58,7 +58,7 @@ pub struct QuotaAsk {
     /// The limit's name, for the refusal.
     pub name: String,
     /// Who is counted: subjects of different names never share a counter.
-    pub subject: String,
+    pub subject: Arc<str>,
     /// What is counted.
     pub unit: QuotaUnit,
     /// The UTC day that the period begins with, counted from the Unix epoch.
@@ -83,7 +83,7 @@ pub enum QuotaUnit {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QuotaUse {
     /// Who is counted.
-    pub subject: String,
+    pub subject: Arc<str>,
     /// What is counted.
     pub unit: QuotaUnit,
     /// The UTC day that the period begins with.

@@ -3,13 +3,14 @@
 //! The period is part of the counter's name, so midnight resets nothing: a new day is a new counter.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::ask::{LedgerError, QuotaAsk, QuotaUnit, QuotaUse};
 
 /// How many days a counter is remembered after its period began; longer than any month.
 pub const QUOTA_DAYS_MAX: i64 = 40;
 
-type Counter = (String, QuotaUnit, i64);
+type Counter = (Arc<str>, QuotaUnit, i64);
 
 /// All counters.
 #[derive(Debug, Default)]
@@ -19,8 +20,8 @@ pub(super) struct Quotas {
 }
 
 impl Quotas {
-    pub(super) fn used(&self, subject: &str, unit: QuotaUnit, period: i64) -> u32 {
-        let counter = (subject.to_owned(), unit, period);
+    pub(super) fn used(&self, subject: &Arc<str>, unit: QuotaUnit, period: i64) -> u32 {
+        let counter = (Arc::clone(subject), unit, period);
         self.used.get(&counter).copied().unwrap_or(0)
     }
 
@@ -100,7 +101,7 @@ fn stage(after: &mut Vec<QuotaUse>, ask: &QuotaAsk, used: u32) {
         quota.used = used;
     } else {
         after.push(QuotaUse {
-            subject: ask.subject.clone(),
+            subject: Arc::clone(&ask.subject),
             unit: ask.unit,
             period: ask.period,
             used,

@@ -185,7 +185,7 @@ fn grants_are_spent_by_priority_then_end_then_promotion_then_age() {
 fn quota(name: &str, unit: QuotaUnit, weight: u32, most: u32) -> QuotaAsk {
     QuotaAsk {
         name: name.to_owned(),
-        subject: format!("key_one {name}"),
+        subject: format!("key_one {name}").into(),
         unit,
         period: 0,
         weight,

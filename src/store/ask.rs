@@ -1,5 +1,7 @@
 //! What waits in the writer's queue, and how each is answered once it is durable.
 
+use std::sync::Arc;
+
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::auth::KeyStatus;
@@ -29,7 +31,7 @@ pub(super) enum Ask {
     Note(Box<Receipt>),
     Chore(Chore),
     Balance(WorkspaceId, Reply<Balance>),
-    QuotaUsed(String, QuotaUnit, i64, Reply<u32>),
+    QuotaUsed(Arc<str>, QuotaUnit, i64, Reply<u32>),
     Sweep(Reply<()>),
     Close(Reply<()>),
     /// Something done to the database behind the writer's back, to see it fail or stop.

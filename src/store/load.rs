@@ -162,7 +162,7 @@ fn ended(row: &Row<'_>) -> rusqlite::Result<Option<Ended>> {
 
 fn quota(row: &Row<'_>) -> rusqlite::Result<QuotaUse> {
     Ok(QuotaUse {
-        subject: row.get("subject")?,
+        subject: row.get::<_, String>("subject")?.into(),
         unit: named(row, "unit", QuotaUnit::named)?,
         period: row.get("period")?,
         used: row.get("used")?,

@@ -1,6 +1,7 @@
 //! What one commit writes. Rows that change often are written once, as they stand at its end.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
@@ -20,7 +21,7 @@ pub(super) struct Rows {
     grants: BTreeSet<GrantId>,
     opened: Vec<HoldId>,
     ended: Vec<HoldId>,
-    quotas: BTreeMap<(i64, String, QuotaUnit), u32>,
+    quotas: BTreeMap<(i64, Arc<str>, QuotaUnit), u32>,
     receipts: Vec<Receipt>,
     pub(super) workspaces: BTreeSet<WorkspaceId>,
     pub(super) keys: BTreeSet<KeyId>,

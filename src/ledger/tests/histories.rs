@@ -133,7 +133,7 @@ pub(crate) fn hold_ask(event: &Event, at_ms: i64) -> Option<HoldAsk> {
     };
     let quota = QuotaAsk {
         name: "pictures".to_owned(),
-        subject: format!("ws_{workspace}"),
+        subject: format!("ws_{workspace}").into(),
         unit: QuotaUnit::Images,
         period: 0,
         weight: *weight,

@@ -185,7 +185,7 @@ pub(super) fn grant(workspace: &WorkspaceId, id: &str, whole: i64) -> NewGrant {
 pub(super) fn pictures_of_the_day(weight: u32) -> QuotaAsk {
     QuotaAsk {
         name: "pictures a day".to_owned(),
-        subject: "key_one".to_owned(),
+        subject: "key_one".into(),
         unit: QuotaUnit::Images,
         period: 0,
         weight,
