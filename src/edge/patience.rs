@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::{Buf as _, Bytes};
 use pingora::apps::ServerApp;
 use pingora::protocols::raw_connect::ProxyDigest;
 use pingora::protocols::tls::{SslDigest, TlsRef};
@@ -22,6 +23,8 @@ use pingora::proxy::HttpProxy;
 use pingora::server::ShutdownWatch;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
+
+use crate::id::RequestId;
 
 use super::public::Front;
 
@@ -70,13 +73,21 @@ pub(super) struct Timed {
     began: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
     head_done: AtomicBool,
-    said: usize,
+    /// What is left to say of the 408, once it has begun.
+    farewell: Option<Bytes>,
 }
 
 /// What a client hears whose head took too long.
-const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\n\
-    content-length: 111\r\nconnection: close\r\n\r\n\
-    {\"error\":{\"code\":\"request_too_slow\",\"message\":\"the request's head took too long\",\"type\":\"caller\",\"param\":null}}";
+fn too_slow() -> Bytes {
+    let id = RequestId::random();
+    let body = r#"{"error":{"code":"request_too_slow","message":"the request's head took too long to arrive","type":"caller","param":null}}"#;
+    let length = body.len();
+    format!(
+        "HTTP/1.1 408 Request Timeout\r\ncontent-type: application/json\r\n\
+         content-length: {length}\r\nx-request-id: {id}\r\nconnection: close\r\n\r\n{body}"
+    )
+    .into()
+}
 
 /// How HTTP/2 begins; its frames have no head to wait for, and its own idle bound.
 const H2_PREFACE: &[u8] = b"PRI * HTTP/2";
@@ -90,7 +101,7 @@ impl Timed {
             began: None,
             timer: None,
             head_done,
-            said: 0,
+            farewell: None,
         }
     }
 
@@ -114,9 +125,15 @@ impl Timed {
             .timer
             .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(began + self.patience)));
         ready!(timer.as_mut().poll(cx));
-        while let Some(rest) = TOO_SLOW.get(self.said..).filter(|rest| !rest.is_empty()) {
-            self.said += ready!(Pin::new(&mut self.inner).poll_write(cx, rest))?;
+        let mut left = self.farewell.take().unwrap_or_else(too_slow);
+        while !left.is_empty() {
+            let Poll::Ready(written) = Pin::new(&mut self.inner).poll_write(cx, &left) else {
+                self.farewell = Some(left);
+                return Poll::Pending;
+            };
+            left.advance(written?);
         }
+        self.farewell = Some(left);
         ready!(Pin::new(&mut self.inner).poll_flush(cx))?;
         // Nothing read: the end of the stream, as Pingora sees it.
         Poll::Ready(Ok(()))
@@ -249,14 +266,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_408_says_its_own_length() {
-        let text = std::str::from_utf8(TOO_SLOW).unwrap();
+    fn the_408_says_its_own_length_and_its_id() {
+        let text = String::from_utf8(too_slow().to_vec()).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        assert!(
-            head.contains(&format!("content-length: {}\r\n", body.len())),
-            "{}",
-            body.len()
-        );
+        assert!(head.contains(&format!("content-length: {}\r\n", body.len())));
+        assert!(head.contains("x-request-id: req_"));
         assert!(serde_json::from_str::<serde_json::Value>(body).is_ok());
     }
 }

@@ -39,6 +39,11 @@ const DRAINED_BYTES_MAX: usize = 64 << 10;
 /// How long reading it away may take.
 const DRAIN_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(2);
 
+/// What a client hears whose request ended without an answer.
+const LOST: &[u8] =
+    b"{\"error\":{\"code\":\"internal\",\"message\":\"the request failed inside the \
+    gateway; tell the operator its id\",\"type\":\"us\",\"param\":null}}";
+
 /// When it is worth asking an overloaded gateway again.
 const OVERLOAD_WAIT: std::time::Duration = std::time::Duration::from_secs(1);
 
@@ -69,6 +74,7 @@ impl Front {
         if let Some(reply) = self.stored_picture(&head).await {
             return Some(reply);
         }
+        let request_id = head.request_id.clone();
         let visit = match self.gateway.meet(head) {
             Ok(visit) => visit,
             Err(reply) => return Some(*reply),
@@ -89,7 +95,7 @@ impl Front {
             let _taken = (place, room);
             Box::pin(gateway.serve(visit, body)).await
         });
-        self.watch(session, serving).await
+        self.watch(session, serving, &request_id).await
     }
 
     /// Waits for the answer, or for the client to leave; the work goes on either way.
@@ -97,6 +103,7 @@ impl Front {
         &self,
         session: &mut ServerSession,
         mut serving: tokio::task::JoinHandle<WireReply>,
+        request_id: &RequestId,
     ) -> Option<WireReply> {
         let early = tokio::select! {
             reply = &mut serving => Some(reply),
@@ -117,8 +124,8 @@ impl Front {
             None => serving.await,
         };
         Some(served.unwrap_or_else(|panic| {
-            tracing::error!(%panic, "a request's work ended without an answer");
-            WireReply::json(500, Pieces::one(&b"{\"error\":{\"code\":\"internal\",\"message\":\"the request failed inside the gateway\",\"type\":\"us\",\"param\":null}}"[..]))
+            tracing::error!(%panic, %request_id, "a request's work ended without an answer");
+            WireReply::json(500, Pieces::one(LOST)).with_header("x-request-id", request_id.as_str())
         }))
     }
 

@@ -101,6 +101,27 @@ impl<'a> Faults<'a> {
         });
     }
 
+    /// Whether a name is defined for the first time; a second definition is a fault.
+    pub(super) fn is_new<Known>(
+        &mut self,
+        known: &BTreeMap<String, Known>,
+        table: &str,
+        name: &str,
+        span: Range<usize>,
+    ) -> bool {
+        let new = !known.contains_key(name);
+        if !new {
+            let place = format!("{table}.{name}");
+            self.note(
+                span,
+                place,
+                "is defined twice".to_owned(),
+                "keep one of them",
+            );
+        }
+        new
+    }
+
     fn parse(&mut self, text: &'a PolicyText) -> Option<RawFile> {
         self.source = text;
         match toml::from_str(&text.text) {

@@ -27,14 +27,7 @@ const PROMPT_CHARS_MAX_DEFAULT: usize = 4000;
 /// Adds the models of one file.
 pub(super) fn models(policy: &mut Policy, file: &RawFile, faults: &mut Faults<'_>) {
     for (name, spanned) in &file.models {
-        if policy.models.contains_key(name) {
-            let place = format!("models.{name}");
-            faults.note(
-                spanned.span(),
-                place,
-                "is defined twice".to_owned(),
-                "keep one of them",
-            );
+        if !faults.is_new(&policy.models, "models", name, spanned.span()) {
             continue;
         }
         let model = model(policy, name, spanned.get_ref(), faults);

@@ -14,14 +14,7 @@ use super::{Plan, Policy, Quota};
 /// Adds the plans of one file.
 pub(super) fn plans(policy: &mut Policy, file: &RawFile, faults: &mut Faults<'_>) {
     for (name, spanned) in &file.plans {
-        if policy.plans.contains_key(name) {
-            let place = format!("plans.{name}");
-            faults.note(
-                spanned.span(),
-                place,
-                "is defined twice".to_owned(),
-                "keep one of them",
-            );
+        if !faults.is_new(&policy.plans, "plans", name, spanned.span()) {
             continue;
         }
         let plan = plan(name, spanned.get_ref(), policy, faults);

@@ -20,14 +20,7 @@ pub(super) fn vendors(
     faults: &mut Faults<'_>,
 ) {
     for (name, spanned) in &file.vendors {
-        if policy.vendors.contains_key(name) {
-            let place = format!("vendors.{name}");
-            faults.note(
-                spanned.span(),
-                place,
-                "is defined twice".to_owned(),
-                "keep one of them",
-            );
+        if !faults.is_new(&policy.vendors, "vendors", name, spanned.span()) {
             continue;
         }
         if let Some(vendor) = vendor(name, spanned.get_ref(), find_secret, faults) {

@@ -201,3 +201,24 @@ async fn a_vendor_is_sent_no_more_than_it_takes() {
     assert!(second.header("retry-after").is_some());
     assert_eq!((vendor.calls(), world.available().as_str()), (1, "8"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_painter_plays_the_fault_that_policy_gives_it() {
+    for (fault, status) in [
+        ("busy", 503),
+        ("broken", 502),
+        ("empty", 502),
+        ("refused", 400),
+        ("garbled", 502),
+        ("hang", 504),
+    ] {
+        let policy = PAINTED.replace(
+            "for_tests = true",
+            &format!("for_tests = true\nfault = \"{fault}\"\ntimeout = \"300ms\""),
+        );
+        let world = World::with(&policy, "10", "");
+        let reply = world.paint().await;
+        assert_eq!(reply.status, status, "{fault}: {}", reply.json());
+        assert_eq!(world.available(), "10", "{fault}");
+    }
+}
