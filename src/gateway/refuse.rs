@@ -177,6 +177,11 @@ pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
             format!("the quota `{name}` of {most} is used up; it begins anew at 00:00 UTC"),
         )
         .retry_after(now.until_utc_midnight()),
+        StoreError::Busy => Refusal::new(
+            Kind::Overloaded,
+            "too much waits to be written; try again in a moment",
+        )
+        .retry_after(STORE_WAIT),
         StoreError::Ledger(
             LedgerError::UnknownHold
             | LedgerError::AlreadyResolved
@@ -185,7 +190,6 @@ pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
             | LedgerError::Overflow,
         )
         | StoreError::Locked { .. }
-        | StoreError::Busy
         | StoreError::Closed
         | StoreError::Poisoned
         | StoreError::Directory { .. }
