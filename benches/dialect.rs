@@ -1,9 +1,5 @@
 //! What translating costs: small requests in, small answers out, and a large picture through.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a bench that cannot go on has failed"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a bench that cannot go on has failed")]
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -53,10 +49,7 @@ fn small(criterion: &mut Criterion) {
             id: MediaId::known("med_bench"),
             url: "https://gate.example/media/med_bench.webp".to_owned(),
         });
-        let response = ImageResponse {
-            images: vec![image],
-            ..ImageResponse::default()
-        };
+        let response = ImageResponse { images: vec![image], ..ImageResponse::default() };
         criterion.bench_function(&format!("{name}: encode an answer"), |bench| {
             bench.iter(|| encoded(client, black_box(&request), black_box(&response)));
         });
@@ -68,10 +61,7 @@ fn large(criterion: &mut Criterion) {
     group.throughput(Throughput::Bytes(PICTURE_CHARS as u64));
     let picture = format!("iVBORw0KGgoAAAAN{}", "aB3/".repeat(PICTURE_CHARS / 4));
     let replies = [
-        (
-            "openai",
-            format!(r#"{{"created":1,"data":[{{"b64_json":"{picture}"}}]}}"#),
-        ),
+        ("openai", format!(r#"{{"created":1,"data":[{{"b64_json":"{picture}"}}]}}"#)),
         (
             "gemini",
             format!(

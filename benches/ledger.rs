@@ -92,10 +92,7 @@ fn in_memory(criterion: &mut Criterion) {
         bencher.iter_batched(
             || ask(&workspace, &key, true),
             |ask| {
-                let at = Now {
-                    unix_ms: 0,
-                    tick_ms: 0,
-                };
+                let at = Now { unix_ms: 0, tick_ms: 0 };
                 ledger.hold(&ask, at).expect("held");
                 black_box(ledger.settle(&ask.hold, Credits::from_nanos(1), 1, at)).expect("settled")
             },
@@ -146,10 +143,7 @@ fn durable(criterion: &mut Criterion) {
             let store = Store::open(dir.path(), clock).expect("opened");
             let mut workspaces = Vec::new();
             for number in 0..workspace_count {
-                let id = store
-                    .create_workspace(format!("w{number}"))
-                    .await
-                    .expect("made");
+                let id = store.create_workspace(format!("w{number}")).await.expect("made");
                 store.grant(grant(&id)).await.expect("granted");
                 workspaces.push(id);
             }
@@ -178,15 +172,12 @@ fn floor(criterion: &mut Criterion) {
         let mut file = File::create(dir.path().join(format!("raw{pairs}"))).expect("a file");
         let bytes = vec![7_u8; PAIR_BYTES * pairs];
         group.throughput(Throughput::Elements(u64::try_from(pairs).expect("small")));
-        group.bench_function(
-            format!("append and fdatasync, {pairs} pairs at once"),
-            |bencher| {
-                bencher.iter(|| {
-                    file.write_all(&bytes).expect("written");
-                    file.sync_data().expect("synced");
-                });
-            },
-        );
+        group.bench_function(format!("append and fdatasync, {pairs} pairs at once"), |bencher| {
+            bencher.iter(|| {
+                file.write_all(&bytes).expect("written");
+                file.sync_data().expect("synced");
+            });
+        });
     }
     group.finish();
 }

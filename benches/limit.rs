@@ -1,9 +1,6 @@
 //! What one verdict costs: the usual two windows, a key that is refused, and a large limit.
 
-#![allow(
-    missing_docs,
-    reason = "criterion's macros make public functions without documentation"
-)]
+#![allow(missing_docs, reason = "criterion's macros make public functions without documentation")]
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -16,26 +13,15 @@ use pixelgate::limit::{KeyWindows, Limit, Unit, Verdict, Weight};
 const MINUTE: u64 = 60_000;
 
 fn limit(name: &str, unit: Unit, most: u32, minutes: u64) -> Limit {
-    Limit {
-        name: name.to_owned(),
-        unit,
-        most,
-        window: Duration::from_mins(minutes),
-    }
+    Limit { name: name.to_owned(), unit, most, window: Duration::from_mins(minutes) }
 }
 
 fn usual() -> Vec<Limit> {
-    vec![
-        limit("burst", Unit::Requests, 50, 5),
-        limit("hourly", Unit::Requests, 200, 60),
-    ]
+    vec![limit("burst", Unit::Requests, 50, 5), limit("hourly", Unit::Requests, 200, 60)]
 }
 
 const fn at(tick_ms: u64) -> Now {
-    Now {
-        unix_ms: 0,
-        tick_ms,
-    }
+    Now { unix_ms: 0, tick_ms }
 }
 
 /// Asks over and over, `step_ms` apart, and ends each lease at once.

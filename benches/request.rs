@@ -38,9 +38,7 @@ async fn vendor(picture_bytes: usize) -> SocketAddr {
     // The start of a real PNG; what follows is never decoded in passing.
     let mut picture = String::from("iVBORw0KGgoAAAANSUhEUgAABAAAAAQACAIAAADwf7zU");
     picture.push_str(&"A".repeat(picture_bytes.next_multiple_of(4)));
-    let answer = Bytes::from(format!(
-        r#"{{"created":1,"data":[{{"b64_json":"{picture}"}}]}}"#
-    ));
+    let answer = Bytes::from(format!(r#"{{"created":1,"data":[{{"b64_json":"{picture}"}}]}}"#));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     spawn(async move {
@@ -52,9 +50,7 @@ async fn vendor(picture_bytes: usize) -> SocketAddr {
             spawn(async move {
                 let connection = hyper::server::conn::http1::Builder::new();
                 // The client may hang up when it likes.
-                let _ = connection
-                    .serve_connection(TokioIo::new(stream), service)
-                    .await;
+                let _ = connection.serve_connection(TokioIo::new(stream), service).await;
             });
         }
     });
@@ -71,10 +67,7 @@ async fn reply(
     Ok(response.body(Full::new(body)).unwrap())
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a bench's fake vendor ends with its runtime"
-)]
+#[expect(clippy::disallowed_methods, reason = "a bench's fake vendor ends with its runtime")]
 fn spawn(work: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(work);
 }
@@ -139,12 +132,8 @@ concurrency_max = 1000
 }
 
 async fn call(client: &reqwest::Client, url: &str, key: &str) {
-    let request = client
-        .post(url)
-        .header("authorization", format!("Bearer {key}"));
-    let request = request
-        .header("content-type", "application/json")
-        .body(ASKED);
+    let request = client.post(url).header("authorization", format!("Bearer {key}"));
+    let request = request.header("content-type", "application/json").body(ASKED);
     let response = request.send().await.unwrap();
     assert_eq!(response.status().as_u16(), 200);
     let _ = response.bytes().await.unwrap();
@@ -162,11 +151,7 @@ fn one_client(criterion: &mut Criterion) {
         });
         // Where there is no memory-backed folder, both run on the disk and say the same.
         let memory = Path::new("/dev/shm");
-        let memory = if memory.is_dir() {
-            memory.to_owned()
-        } else {
-            std::env::temp_dir()
-        };
+        let memory = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
         for (name, place) in [
             ("through the gateway, books in memory", memory),
             ("through the gateway, books on disk", std::env::temp_dir()),

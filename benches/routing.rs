@@ -1,9 +1,6 @@
 //! What it costs to choose among three offerings, to price the choice, and to judge a prompt.
 
-#![allow(
-    missing_docs,
-    reason = "criterion's macros make public functions without documentation"
-)]
+#![allow(missing_docs, reason = "criterion's macros make public functions without documentation")]
 
 use std::hint::black_box;
 use std::sync::Arc;
@@ -20,17 +17,10 @@ use pixelgate::price::{Work, quote};
 use pixelgate::routing::{OfferingHealth, candidates};
 use pixelgate::rules::{DeniedTerm, Rules};
 
-const NOW: Now = Now {
-    unix_ms: 0,
-    tick_ms: 100_000,
-};
+const NOW: Now = Now { unix_ms: 0, tick_ms: 100_000 };
 
 fn tariff() -> Tariff {
-    let row = |pixels_max, quality, image_nanos| TariffRow {
-        pixels_max,
-        quality,
-        image_nanos,
-    };
+    let row = |pixels_max, quality, image_nanos| TariffRow { pixels_max, quality, image_nanos };
     let mut rows = Vec::new();
     for pixels_max in [Some(1_100_000), Some(4_300_000), None] {
         for quality in [None, Some(Quality::Low), Some(Quality::High)] {
@@ -87,19 +77,9 @@ fn model() -> Model {
         strategy: Strategy::Cheapest,
         price: tariff(),
         offerings: vec![
-            offering(
-                "m/one",
-                Frames::Sizes(sizes.map(|(w, h)| Size::new(w, h)).into()),
-            ),
+            offering("m/one", Frames::Sizes(sizes.map(|(w, h)| Size::new(w, h)).into())),
             offering("m/two", Frames::Ratios(ratios.map(ratio).into())),
-            offering(
-                "m/three",
-                Frames::Any {
-                    side_min: 256,
-                    side_max: 2048,
-                    step: 16,
-                },
-            ),
+            offering("m/three", Frames::Any { side_min: 256, side_max: 2048, step: 16 }),
         ],
         test_offering: None,
         deadline: Duration::from_mins(1),
@@ -132,24 +112,14 @@ fn choices(c: &mut Criterion) {
 }
 
 fn prices(c: &mut Criterion) {
-    let (tariff, work) = (
-        tariff(),
-        Work {
-            count: 4,
-            size: Size::new(3000, 2000),
-            quality: None,
-        },
-    );
+    let (tariff, work) = (tariff(), Work { count: 4, size: Size::new(3000, 2000), quality: None });
     c.bench_function("price/quote", |b| {
         b.iter(|| quote(black_box(&tariff), black_box(&work)));
     });
 }
 
 fn rules(c: &mut Criterion) {
-    let term = |n: u32| DeniedTerm {
-        term: format!("forbidden{n}"),
-        message: "no".to_owned(),
-    };
+    let term = |n: u32| DeniedTerm { term: format!("forbidden{n}"), message: "no".to_owned() };
     let request = request(Frame::Auto);
     for count in [5, 20] {
         let rules = Rules::new(&(0..count).map(term).collect::<Vec<_>>());

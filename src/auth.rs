@@ -114,13 +114,10 @@ impl KeyRing {
     ) -> Self {
         let mut buckets: HashMap<_, Vec<Ringed>> = HashMap::new();
         for key in keys {
-            buckets
-                .entry(bucket(&key.digest))
-                .or_default()
-                .push(Ringed {
-                    workspace_suspended: suspended_workspaces.contains(&key.workspace),
-                    record: Arc::new(key),
-                });
+            buckets.entry(bucket(&key.digest)).or_default().push(Ringed {
+                workspace_suspended: suspended_workspaces.contains(&key.workspace),
+                record: Arc::new(key),
+            });
         }
         Self { buckets }
     }
@@ -131,29 +128,21 @@ impl KeyRing {
         presented: Option<&str>,
         now_unix_ms: i64,
     ) -> Result<Caller, AuthError> {
-        let text = presented
-            .map(str::trim)
-            .filter(|text| !text.is_empty())
-            .ok_or(AuthError::Missing)?;
+        let text =
+            presented.map(str::trim).filter(|text| !text.is_empty()).ok_or(AuthError::Missing)?;
         let known = self.find(&digest(text)).ok_or(AuthError::Unknown)?;
         match known.record.status {
             KeyStatus::Active => {}
             KeyStatus::Suspended => return Err(AuthError::Suspended),
             KeyStatus::Revoked => return Err(AuthError::Revoked),
         }
-        if known
-            .record
-            .expires_at_ms
-            .is_some_and(|end_ms| end_ms <= now_unix_ms)
-        {
+        if known.record.expires_at_ms.is_some_and(|end_ms| end_ms <= now_unix_ms) {
             return Err(AuthError::Expired);
         }
         if known.workspace_suspended {
             return Err(AuthError::WorkspaceSuspended);
         }
-        Ok(Caller {
-            record: Arc::clone(&known.record),
-        })
+        Ok(Caller { record: Arc::clone(&known.record) })
     }
 
     /// How many keys there are.
@@ -213,9 +202,7 @@ impl Caller {
 
     /// Whether the key may do this.
     pub fn has_scope(&self, scope: &str) -> bool {
-        self.scopes()
-            .iter()
-            .any(|own| own == scope || own == EVERY_SCOPE)
+        self.scopes().iter().any(|own| own == scope || own == EVERY_SCOPE)
     }
 }
 
@@ -271,10 +258,7 @@ pub fn new_key_text(mode: Mode) -> String {
 
 fn bucket(digest: &[u8; 32]) -> [u8; 8] {
     let mut first = [0; 8];
-    first
-        .iter_mut()
-        .zip(digest)
-        .for_each(|(to, from)| *to = *from);
+    first.iter_mut().zip(digest).for_each(|(to, from)| *to = *from);
     first
 }
 

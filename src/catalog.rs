@@ -115,10 +115,7 @@ pub struct Offering {
 }
 
 /// What an offering can do natively.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is one independent ability"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent ability")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Capabilities {
     /// The frames it draws.

@@ -107,14 +107,9 @@ impl CliError {
 /// Reads the command line, does what it says, and returns how that went.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let done = runtime
-        .map_err(|source| CliError::System {
-            what: "start the runtime",
-            source,
-        })
+        .map_err(|source| CliError::System { what: "start the runtime", source })
         .and_then(|runtime| runtime.block_on(Box::pin(run(cli))));
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -145,10 +140,8 @@ fn read_config(path: Option<&std::path::Path>) -> Result<Config, CliError> {
     let Some(path) = path else {
         return Ok(Config::defaults()?);
     };
-    let text = std::fs::read_to_string(path).map_err(|source| CliError::ReadConfig {
-        path: path.to_owned(),
-        source,
-    })?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| CliError::ReadConfig { path: path.to_owned(), source })?;
     Ok(Config::parse(&text)?)
 }
 
@@ -174,10 +167,7 @@ fn say(line: &str) {
     println!("{line}");
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "this is what a person reads when something failed"
-)]
+#[expect(clippy::print_stderr, reason = "this is what a person reads when something failed")]
 fn say_error(error: &dyn std::error::Error) {
     eprintln!("pixelgate: {error}");
     let mut under = error.source();

@@ -48,26 +48,16 @@ pub struct SystemClock {
 
 impl SystemClock {
     /// A clock whose ticks start now.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one reader of real time"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one reader of real time")]
     pub fn start() -> Self {
-        Self {
-            started: Instant::now(),
-        }
+        Self { started: Instant::now() }
     }
 }
 
 impl Clock for SystemClock {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one reader of real time"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one reader of real time")]
     fn now(&self) -> Now {
-        let wall = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Now {
             unix_ms: i64::try_from(wall.as_millis()).unwrap_or(i64::MAX),
             // Ticks start at a day, so that "an hour ago" is always a tick that exists.
@@ -88,17 +78,13 @@ pub struct ManualClock {
 impl ManualClock {
     /// A clock that stands at `now`.
     pub const fn at(now: Now) -> Self {
-        Self {
-            unix_ms: AtomicI64::new(now.unix_ms),
-            tick_ms: AtomicU64::new(now.tick_ms),
-        }
+        Self { unix_ms: AtomicI64::new(now.unix_ms), tick_ms: AtomicU64::new(now.tick_ms) }
     }
 
     /// Moves both clocks on.
     pub fn advance(&self, by: Duration) {
         let by_ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
-        self.unix_ms
-            .fetch_add(i64::try_from(by_ms).unwrap_or(i64::MAX), Ordering::Relaxed);
+        self.unix_ms.fetch_add(i64::try_from(by_ms).unwrap_or(i64::MAX), Ordering::Relaxed);
         self.tick_ms.fetch_add(by_ms, Ordering::Relaxed);
     }
 }
@@ -118,14 +104,8 @@ mod tests {
 
     #[test]
     fn midnight_begins_the_new_day() {
-        let last = Now {
-            unix_ms: DAY_MS - 1,
-            tick_ms: 0,
-        };
-        let first = Now {
-            unix_ms: DAY_MS,
-            tick_ms: 0,
-        };
+        let last = Now { unix_ms: DAY_MS - 1, tick_ms: 0 };
+        let first = Now { unix_ms: DAY_MS, tick_ms: 0 };
         assert_eq!((last.utc_day(), first.utc_day()), (0, 1));
         assert_eq!(last.until_utc_midnight(), Duration::from_millis(1));
         assert_eq!(first.until_utc_midnight(), Duration::from_hours(24));
@@ -133,17 +113,8 @@ mod tests {
 
     #[test]
     fn a_manual_clock_moves_only_when_told() {
-        let clock = ManualClock::at(Now {
-            unix_ms: 5,
-            tick_ms: 7,
-        });
+        let clock = ManualClock::at(Now { unix_ms: 5, tick_ms: 7 });
         clock.advance(Duration::from_secs(1));
-        assert_eq!(
-            clock.now(),
-            Now {
-                unix_ms: 1005,
-                tick_ms: 1007
-            }
-        );
+        assert_eq!(clock.now(), Now { unix_ms: 1005, tick_ms: 1007 });
     }
 }

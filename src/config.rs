@@ -141,13 +141,8 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_refused_with_its_line() {
-        let error = Config::parse("[public]\nadress = \"127.0.0.1:1\"\n")
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.contains("line 2") && error.contains("adress"),
-            "{error}"
-        );
+        let error = Config::parse("[public]\nadress = \"127.0.0.1:1\"\n").unwrap_err().to_string();
+        assert!(error.contains("line 2") && error.contains("adress"), "{error}");
     }
 
     #[test]

@@ -56,19 +56,13 @@ pub async fn run(folder: &Path, command: Command) -> Result<Outcome, ControlErro
 }
 
 async fn ask(stream: UnixStream, path: &Path, command: &Command) -> Result<Outcome, ControlError> {
-    let cannot = |source| ControlError::Socket {
-        path: path.to_owned(),
-        source,
-    };
+    let cannot = |source| ControlError::Socket { path: path.to_owned(), source };
     let mut line = serde_json::to_vec(command).map_err(ControlError::Garbled)?;
     line.push(b'\n');
     let (read, mut write) = stream.into_split();
     write.write_all(&line).await.map_err(cannot)?;
     let mut answer = String::new();
-    BufReader::new(read.take(LINE_BYTES_MAX))
-        .read_line(&mut answer)
-        .await
-        .map_err(cannot)?;
+    BufReader::new(read.take(LINE_BYTES_MAX)).read_line(&mut answer).await.map_err(cannot)?;
     let told: Result<Outcome, String> =
         serde_json::from_str(&answer).map_err(ControlError::Garbled)?;
     told.map_err(ControlError::Told)
@@ -85,10 +79,7 @@ impl Control {
     /// Takes the socket of a folder whose store is ours.
     pub fn bind(folder: &Path) -> Result<Self, ControlError> {
         let path = folder.join(SOCKET);
-        let cannot = |source| ControlError::Socket {
-            path: folder.join(SOCKET),
-            source,
-        };
+        let cannot = |source| ControlError::Socket { path: folder.join(SOCKET), source };
         // The store's lock is ours, so a socket that is there already is a dead one.
         if path.exists() {
             std::fs::remove_file(&path).map_err(cannot)?;
@@ -135,9 +126,7 @@ async fn answer(stream: UnixStream, store: Store) {
 async fn exchange(stream: UnixStream, store: &Store) -> std::io::Result<()> {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
-    BufReader::new(read.take(LINE_BYTES_MAX))
-        .read_line(&mut line)
-        .await?;
+    BufReader::new(read.take(LINE_BYTES_MAX)).read_line(&mut line).await?;
     let told: Result<Outcome, String> = match serde_json::from_str::<Command>(&line) {
         Ok(command) => store.run(command).await.map_err(|error| error.to_string()),
         Err(_) => {

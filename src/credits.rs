@@ -65,20 +65,13 @@ impl Credits {
 
     /// The amount, `times` over.
     pub fn times(self, times: u32) -> Result<Self, Overflow> {
-        self.0
-            .checked_mul(i64::from(times))
-            .map(Self)
-            .ok_or(Overflow)
+        self.0.checked_mul(i64::from(times)).map(Self).ok_or(Overflow)
     }
 
     /// Whole credits, rounded up: what a caller needs.
     pub const fn whole_up(self) -> i64 {
         let whole = self.0.div_euclid(NANOS_PER_UNIT);
-        if self.0.rem_euclid(NANOS_PER_UNIT) == 0 {
-            whole
-        } else {
-            whole.saturating_add(1)
-        }
+        if self.0.rem_euclid(NANOS_PER_UNIT) == 0 { whole } else { whole.saturating_add(1) }
     }
 
     /// Whole credits, rounded down: what a caller has.
@@ -122,9 +115,7 @@ fn write_nanos(nanos: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
 
 /// Reads a decimal of at most nine places as nano-units.
 fn parse_nanos(text: &str) -> Result<i64, BadAmount> {
-    let bad = || BadAmount {
-        text: text.to_owned(),
-    };
+    let bad = || BadAmount { text: text.to_owned() };
     let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
     if !digits(whole) || !digits(decimals) || decimals.len() > 9 {
@@ -132,10 +123,7 @@ fn parse_nanos(text: &str) -> Result<i64, BadAmount> {
     }
     let whole: i64 = whole.parse().map_err(|_| bad())?;
     let nanos: i64 = format!("{decimals:0<9}").parse().map_err(|_| bad())?;
-    whole
-        .checked_mul(NANOS_PER_UNIT)
-        .and_then(|w| w.checked_add(nanos))
-        .ok_or_else(bad)
+    whole.checked_mul(NANOS_PER_UNIT).and_then(|w| w.checked_add(nanos)).ok_or_else(bad)
 }
 
 macro_rules! money_text {
@@ -185,16 +173,7 @@ mod tests {
 
     #[test]
     fn what_is_not_an_amount_is_refused() {
-        for text in [
-            "",
-            "-1",
-            "1e3",
-            ".5",
-            "1.",
-            "0.0000000001",
-            "9223372036.854775808",
-            "１",
-        ] {
+        for text in ["", "-1", "1e3", ".5", "1.", "0.0000000001", "9223372036.854775808", "１"] {
             assert!(text.parse::<Credits>().is_err(), "{text} was accepted");
         }
     }

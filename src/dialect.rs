@@ -28,12 +28,8 @@ pub use retry::retry_headers;
 pub use wire::{Pieces, WireReply, WireRequest};
 
 /// Every dialect that is spoken here.
-pub static ALL: &[Dialect] = &[
-    openai::DIALECT,
-    posteverywhere::DIALECT,
-    gemini::DIALECT,
-    painter::DIALECT,
-];
+pub static ALL: &[Dialect] =
+    &[openai::DIALECT, posteverywhere::DIALECT, gemini::DIALECT, painter::DIALECT];
 
 /// One way of spelling image requests.
 #[derive(Debug)]

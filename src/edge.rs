@@ -113,12 +113,7 @@ impl Edge {
             serve_public(gateway, bounds, public, stopped.clone())?,
             serve_admin(gateway, Arc::clone(&ready), admin, stopped),
         ];
-        Ok(Self {
-            stop,
-            services,
-            ready,
-            gateway: Arc::clone(gateway),
-        })
+        Ok(Self { stop, services, ready, gateway: Arc::clone(gateway) })
     }
 
     /// Stops listening, then waits for what is in flight, but no longer than `patience`. Returns
@@ -148,19 +143,13 @@ fn serve_public(
     let (name, fds) = socket.into_fds();
     let front = Front::new(Arc::clone(gateway), bounds.clone());
     // Only what is passed through unchanged goes through Pingora's own retries: none.
-    let conf = ServerConf {
-        max_retries: 0,
-        ..ServerConf::default()
-    };
+    let conf = ServerConf { max_retries: 0, ..ServerConf::default() };
     let mut proxy = http_proxy(&Arc::new(conf), front);
     let mut options = HttpServerOptions::default();
     options.h2c = true;
     options.h2_idle_timeout = Some(bounds.idle_timeout);
     proxy.server_options = Some(options);
-    let mut service = Service::new(
-        "public".to_owned(),
-        Patient::new(proxy, bounds.head_timeout),
-    );
+    let mut service = Service::new("public".to_owned(), Patient::new(proxy, bounds.head_timeout));
     match &bounds.tls {
         None => service.add_tcp(&name),
         Some(files) => service.add_tls_with_settings(&name, None, tls(files)?),
@@ -190,35 +179,22 @@ where
     App: pingora::apps::ServerApp + Send + Sync + 'static,
 {
     tokio::spawn(async move {
-        service
-            .start_service(Some(Arc::new(Mutex::new(fds))), stopped, 1)
-            .await;
+        service.start_service(Some(Arc::new(Mutex::new(fds))), stopped, 1).await;
     })
 }
 
 /// Both files are read here first, because Pingora would panic on bad ones.
 fn tls(files: &TlsFiles) -> Result<TlsSettings, EdgeError> {
-    let wrong = |problem: String| EdgeError::Tls {
-        files: files.clone(),
-        problem,
-    };
+    let wrong = |problem: String| EdgeError::Tls { files: files.clone(), problem };
     let text = |path: &std::path::Path| {
         let shown = path.display().to_string();
-        path.to_str()
-            .map(str::to_owned)
-            .ok_or_else(|| wrong(format!("{shown} is not UTF-8")))
+        path.to_str().map(str::to_owned).ok_or_else(|| wrong(format!("{shown} is not UTF-8")))
     };
-    for (path, wanted) in [
-        (&files.certificate, "CERTIFICATE"),
-        (&files.key, "PRIVATE KEY"),
-    ] {
+    for (path, wanted) in [(&files.certificate, "CERTIFICATE"), (&files.key, "PRIVATE KEY")] {
         let pem = std::fs::read_to_string(path)
             .map_err(|error| wrong(format!("{} cannot be read: {error}", path.display())))?;
         if !pem.contains(&format!("{wanted}-----")) {
-            return Err(wrong(format!(
-                "{} holds no PEM block of a {wanted}",
-                path.display()
-            )));
+            return Err(wrong(format!("{} holds no PEM block of a {wanted}", path.display())));
         }
     }
     let mut settings = TlsSettings::intermediate(&text(&files.certificate)?, &text(&files.key)?)

@@ -140,25 +140,15 @@ mod tests {
 
     #[test]
     fn a_content_refusal_is_never_shopped_around() {
-        assert_eq!(
-            VendorFault::Refused {
-                reason: "violence".into()
-            }
-            .next(),
-            Next::GiveUp
-        );
+        assert_eq!(VendorFault::Refused { reason: "violence".into() }.next(), Next::GiveUp);
     }
 
     #[test]
     fn a_vendor_that_may_have_billed_is_never_asked_again() {
         let faults = [
             VendorFault::TimedOut,
-            VendorFault::Cut {
-                detail: String::new(),
-            },
-            VendorFault::Garbled {
-                detail: String::new(),
-            },
+            VendorFault::Cut { detail: String::new() },
+            VendorFault::Garbled { detail: String::new() },
         ];
         for fault in faults {
             assert!(fault.outcome_unknown());

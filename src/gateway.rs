@@ -34,7 +34,7 @@ mod refuse;
 mod reply;
 mod worth;
 
-use admit::{Windows, Wish};
+use admit::Windows;
 use health::HealthBoard;
 
 pub use meet::{Head, Visit};
@@ -80,6 +80,14 @@ pub struct Hands {
     pub telemetry: Telemetry,
 }
 
+/// What is to be done, by whom it can be, and the most that it may cost the caller.
+struct Work {
+    model: Arc<Model>,
+    request: ImageRequest,
+    candidates: Vec<Candidate>,
+    quote: Credits,
+}
+
 /// What a request came to when it came to pictures.
 struct Fulfilled {
     model: Arc<Model>,
@@ -94,13 +102,7 @@ struct Fulfilled {
 impl Gateway {
     /// A gateway that has served nobody yet.
     pub fn new(clock: Arc<dyn Clock>, hands: Hands) -> Arc<Self> {
-        let Hands {
-            policy,
-            store,
-            upstream,
-            media,
-            telemetry,
-        } = hands;
+        let Hands { policy, store, upstream, media, telemetry } = hands;
         Arc::new(Self {
             clock,
             policy,
@@ -125,8 +127,7 @@ impl Gateway {
             Claim::Model(name) => self.reply_with_models(&mut visit, Some(&name)),
             Claim::WrongMethod { allow } => {
                 let refusal = refuse::wrong_method(allow);
-                self.reply_with_refusal(&mut visit, refusal)
-                    .with_header("allow", allow)
+                self.reply_with_refusal(&mut visit, refusal).with_header("allow", allow)
             }
         };
         self.close(visit, reply)
@@ -145,42 +146,20 @@ impl Gateway {
         let model = model(&policy, &plan, &request)?;
         visit.receipt.model = Some(model.name.clone());
 
-        let deadline = Instant::now() + model.deadline;
         let candidates = self.candidates(&model, &request, &visit.caller)?;
         let quote = worth::quote(&model, &candidates, &request, &visit.caller)?;
         visit.receipt.size = candidates.first().map(delivered_size);
+        let work = Work { model, request, candidates, quote };
 
-        let lease = self.admit(visit, &plan, request.count)?;
-        let wish = Wish {
-            quote,
-            images: request.count,
-            deadline: model.deadline,
-        };
-        let (hold, lease) = self.hold(visit, &plan, lease, wish).await?;
+        let lease = self.admit(visit, &plan, work.request.count)?;
+        let (hold, lease) = self.hold(visit, &plan, lease, &work).await?;
 
-        let attempted = self
-            .attempt_each(visit, &candidates, &request, deadline)
-            .await;
-        let priced = match attempted {
-            Ok(delivery) => {
-                // Booked even if the rest fails: the vendor has drawn.
-                visit.receipt.cost = delivery.cost;
-                self.deliver(visit, &request, delivery, deadline)
-                    .await
-                    .and_then(|delivered| {
-                        let price =
-                            worth::price(&model, &delivered, &request, quote, &visit.caller)?;
-                        Ok((delivered, price))
-                    })
-            }
-            Err(fault) => Err(refuse::fault(&fault)),
-        };
-        match priced {
+        match self.draw(visit, &work).await {
             Ok((delivered, price)) => {
                 let remaining = self.settle(visit, hold, price, &delivered).await?;
                 Ok(Fulfilled {
-                    model,
-                    request,
+                    model: work.model,
+                    request: work.request,
                     response: delivered.response,
                     changes: delivered.changes,
                     charged: price,
@@ -188,12 +167,26 @@ impl Gateway {
                     standings: lease.standings(),
                 })
             }
-            Err(mut refusal) => {
+            Err(refusal) => {
                 self.void(visit, hold, &refusal).await;
-                refusal.standings = lease.standings();
-                Err(refusal)
+                Err(Refusal { standings: lease.standings(), ..refusal })
             }
         }
+    }
+
+    /// Pictures from the first candidate that delivers, made ready for the caller, and their price.
+    async fn draw(&self, visit: &mut Visit, work: &Work) -> Result<(Delivered, Credits), Refusal> {
+        let Work { model, request, candidates, quote } = work;
+        let deadline = Instant::now() + model.deadline;
+        let delivery = self
+            .attempt_each(visit, candidates, request, deadline)
+            .await
+            .map_err(|fault| refuse::fault(&fault))?;
+        // Booked even if the rest fails: the vendor has drawn.
+        visit.receipt.cost = delivery.cost;
+        let delivered = self.deliver(visit, request, delivery, deadline).await?;
+        let price = worth::price(model, &delivered, request, *quote, &visit.caller)?;
+        Ok((delivered, price))
     }
 
     fn candidates(
@@ -225,19 +218,14 @@ fn decode(client: &dyn ClientSide, wire: &WireRequest) -> Result<ImageRequest, R
 
 /// The plan of the caller's key.
 fn plan(policy: &Policy, caller: &Caller) -> Result<Arc<Plan>, Refusal> {
-    policy
-        .plan(caller.plan())
-        .cloned()
-        .ok_or_else(|| refuse::no_plan(caller.plan()))
+    policy.plan(caller.plan()).cloned().ok_or_else(|| refuse::no_plan(caller.plan()))
 }
 
 /// The model that is asked for, if the plan includes it.
 fn model(policy: &Policy, plan: &Plan, request: &ImageRequest) -> Result<Arc<Model>, Refusal> {
     let name = request.model.as_deref().or(policy.model_default.as_deref());
     let name = name.ok_or_else(refuse::no_model)?;
-    let model = policy
-        .model(name)
-        .ok_or_else(|| refuse::unknown_model(name))?;
+    let model = policy.model(name).ok_or_else(|| refuse::unknown_model(name))?;
     if plan.includes(name) {
         Ok(Arc::clone(model))
     } else {

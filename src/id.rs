@@ -69,17 +69,11 @@ id!(
 ///
 /// # Panics
 /// When the machine has no entropy to give: no key and no name would be safe then.
-#[expect(
-    clippy::expect_used,
-    reason = "a machine without entropy cannot name or guard anything"
-)]
+#[expect(clippy::expect_used, reason = "a machine without entropy cannot name or guard anything")]
 pub fn random_text(length: usize) -> String {
     let mut bytes = vec![0_u8; length];
     getrandom::fill(&mut bytes).expect("the machine gives entropy");
-    bytes
-        .iter()
-        .map(|b| char::from(*LETTERS.get(usize::from(b & 31)).unwrap_or(&b'0')))
-        .collect()
+    bytes.iter().map(|b| char::from(*LETTERS.get(usize::from(b & 31)).unwrap_or(&b'0'))).collect()
 }
 
 #[cfg(test)]

@@ -145,9 +145,7 @@ impl Ledger {
     ) -> Result<Done<Settled>, LedgerError> {
         let done = self.end(id, Ending::Settled { price, images }, now)?;
         Ok(Done {
-            outcome: Settled {
-                remaining: done.outcome.remaining,
-            },
+            outcome: Settled { remaining: done.outcome.remaining },
             repeated: done.repeated,
             changes: done.changes,
         })
@@ -156,11 +154,7 @@ impl Ledger {
     /// Gives a hold back, credits and quota shares alike.
     pub fn void(&mut self, id: &HoldId, now: Now) -> Result<Done<()>, LedgerError> {
         let done = self.end(id, Ending::Voided, now)?;
-        Ok(Done {
-            outcome: (),
-            repeated: done.repeated,
-            changes: done.changes,
-        })
+        Ok(Done { outcome: (), repeated: done.repeated, changes: done.changes })
     }
 
     /// Gives back holds whose time is over, then closes grants that have reached their end.
@@ -233,11 +227,8 @@ impl Ledger {
         let workspace = hold.ask.workspace.clone();
         self.grants.post(&entries)?;
         self.quotas.apply(&quotas);
-        let ended = Ended {
-            way,
-            at_ms: now.unix_ms,
-            remaining: self.grants.spendable(&workspace, now)?,
-        };
+        let ended =
+            Ended { way, at_ms: now.unix_ms, remaining: self.grants.spendable(&workspace, now)? };
         self.holds.end(id, ended);
         Ok(Done::first(ended, Changes { entries, quotas }))
     }
@@ -317,10 +308,7 @@ impl HoldAsk {
 
 impl Changes {
     fn of(entries: Vec<Entry>) -> Self {
-        Self {
-            entries,
-            quotas: Vec::new(),
-        }
+        Self { entries, quotas: Vec::new() }
     }
 }
 

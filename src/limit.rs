@@ -4,10 +4,7 @@
 //! laid. Limits up to 2,000 are exact; larger ones may refuse a sixtieth of a window early.
 //! Windows outlive the limits: a policy that changes between calls forgets nothing it still needs.
 
-#![cfg_attr(
-    not(test),
-    deny(clippy::arithmetic_side_effects, clippy::as_conversions)
-)]
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::as_conversions))]
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -141,9 +138,7 @@ impl KeyWindows {
         self.latest_ms = now_ms;
         self.prepare(limits, now_ms);
         let images = weight.images.max(1);
-        let denial = self
-            .fullest(limits, images, now_ms)
-            .or_else(|| self.crowded(concurrency_max));
+        let denial = self.fullest(limits, images, now_ms).or_else(|| self.crowded(concurrency_max));
         if let Some((limit, reason, retry_after)) = denial {
             return Verdict::Denied(Denial {
                 limit: limit.to_owned(),
@@ -155,10 +150,7 @@ impl KeyWindows {
         self.count(limits, now_ms, images);
         self.leases.push_back(now_ms);
         Verdict::Admitted {
-            ticket: Ticket {
-                tick_ms: now_ms,
-                images,
-            },
+            ticket: Ticket { tick_ms: now_ms, images },
             standings: self.standings(limits, now),
         }
     }
@@ -192,11 +184,7 @@ impl KeyWindows {
         let now_ms = self.latest_ms.max(now.tick_ms);
         let standing = |limit: &Limit| {
             let used = self.used(limit, now_ms);
-            let free_at = if used == 0 {
-                now_ms
-            } else {
-                self.free_at(limit, now_ms, 1)
-            };
+            let free_at = if used == 0 { now_ms } else { self.free_at(limit, now_ms, 1) };
             Standing {
                 limit: limit.name.clone(),
                 most: u64::from(limit.most),
@@ -215,35 +203,25 @@ impl KeyWindows {
         let seen = self.ring.used(Unit::Requests, hindsight_ms(limits), now_ms);
         self.leases.back().is_none_or(expired)
             && seen == 0
-            && self
-                .counters
-                .iter()
-                .all(|counter| counter.used(now_ms) == 0)
+            && self.counters.iter().all(|counter| counter.used(now_ms) == 0)
     }
 
     /// Drops what no window can see any more, and opens counters for new large limits.
     fn prepare(&mut self, limits: &[Limit], now_ms: u64) {
-        self.ring
-            .forget_before(now_ms.saturating_sub(hindsight_ms(limits)));
-        while self
-            .leases
-            .front()
-            .is_some_and(|begun| begun.saturating_add(LEASE_MS_MAX) <= now_ms)
+        self.ring.forget_before(now_ms.saturating_sub(hindsight_ms(limits)));
+        while self.leases.front().is_some_and(|begun| begun.saturating_add(LEASE_MS_MAX) <= now_ms)
         {
             self.leases.pop_front();
         }
         for limit in limits.iter().filter(|limit| !limit.is_exact()) {
             if self.counter(limit).is_none() {
                 let mut counter = Coarse::new(limit.unit, limit.window_ms());
-                self.ring
-                    .iter()
-                    .for_each(|(tick_ms, images)| counter.insert(tick_ms, images));
+                self.ring.iter().for_each(|(tick_ms, images)| counter.insert(tick_ms, images));
                 self.counters.push(counter);
             }
         }
         if self.counters.len() > COUNTERS_MAX {
-            self.counters
-                .retain(|counter| limits.iter().any(|limit| limit.is_counted_by(counter)));
+            self.counters.retain(|counter| limits.iter().any(|limit| limit.is_counted_by(counter)));
         }
     }
 
@@ -288,8 +266,7 @@ impl KeyWindows {
         if limit.is_exact() {
             return self.ring.used(limit.unit, limit.window_ms(), now_ms);
         }
-        self.counter(limit)
-            .map_or(0, |counter| counter.used(now_ms))
+        self.counter(limit).map_or(0, |counter| counter.used(now_ms))
     }
 
     fn free_at(&self, limit: &Limit, now_ms: u64, excess: u64) -> u64 {
@@ -297,14 +274,11 @@ impl KeyWindows {
             let window_ms = limit.window_ms();
             return self.ring.free_at(limit.unit, window_ms, now_ms, excess);
         }
-        self.counter(limit)
-            .map_or(now_ms, |counter| counter.free_at(now_ms, excess))
+        self.counter(limit).map_or(now_ms, |counter| counter.free_at(now_ms, excess))
     }
 
     fn counter(&self, limit: &Limit) -> Option<&Coarse> {
-        self.counters
-            .iter()
-            .find(|counter| limit.is_counted_by(counter))
+        self.counters.iter().find(|counter| limit.is_counted_by(counter))
     }
 }
 

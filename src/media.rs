@@ -161,10 +161,9 @@ pub fn content(picture: &Picture) -> Result<Bytes, MediaError> {
     }
     match picture {
         Picture::Binary(bytes) => Ok(bytes.clone()),
-        Picture::Base64(text) => LENIENT
-            .decode(text)
-            .map(Bytes::from)
-            .map_err(MediaError::NotBase64),
+        Picture::Base64(text) => {
+            LENIENT.decode(text).map(Bytes::from).map_err(MediaError::NotBase64)
+        }
         Picture::Url(_) => Err(MediaError::NotHere),
     }
 }

@@ -43,10 +43,7 @@ pub struct Painter {
 impl Painter {
     /// A painter with so many easels: pictures painted at the same time, one at least.
     pub fn new(easels: usize) -> Self {
-        Self {
-            easels: Arc::new(Semaphore::new(easels.max(1))),
-            orders: Semaphore::new(ORDERS_MAX),
-        }
+        Self { easels: Arc::new(Semaphore::new(easels.max(1))), orders: Semaphore::new(ORDERS_MAX) }
     }
 
     /// The painter as a vendor inside the process, for whoever calls vendors.
@@ -92,12 +89,7 @@ impl Painter {
             let bytes = raster::encode(paint(&spec), format, compression);
             // Held by the work itself: a caller who leaves does not free an easel still in use.
             drop(easel);
-            bytes.map(|bytes| Painted {
-                bytes,
-                format,
-                size: spec.size,
-                seed: spec.seed,
-            })
+            bytes.map(|bytes| Painted { bytes, format, size: spec.size, seed: spec.seed })
         };
         spawn_blocking(work)
             .await

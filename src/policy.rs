@@ -118,19 +118,13 @@ impl Policy {
 impl Plan {
     /// Whether it includes this model.
     pub fn includes(&self, model: &str) -> bool {
-        self.models
-            .as_ref()
-            .is_none_or(|models| models.iter().any(|name| name == model))
+        self.models.as_ref().is_none_or(|models| models.iter().any(|name| name == model))
     }
 }
 
 impl fmt::Display for PolicyFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}:{}: {}: {}",
-            self.file, self.line, self.place, self.problem
-        )?;
+        write!(f, "{}:{}: {}: {}", self.file, self.line, self.place, self.problem)?;
         if !self.hint.is_empty() {
             write!(f, "; {}", self.hint)?;
         }

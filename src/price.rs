@@ -2,10 +2,7 @@
 //!
 //! A price never exceeds the quote it was held by, and work without a price is never begun.
 
-#![cfg_attr(
-    not(test),
-    deny(clippy::arithmetic_side_effects, clippy::as_conversions)
-)]
+#![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::as_conversions))]
 
 use thiserror::Error;
 
@@ -42,11 +39,7 @@ impl Work {
     /// never pays for effort that a vendor chose on its own.
     #[must_use]
     pub fn delivered(self, count: u32, resolved: Option<Quality>) -> Self {
-        Self {
-            count: count.min(self.count),
-            quality: self.quality.or(resolved),
-            ..self
-        }
+        Self { count: count.min(self.count), quality: self.quality.or(resolved), ..self }
     }
 }
 
@@ -60,9 +53,7 @@ pub fn quote(tariff: &Tariff, work: &Work) -> Result<Credits, PriceError> {
 
 /// What a caller pays for work as it was delivered.
 pub fn price(tariff: &Tariff, work: &Work) -> Result<Credits, PriceError> {
-    Credits::from_nanos(drawn(tariff, work)?)
-        .times(work.count)
-        .map_err(|_| PriceError::Overflow)
+    Credits::from_nanos(drawn(tariff, work)?).times(work.count).map_err(|_| PriceError::Overflow)
 }
 
 /// What a vendor charges us for work as it was delivered.
@@ -91,20 +82,10 @@ mod tests {
     use super::*;
 
     fn flat(image_nanos: i64) -> Tariff {
-        Tariff {
-            rows: vec![TariffRow {
-                pixels_max: None,
-                quality: None,
-                image_nanos,
-            }],
-        }
+        Tariff { rows: vec![TariffRow { pixels_max: None, quality: None, image_nanos }] }
     }
 
-    const FOUR: Work = Work {
-        count: 4,
-        size: Size::new(1024, 1024),
-        quality: None,
-    };
+    const FOUR: Work = Work { count: 4, size: Size::new(1024, 1024), quality: None };
 
     #[test]
     fn a_picture_that_was_not_delivered_is_not_paid_for() {
@@ -134,11 +115,8 @@ mod tests {
     fn tariffs() -> impl Strategy<Value = Tariff> {
         let class = prop::sample::select(vec![Some(100), Some(10_000), None]);
         prop::collection::vec((class, qualities(), 0..1000_i64), 0..8).prop_map(|rows| {
-            let row = |(pixels_max, quality, image_nanos)| TariffRow {
-                pixels_max,
-                quality,
-                image_nanos,
-            };
+            let row =
+                |(pixels_max, quality, image_nanos)| TariffRow { pixels_max, quality, image_nanos };
             let mut rows: Vec<TariffRow> = rows.into_iter().map(row).collect();
             rows.sort_by_key(|row| row.pixels_max.unwrap_or(u64::MAX));
             Tariff { rows }

@@ -132,11 +132,7 @@ fn encode_jpeg(pixels: &RgbImage, quality: u8) -> Result<Vec<u8>, ImageError> {
 fn encode_webp(pixels: &DynamicImage, quality: u8) -> Result<Vec<u8>, RasterError> {
     let encoder = webp::Encoder::new(
         pixels.as_bytes(),
-        if pixels.color().has_alpha() {
-            webp::PixelLayout::Rgba
-        } else {
-            webp::PixelLayout::Rgb
-        },
+        if pixels.color().has_alpha() { webp::PixelLayout::Rgba } else { webp::PixelLayout::Rgb },
         pixels.width(),
         pixels.height(),
     );
@@ -189,11 +185,7 @@ mod tests {
 
     fn half_clear(width: u32, height: u32) -> DynamicImage {
         DynamicImage::ImageRgba8(RgbaImage::from_fn(width, height, |x, _| {
-            if x < width / 2 {
-                Rgba([200, 20, 20, 255])
-            } else {
-                Rgba([0, 0, 0, 0])
-            }
+            if x < width / 2 { Rgba([200, 20, 20, 255]) } else { Rgba([0, 0, 0, 0]) }
         }))
     }
 

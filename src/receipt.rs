@@ -115,8 +115,6 @@ impl Receipt {
 
     /// Our own share of the time: all, less vendors and store.
     pub const fn overhead_us(&self) -> u64 {
-        self.total_us
-            .saturating_sub(self.vendor_us)
-            .saturating_sub(self.store_us)
+        self.total_us.saturating_sub(self.vendor_us).saturating_sub(self.store_us)
     }
 }

@@ -55,11 +55,7 @@ pub enum ReloadError {
 }
 
 fn list(faults: &[PolicyFault]) -> String {
-    faults
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("\n")
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// What one look at the folder came to.
@@ -167,21 +163,13 @@ fn read(folder: &Path) -> Result<Vec<PolicyText>, ReloadError> {
     let mut texts = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(cannot(folder))? {
         let path = entry.map_err(cannot(folder))?.path();
-        let file = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default()
-            .to_owned();
-        let is_policy = path
-            .extension()
-            .is_some_and(|extension| extension == "toml");
+        let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
+        let is_policy = path.extension().is_some_and(|extension| extension == "toml");
         if !is_policy || file.starts_with('.') {
             continue;
         }
         if texts.len() >= FILES_MAX {
-            return Err(ReloadError::TooMany {
-                path: folder.to_owned(),
-            });
+            return Err(ReloadError::TooMany { path: folder.to_owned() });
         }
         let text = std::fs::read_to_string(&path).map_err(cannot(&path))?;
         texts.push(PolicyText { file, text });

@@ -88,8 +88,7 @@ fn with_credential<'a>(
 ) -> Result<Vec<&'a Arc<Offering>>, NoCandidate> {
     let usable = |stand_in: bool| {
         let role = offerings.iter().filter(move |o| o.stand_in == stand_in);
-        role.filter(|offering| offering.vendor.secret_missing.is_none())
-            .collect::<Vec<_>>()
+        role.filter(|offering| offering.vendor.secret_missing.is_none()).collect::<Vec<_>>()
     };
     let mut found = usable(false);
     if found.is_empty() {

@@ -44,9 +44,7 @@ impl Rules {
             finder: Finder::new(denied.term.trim().to_lowercase().as_bytes()).into_owned(),
             message: denied.message.clone(),
         };
-        Self {
-            terms: denied_terms.iter().map(rule).collect(),
-        }
+        Self { terms: denied_terms.iter().map(rule).collect() }
     }
 
     /// Says no to the first term that the prompt or the style holds.
@@ -60,10 +58,7 @@ impl Rules {
         for text in texts.into_iter().flatten().map(|text| text.to_lowercase()) {
             if let Some(term_index) = self.terms.iter().position(|rule| rule.is_in(&text)) {
                 let message = self.terms.get(term_index).map(|rule| rule.message.clone());
-                return Err(Denied {
-                    message: message.unwrap_or_default(),
-                    term_index,
-                });
+                return Err(Denied { message: message.unwrap_or_default(), term_index });
             }
         }
         Ok(())
@@ -136,10 +131,7 @@ mod tests {
     }
 
     fn denies(term: &str, prompt: &str) -> bool {
-        let request = ImageRequest {
-            prompt: prompt.to_owned(),
-            ..ImageRequest::default()
-        };
+        let request = ImageRequest { prompt: prompt.to_owned(), ..ImageRequest::default() };
         rules(&[term]).judge(&request).is_err()
     }
 
@@ -170,19 +162,14 @@ mod tests {
             ..ImageRequest::default()
         };
         let denied = rules(&["cat", "noir"]).judge(&request).unwrap_err();
-        let expected = Denied {
-            message: "rule 4".to_owned(),
-            term_index: 1,
-        };
+        let expected = Denied { message: "rule 4".to_owned(), term_index: 1 };
         assert_eq!(denied, expected);
     }
 
     #[test]
     fn what_not_to_draw_is_not_judged_and_an_empty_term_denies_nobody() {
-        let request = ImageRequest {
-            negative_prompt: Some("gore".to_owned()),
-            ..ImageRequest::default()
-        };
+        let request =
+            ImageRequest { negative_prompt: Some("gore".to_owned()), ..ImageRequest::default() };
         assert_eq!(rules(&["gore", " "]).judge(&request), Ok(()));
     }
 }

@@ -24,9 +24,7 @@ pub struct BadScalar {
 
 /// Splits "30s" into 30 and "s".
 fn number_and_unit(text: &str) -> Option<(u64, &str)> {
-    let end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at_checked(end)?;
     Some((digits.parse().ok()?, unit))
 }
@@ -65,9 +63,7 @@ impl FromStr for ByteCount {
                 "GiB" => 1 << 30,
                 _ => return None,
             };
-            number
-                .checked_mul(unit_bytes)
-                .and_then(|bytes| usize::try_from(bytes).ok())
+            number.checked_mul(unit_bytes).and_then(|bytes| usize::try_from(bytes).ok())
         });
         bytes.map(Self).ok_or_else(|| BadScalar {
             text: text.to_owned(),
@@ -78,17 +74,13 @@ impl FromStr for ByteCount {
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
 impl<'de> Deserialize<'de> for ByteCount {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        String::deserialize(from)?
-            .parse()
-            .map_err(serde::de::Error::custom)
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
     }
 }
 
@@ -106,16 +98,7 @@ mod tests {
 
     #[test]
     fn what_is_neither_is_refused() {
-        for text in [
-            "",
-            "5",
-            "s",
-            "-5s",
-            "5 s",
-            "5w",
-            "99999999999999999999s",
-            "1.5h",
-        ] {
+        for text in ["", "5", "s", "-5s", "5 s", "5w", "99999999999999999999s", "1.5h"] {
             assert!(text.parse::<Span>().is_err(), "{text} was accepted");
         }
         for text in ["", "KiB", "-1", "1KB", "18446744073709551615GiB"] {

@@ -26,15 +26,9 @@ impl fmt::Debug for Secret {
 }
 
 /// Reads a secret from the environment; an empty one counts as absent.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this is the one reader of the environment"
-)]
+#[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
 pub fn from_environment(name: &str) -> Option<Secret> {
-    std::env::var(name)
-        .ok()
-        .filter(|text| !text.is_empty())
-        .map(Secret::new)
+    std::env::var(name).ok().filter(|text| !text.is_empty()).map(Secret::new)
 }
 
 /// Reads a secret from a file, less the line end that editors add.

@@ -83,24 +83,13 @@ impl Store {
             touched_tick_ms: now.tick_ms,
         };
         writer.catch_up()?;
-        spawn(writer).map_err(|source| StoreError::Directory {
-            dir: dir.to_owned(),
-            source,
-        })?;
-        Ok(Self {
-            outbox,
-            places: Arc::new(Semaphore::new(QUEUE_MAX)),
-            shared,
-            reader,
-            clock,
-        })
+        spawn(writer).map_err(|source| StoreError::Directory { dir: dir.to_owned(), source })?;
+        Ok(Self { outbox, places: Arc::new(Semaphore::new(QUEUE_MAX)), shared, reader, clock })
     }
 
     /// Sets credits and quota shares aside; durable when answered. Refused when too much waits.
     pub async fn hold(&self, ask: HoldAsk) -> Result<Held, StoreError> {
-        let place = Arc::clone(&self.places)
-            .try_acquire_owned()
-            .map_err(|_| StoreError::Busy)?;
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| StoreError::Busy)?;
         let (reply, answer) = oneshot::channel();
         self.send(Ask::Hold(Box::new(ask), reply), Some(place))?;
         answer.await.unwrap_or(Err(StoreError::Closed))
@@ -115,14 +104,12 @@ impl Store {
         price: Credits,
         receipt: Receipt,
     ) -> Result<Settled, StoreError> {
-        self.ask(|reply| Ask::Settle(hold, price, Box::new(receipt), reply))
-            .await
+        self.ask(|reply| Ask::Settle(hold, price, Box::new(receipt), reply)).await
     }
 
     /// Gives a hold back and writes the usage row with it; durable when answered.
     pub async fn void(&self, hold: HoldId, receipt: Receipt) -> Result<(), StoreError> {
-        self.ask(|reply| Ask::Void(hold, Box::new(receipt), reply))
-            .await
+        self.ask(|reply| Ask::Void(hold, Box::new(receipt), reply)).await
     }
 
     /// Writes the usage row of a request that never held anything. Never waits; false when it was
@@ -145,14 +132,12 @@ impl Store {
 
     /// Adds credits to a workspace. The grant's id makes it safe to ask again.
     pub async fn grant(&self, new: NewGrant) -> Result<(), StoreError> {
-        self.ask(|reply| Ask::Chore(Chore::Grant(Box::new(new), reply)))
-            .await
+        self.ask(|reply| Ask::Chore(Chore::Grant(Box::new(new), reply))).await
     }
 
     /// Where the credits of a workspace are; zero throughout for one that has none.
     pub async fn balance(&self, workspace: &WorkspaceId) -> Result<Balance, StoreError> {
-        self.ask(|reply| Ask::Balance(workspace.clone(), reply))
-            .await
+        self.ask(|reply| Ask::Balance(workspace.clone(), reply)).await
     }
 
     /// How much of a calendar quota is used.
@@ -162,14 +147,12 @@ impl Store {
         unit: QuotaUnit,
         period: i64,
     ) -> Result<u32, StoreError> {
-        self.ask(|reply| Ask::QuotaUsed(subject, unit, period, reply))
-            .await
+        self.ask(|reply| Ask::QuotaUsed(subject, unit, period, reply)).await
     }
 
     /// Makes a workspace.
     pub async fn create_workspace(&self, name: String) -> Result<WorkspaceId, StoreError> {
-        self.ask(|reply| Ask::Chore(Chore::CreateWorkspace(name, reply)))
-            .await
+        self.ask(|reply| Ask::Chore(Chore::CreateWorkspace(name, reply))).await
     }
 
     /// Shuts out all keys of a workspace, or lets them in again.
@@ -178,20 +161,17 @@ impl Store {
         workspace: WorkspaceId,
         suspended: bool,
     ) -> Result<(), StoreError> {
-        self.ask(|reply| Ask::Chore(Chore::SuspendWorkspace(workspace, suspended, reply)))
-            .await
+        self.ask(|reply| Ask::Chore(Chore::SuspendWorkspace(workspace, suspended, reply))).await
     }
 
     /// Makes a key; its text is in the answer and nowhere else.
     pub async fn create_key(&self, new: NewKey) -> Result<(KeyId, String), StoreError> {
-        self.ask(|reply| Ask::Chore(Chore::CreateKey(Box::new(new), reply)))
-            .await
+        self.ask(|reply| Ask::Chore(Chore::CreateKey(Box::new(new), reply))).await
     }
 
     /// Puts a key in or out of use. Revoking is for good.
     pub async fn set_key_status(&self, key: KeyId, status: KeyStatus) -> Result<(), StoreError> {
-        self.ask(|reply| Ask::Chore(Chore::SetKeyStatus(key, status, reply)))
-            .await
+        self.ask(|reply| Ask::Chore(Chore::SetKeyStatus(key, status, reply))).await
     }
 
     /// Gives back overdue holds and closes ended grants now; it also happens every second.
@@ -223,19 +203,15 @@ impl Store {
 
     /// Waits for a place in line, then for the answer.
     async fn ask<T>(&self, ask: impl FnOnce(Reply<T>) -> Ask) -> Result<T, StoreError> {
-        let place = Arc::clone(&self.places)
-            .acquire_owned()
-            .await
-            .map_err(|_| StoreError::Closed)?;
+        let place =
+            Arc::clone(&self.places).acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let (reply, answer) = oneshot::channel();
         self.send(ask(reply), Some(place))?;
         answer.await.unwrap_or(Err(StoreError::Closed))
     }
 
     fn send(&self, ask: Ask, place: Option<OwnedSemaphorePermit>) -> Result<(), StoreError> {
-        self.outbox
-            .send(Letter { ask, _place: place })
-            .map_err(|_| StoreError::Closed)
+        self.outbox.send(Letter { ask, _place: place }).map_err(|_| StoreError::Closed)
     }
 }
 
@@ -249,8 +225,5 @@ impl fmt::Debug for Store {
 }
 
 fn spawn(writer: Writer) -> io::Result<()> {
-    thread::Builder::new()
-        .name("store".to_owned())
-        .spawn(move || writer.run())
-        .map(|_| ())
+    thread::Builder::new().name("store".to_owned()).spawn(move || writer.run()).map(|_| ())
 }

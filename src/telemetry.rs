@@ -22,9 +22,7 @@ pub struct Telemetry {
 impl Telemetry {
     /// Metrics of this process, all at zero.
     pub fn new() -> Result<Self, prometheus::Error> {
-        Ok(Self {
-            metrics: Arc::new(Metrics::new()?),
-        })
+        Ok(Self { metrics: Arc::new(Metrics::new()?) })
     }
 
     /// The metrics, for those who count as they go.
@@ -45,15 +43,9 @@ impl Telemetry {
     /// One exchange with a vendor, as it ended.
     pub fn attempt(&self, vendor: &str, seconds: f64, fault: Option<&VendorFault>) {
         let outcome = fault.map_or("ok", VendorFault::code);
-        self.metrics
-            .vendor_seconds
-            .with_label_values(&[vendor, outcome])
-            .observe(seconds);
+        self.metrics.vendor_seconds.with_label_values(&[vendor, outcome]).observe(seconds);
         if fault.is_some_and(VendorFault::outcome_unknown) {
-            self.metrics
-                .outcomes_unknown
-                .with_label_values(&[vendor])
-                .inc();
+            self.metrics.outcomes_unknown.with_label_values(&[vendor]).inc();
         }
     }
 
@@ -65,19 +57,9 @@ impl Telemetry {
 
     fn count(&self, receipt: &Receipt) {
         let metrics = &self.metrics;
-        let dialect = if receipt.dialect.is_empty() {
-            "none"
-        } else {
-            receipt.dialect
-        };
-        metrics
-            .requests
-            .with_label_values(&[dialect, receipt.outcome()])
-            .inc();
-        metrics
-            .request_seconds
-            .with_label_values(&[dialect])
-            .observe(seconds(receipt.total_us));
+        let dialect = if receipt.dialect.is_empty() { "none" } else { receipt.dialect };
+        metrics.requests.with_label_values(&[dialect, receipt.outcome()]).inc();
+        metrics.request_seconds.with_label_values(&[dialect]).observe(seconds(receipt.total_us));
         metrics
             .overhead_seconds
             .with_label_values(&[dialect])
@@ -86,42 +68,24 @@ impl Telemetry {
             metrics.store_seconds.observe(seconds(receipt.store_us));
         }
         if let Some(kind) = receipt.refusal {
-            metrics
-                .refusals
-                .with_label_values(&[kind.code(), kind.blame().name()])
-                .inc();
+            metrics.refusals.with_label_values(&[kind.code(), kind.blame().name()]).inc();
         }
         let (Some(model), Some(offering)) = (&receipt.model, &receipt.offering) else {
             return;
         };
-        metrics
-            .images
-            .with_label_values(&[model, offering])
-            .inc_by(u64::from(receipt.images));
-        metrics
-            .credits
-            .with_label_values(&[model])
-            .inc_by(units(receipt.charged.nanos()));
-        metrics
-            .cost
-            .with_label_values(&[offering])
-            .inc_by(units(receipt.cost.nanos()));
+        metrics.images.with_label_values(&[model, offering]).inc_by(u64::from(receipt.images));
+        metrics.credits.with_label_values(&[model]).inc_by(units(receipt.charged.nanos()));
+        metrics.cost.with_label_values(&[offering]).inc_by(units(receipt.cost.nanos()));
     }
 }
 
 /// The only place where money becomes a float: a metric is a hint, the ledger is the book.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a metric is a hint, the ledger is the book"
-)]
+#[expect(clippy::cast_precision_loss, reason = "a metric is a hint, the ledger is the book")]
 fn units(nanos: i64) -> f64 {
     nanos.max(0) as f64 / 1e9
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a duration that loses precision took centuries"
-)]
+#[expect(clippy::cast_precision_loss, reason = "a duration that loses precision took centuries")]
 fn seconds(micros: u64) -> f64 {
     micros as f64 / 1e6
 }
@@ -164,15 +128,9 @@ pub fn start_log(format: LogFormat, level: tracing::Level) {
     let filter = tracing_subscriber::EnvFilter::new(format!(
         "{level},pingora=error,pingora_core=error,pingora_proxy=error"
     ));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {
-        LogFormat::Json => builder
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
         LogFormat::Text => builder.try_init(),
     };
     if started.is_err() {

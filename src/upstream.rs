@@ -80,21 +80,13 @@ impl Upstream {
                 BaseUrl::InProcess(settings) => {
                     Ok((self.in_process)(*settings, wire.clone()).await)
                 }
-                BaseUrl::Http {
-                    tls,
-                    host,
-                    port,
-                    prefix,
-                } => {
+                BaseUrl::Http { tls, host, port, prefix } => {
                     let mut peer = self.peer(host, *port, *tls).await?;
-                    self.over_http(vendor, &mut peer, &format!("{prefix}{}", wire.path), wire)
-                        .await
+                    self.over_http(vendor, &mut peer, &format!("{prefix}{}", wire.path), wire).await
                 }
             }
         };
-        tokio::time::timeout_at(deadline, exchange)
-            .await
-            .unwrap_or(Err(VendorFault::TimedOut))
+        tokio::time::timeout_at(deadline, exchange).await.unwrap_or(Err(VendorFault::TimedOut))
     }
 
     /// Fetches a picture that a vendor keeps, from a host that policy allows.
@@ -114,11 +106,7 @@ impl Upstream {
         let exchange = async {
             let mut peer = self.peer(&host, port, tls).await?;
             // Our credential is for the vendor's API, never for the place its pictures lie.
-            let stranger = Vendor {
-                auth: AuthScheme::None,
-                secret: None,
-                ..vendor.clone()
-            };
+            let stranger = Vendor { auth: AuthScheme::None, secret: None, ..vendor.clone() };
             self.over_http(&stranger, &mut peer, &path, &wire).await
         };
         let reply = tokio::time::timeout_at(deadline, exchange)
@@ -139,9 +127,8 @@ impl Upstream {
         url: &str,
     ) -> Result<(bool, String, u16, String), VendorFault> {
         let garbled = |detail: String| VendorFault::Garbled { detail };
-        let uri: http::Uri = url
-            .parse()
-            .map_err(|_| garbled("its picture's address is not a URL".to_owned()))?;
+        let uri: http::Uri =
+            url.parse().map_err(|_| garbled("its picture's address is not a URL".to_owned()))?;
         let tls = uri.scheme_str() == Some("https");
         let host = uri.host().unwrap_or_default().to_owned();
         let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
@@ -154,18 +141,13 @@ impl Upstream {
                 vendor.name
             )));
         }
-        let path = uri
-            .path_and_query()
-            .map_or("/", http::uri::PathAndQuery::as_str);
+        let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         Ok((tls, host, port, path.to_owned()))
     }
 
     async fn peer(&self, host: &str, port: u16, tls: bool) -> Result<HttpPeer, VendorFault> {
         let address = self.resolve(host, port).await?;
-        let sni = host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .to_owned();
+        let sni = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let mut peer = HttpPeer::new(address, tls, sni);
         let mut options = PeerOptions::new();
         options.connection_timeout = Some(CONNECT_TIMEOUT);
@@ -198,8 +180,7 @@ impl Upstream {
             .next()
             .ok_or_else(|| unreachable(format!("the name {host} has no address")))?;
         // Names are those of policy, so this map is as small as policy is.
-        self.addresses
-            .insert(name, (found, Instant::now() + ADDRESS_TTL));
+        self.addresses.insert(name, (found, Instant::now() + ADDRESS_TTL));
         Ok(found)
     }
 }

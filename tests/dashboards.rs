@@ -30,9 +30,7 @@ fn faults(dashboard: &Value, declared: &Declared) -> Vec<String> {
     let mut faults = of_the_whole(dashboard);
     let panels = dashboard["panels"].as_array().unwrap();
     for panel in panels {
-        let of_panel = of_text(panel)
-            .into_iter()
-            .chain(of_targets(panel, declared));
+        let of_panel = of_text(panel).into_iter().chain(of_targets(panel, declared));
         faults.extend(of_panel.map(|fault| format!("panel {}: {fault}", panel["id"])));
     }
     faults.extend(of_ids(panels));
@@ -59,10 +57,8 @@ fn of_the_whole(dashboard: &Value) -> Vec<String> {
     if !declares_source {
         faults.push("has no variable `datasource` of type prometheus".to_owned());
     }
-    let known: Vec<&str> = variables
-        .iter()
-        .filter_map(|variable| variable["name"].as_str())
-        .collect();
+    let known: Vec<&str> =
+        variables.iter().filter_map(|variable| variable["name"].as_str()).collect();
     let missing = used_variables(&dashboard.to_string())
         .into_iter()
         .filter(|name| !name.starts_with("__") && !known.contains(&name.as_str()))
@@ -225,24 +221,12 @@ fn each_fault_of_a_dashboard_is_reported() {
             json!("loki"),
             "has no variable `datasource` of type prometheus",
         ),
-        (
-            "/description",
-            json!("Of ${job}."),
-            "uses the variable `job`, which it does not declare",
-        ),
+        ("/description", json!("Of ${job}."), "uses the variable `job`, which it does not declare"),
         ("/panels/1/id", json!(1), "two panels have the id 1"),
         ("/panels/1/title", json!(""), "panel 2: has no title"),
         ("/panels/1/fieldConfig", json!({}), "panel 2: has no unit"),
-        (
-            "/panels/1/datasource/uid",
-            json!("abc"),
-            "panel 2: does not ask `${datasource}`",
-        ),
-        (
-            "/panels/1/targets/0/datasource",
-            Value::Null,
-            "panel 2: A: does not ask `${datasource}`",
-        ),
+        ("/panels/1/datasource/uid", json!("abc"), "panel 2: does not ask `${datasource}`"),
+        ("/panels/1/targets/0/datasource", Value::Null, "panel 2: A: does not ask `${datasource}`"),
         (
             "/panels/1/targets/0/expr",
             unknown,

@@ -39,20 +39,12 @@ impl Folder {
     fn open(root: &Path, dialect: &str) -> Self {
         let path = root.join(dialect);
         let names = names_in(&path);
-        Self {
-            path,
-            names,
-            used: BTreeSet::new(),
-            faults: Vec::new(),
-        }
+        Self { path, names, used: BTreeSet::new(), faults: Vec::new() }
     }
 
     /// The cases that have a file with this ending.
     fn cases(&self, ending: &str) -> Vec<String> {
-        let stripped = self
-            .names
-            .iter()
-            .filter_map(|name| name.strip_suffix(ending));
+        let stripped = self.names.iter().filter_map(|name| name.strip_suffix(ending));
         stripped.map(str::to_owned).collect()
     }
 
@@ -74,9 +66,7 @@ impl Folder {
         let golden = std::fs::read_to_string(&path).unwrap_or_default();
         if golden != produced {
             let path = path.display();
-            self.faults.push(format!(
-                "{path}\n--- golden\n{golden}+++ produced\n{produced}"
-            ));
+            self.faults.push(format!("{path}\n--- golden\n{golden}+++ produced\n{produced}"));
         }
     }
 
@@ -168,10 +158,7 @@ fn requests(folder: &mut Folder, dialect: &Dialect, client: &dyn ClientSide) {
         let claimed = dialect::claim(&wire.method, &wire.path);
         let (who, claim) = claimed.unwrap_or_else(|| panic!("{case}: nobody claims its path"));
         assert_eq!(who.name, dialect.name, "{case}: another dialect claims it");
-        assert!(
-            client.presented_key(&wire.headers).is_some(),
-            "{case}: no key"
-        );
+        assert!(client.presented_key(&wire.headers).is_some(), "{case}: no key");
         let models = shapes::models();
         let listing = match claim {
             Claim::Images => match client.decode_request(&wire) {
@@ -230,10 +217,7 @@ fn refusals(folder: &mut Folder, client: &dyn ClientSide) {
 /// A refusal as it goes out, with the headers that the gateway adds to every one.
 fn refused(client: &dyn ClientSide, refusal: &Refusal) -> Value {
     let request_id = RequestId::known("req_golden");
-    let context = RefusalContext {
-        request_id: &request_id,
-        unix_ms: UNIX_MS,
-    };
+    let context = RefusalContext { request_id: &request_id, unix_ms: UNIX_MS };
     let mut reply = client.encode_refusal(refusal, &context);
     for (name, value) in dialect::retry_headers(refusal) {
         reply = reply.with_header(name, &value);
@@ -244,10 +228,8 @@ fn refused(client: &dyn ClientSide, refusal: &Refusal) -> Value {
 /// `limits.json`: the dialect's own headers for a caller with two limits
 fn limits(folder: &mut Folder, client: &dyn ClientSide) {
     let headers = client.limit_headers(&shapes::standings(), UNIX_MS);
-    let shown: Map<_, _> = headers
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.into()))
-        .collect();
+    let shown: Map<_, _> =
+        headers.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
     folder.expect("limits.json", &Value::Object(shown));
 }
 

@@ -10,10 +10,7 @@ fn texts(folder: &Path) -> Vec<PolicyText> {
     let mut texts: Vec<PolicyText> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "toml")
-        })
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
         .map(|path| PolicyText {
             file: path.file_name().unwrap().to_str().unwrap().to_owned(),
             text: std::fs::read_to_string(&path).unwrap(),
@@ -28,18 +25,8 @@ fn the_shipped_policy_loads_and_says_which_credentials_are_missing() {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
     let policy = policy::build(&texts(&shipped), &|_| None).unwrap();
     assert_eq!(policy.warnings.len(), 2, "{:?}", policy.warnings);
-    assert!(
-        policy
-            .models
-            .values()
-            .all(|model| !model.offerings.is_empty())
-    );
-    assert!(
-        policy
-            .models
-            .values()
-            .all(|model| model.test_offering.is_some())
-    );
+    assert!(policy.models.values().all(|model| !model.offerings.is_empty()));
+    assert!(policy.models.values().all(|model| model.test_offering.is_some()));
 }
 
 #[test]

@@ -21,11 +21,6 @@ mod tidy {
 
     /// Fails with every finding, one a line.
     fn assert_tidy(findings: &[String]) {
-        assert!(
-            findings.is_empty(),
-            "{} to tidy up:\n{}",
-            findings.len(),
-            findings.join("\n")
-        );
+        assert!(findings.is_empty(), "{} to tidy up:\n{}", findings.len(), findings.join("\n"));
     }
 }

@@ -47,24 +47,17 @@ fn nothing_and_blanks_are_a_missing_key_and_other_text_an_unknown_one() {
 
 #[test]
 fn a_key_out_of_use_says_why() {
-    for (status, why) in [
-        (KeyStatus::Suspended, AuthError::Suspended),
-        (KeyStatus::Revoked, AuthError::Revoked),
-    ] {
-        let key = KeyRecord {
-            status,
-            ..record("right")
-        };
+    for (status, why) in
+        [(KeyStatus::Suspended, AuthError::Suspended), (KeyStatus::Revoked, AuthError::Revoked)]
+    {
+        let key = KeyRecord { status, ..record("right") };
         assert_eq!(ask(key, &[]).unwrap_err(), why);
     }
 }
 
 #[test]
 fn a_key_is_good_until_the_moment_it_expires() {
-    let until = |end_ms| KeyRecord {
-        expires_at_ms: Some(end_ms),
-        ..record("right")
-    };
+    let until = |end_ms| KeyRecord { expires_at_ms: Some(end_ms), ..record("right") };
     assert!(ask(until(NOW_MS + 1), &[]).is_ok());
     assert_eq!(ask(until(NOW_MS), &[]).unwrap_err(), AuthError::Expired);
 }
@@ -90,10 +83,7 @@ fn digests_that_share_their_first_bytes_are_told_apart() {
 fn a_star_grants_every_scope() {
     let own = ask(record("right"), &[]).unwrap();
     assert!(own.has_scope("images") && !own.has_scope("admin"));
-    let all = KeyRecord {
-        scopes: vec![EVERY_SCOPE.to_owned()],
-        ..record("right")
-    };
+    let all = KeyRecord { scopes: vec![EVERY_SCOPE.to_owned()], ..record("right") };
     assert!(ask(all, &[]).unwrap().has_scope("admin"));
 }
 

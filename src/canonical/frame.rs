@@ -79,11 +79,8 @@ impl Ratio {
     pub fn size_of(self, pixels: u64, step: u32) -> Size {
         let step = step.max(1);
         let shape = f64::from(self.width) / f64::from(self.height);
-        let snap = |side: f64| {
-            ((side / f64::from(step)).round() as u32)
-                .max(1)
-                .saturating_mul(step)
-        };
+        let snap =
+            |side: f64| ((side / f64::from(step)).round() as u32).max(1).saturating_mul(step);
         let width = (pixels as f64 * shape).sqrt();
         Size::new(snap(width), snap(width / shape))
     }
@@ -92,11 +89,7 @@ impl Ratio {
 fn two_numbers(text: &str, separator: char) -> Option<(u32, u32)> {
     let (width, height) = text.split_once(separator)?;
     let part = |digits: &str| {
-        digits
-            .bytes()
-            .all(|b| b.is_ascii_digit())
-            .then(|| digits.parse().ok())
-            .flatten()
+        digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
     };
     match (part(width)?, part(height)?) {
         (0, _) | (_, 0) => None,
@@ -108,12 +101,9 @@ impl FromStr for Size {
     type Err = BadFrame;
 
     fn from_str(text: &str) -> Result<Self, BadFrame> {
-        two_numbers(text, 'x')
-            .map(|(width, height)| Self { width, height })
-            .ok_or_else(|| BadFrame {
-                text: text.to_owned(),
-                wanted: "a size such as \"1024x1024\"",
-            })
+        two_numbers(text, 'x').map(|(width, height)| Self { width, height }).ok_or_else(|| {
+            BadFrame { text: text.to_owned(), wanted: "a size such as \"1024x1024\"" }
+        })
     }
 }
 
@@ -121,12 +111,9 @@ impl FromStr for Ratio {
     type Err = BadFrame;
 
     fn from_str(text: &str) -> Result<Self, BadFrame> {
-        two_numbers(text, ':')
-            .map(|(width, height)| Self { width, height })
-            .ok_or_else(|| BadFrame {
-                text: text.to_owned(),
-                wanted: "an aspect ratio such as \"16:9\"",
-            })
+        two_numbers(text, ':').map(|(width, height)| Self { width, height }).ok_or_else(|| {
+            BadFrame { text: text.to_owned(), wanted: "an aspect ratio such as \"16:9\"" }
+        })
     }
 }
 
@@ -159,10 +146,7 @@ impl FromStr for Frame {
         if text == "auto" {
             return Ok(Self::Auto);
         }
-        let either = text
-            .parse()
-            .map(Self::Ratio)
-            .or_else(|_| text.parse().map(Self::Pixels));
+        let either = text.parse().map(Self::Ratio).or_else(|_| text.parse().map(Self::Pixels));
         either.map_err(|_: BadFrame| BadFrame {
             text: text.to_owned(),
             wanted: "a frame: \"auto\", a ratio such as \"16:9\" or a size such as \"1024x1024\"",
@@ -195,14 +179,8 @@ mod tests {
 
     #[test]
     fn a_ratio_becomes_the_nearest_size_of_so_many_pixels() {
-        assert_eq!(
-            Ratio::new(16, 9).size_of(1024 * 1024, 16),
-            Size::new(1360, 768)
-        );
-        assert_eq!(
-            Ratio::new(1, 1).size_of(1024 * 1024, 16),
-            Size::new(1024, 1024)
-        );
+        assert_eq!(Ratio::new(16, 9).size_of(1024 * 1024, 16), Size::new(1360, 768));
+        assert_eq!(Ratio::new(1, 1).size_of(1024 * 1024, 16), Size::new(1024, 1024));
     }
 
     #[test]
@@ -214,18 +192,8 @@ mod tests {
 
     #[test]
     fn what_has_no_shape_is_refused() {
-        for text in [
-            "",
-            "0x5",
-            "5x0",
-            "-1x5",
-            "+1x5",
-            "5",
-            "a:b",
-            "1:0",
-            "1x2x3",
-            "99999999999x1",
-        ] {
+        for text in ["", "0x5", "5x0", "-1x5", "+1x5", "5", "a:b", "1:0", "1x2x3", "99999999999x1"]
+        {
             assert!(text.parse::<Frame>().is_err(), "{text} was accepted");
         }
     }

@@ -50,21 +50,7 @@ impl Format {
         match head {
             [0x89, b'P', b'N', b'G', ..] => Some(Self::Png),
             [0xFF, 0xD8, 0xFF, ..] => Some(Self::Jpeg),
-            [
-                b'R',
-                b'I',
-                b'F',
-                b'F',
-                _,
-                _,
-                _,
-                _,
-                b'W',
-                b'E',
-                b'B',
-                b'P',
-                ..,
-            ] => Some(Self::Webp),
+            [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(Self::Webp),
             _ => None,
         }
     }
@@ -78,9 +64,7 @@ impl Picture {
             Self::Binary(bytes) => Format::sniff(bytes),
             Self::Base64(text) => {
                 let start = text.get(..text.len().min(16))?;
-                let head = base64::engine::general_purpose::STANDARD
-                    .decode(start)
-                    .ok()?;
+                let head = base64::engine::general_purpose::STANDARD.decode(start).ok()?;
                 Format::sniff(&head)
             }
             Self::Url(_) => None,
@@ -98,10 +82,7 @@ mod tests {
         assert_eq!(png.sniff(), Some(Format::Png));
         let webp = Picture::Binary(Bytes::from_static(b"RIFF\0\0\0\0WEBPVP8 "));
         assert_eq!(webp.sniff(), Some(Format::Webp));
-        assert_eq!(
-            Picture::Base64(Bytes::from_static(b"not base64 at all")).sniff(),
-            None
-        );
+        assert_eq!(Picture::Base64(Bytes::from_static(b"not base64 at all")).sniff(), None);
         assert_eq!(Picture::Binary(Bytes::from_static(b"<html>")).sniff(), None);
     }
 }

@@ -30,10 +30,7 @@ pub struct Refusal {
 
 /// Every kind of no. The table below gives each its status, code and blame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[expect(
-    missing_docs,
-    reason = "the table in `RefusalKind::facts` says what each one is"
-)]
+#[expect(missing_docs, reason = "the table in `RefusalKind::facts` says what each one is")]
 pub enum RefusalKind {
     BadRequest,
     BadFraming,
@@ -217,10 +214,7 @@ impl Refusal {
     /// The same no, with the time after which asking again may help.
     #[must_use]
     pub fn retry_after(self, wait: Duration) -> Self {
-        Self {
-            retry_after: Some(wait),
-            ..self
-        }
+        Self { retry_after: Some(wait), ..self }
     }
 }
 

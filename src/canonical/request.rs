@@ -80,10 +80,7 @@ pub struct ImageRequest {
     pub options: BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
 }
 
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde asks for a reference"
-)]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 const fn is_zero(count: &u8) -> bool {
     *count == 0
 }

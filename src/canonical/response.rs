@@ -111,14 +111,7 @@ impl Image {
     /// A picture of which nothing but its content is known.
     pub fn new(picture: Picture) -> Self {
         let format = picture.sniff();
-        Self {
-            picture,
-            format,
-            size: None,
-            revised_prompt: None,
-            seed: None,
-            stored: None,
-        }
+        Self { picture, format, size: None, revised_prompt: None, seed: None, stored: None }
     }
 }
 

@@ -34,9 +34,7 @@ impl Tariff {
         let class = self.rows.iter().find(fits)?.pixels_max;
         let dearest = |wanted: &dyn Fn(&TariffRow) -> bool| {
             let rows = self.rows.iter().filter(|row| row.pixels_max == class);
-            rows.filter(|row| wanted(row))
-                .map(|row| row.image_nanos)
-                .max()
+            rows.filter(|row| wanted(row)).map(|row| row.image_nanos).max()
         };
         match quality {
             Some(_) => dearest(&|row| row.quality == quality)
@@ -54,11 +52,7 @@ mod tests {
     const LARGE: Size = Size::new(2000, 2000);
 
     fn row(pixels_max: Option<u64>, quality: Option<Quality>, image_nanos: i64) -> TariffRow {
-        TariffRow {
-            pixels_max,
-            quality,
-            image_nanos,
-        }
+        TariffRow { pixels_max, quality, image_nanos }
     }
 
     fn tariff() -> Tariff {
@@ -92,9 +86,7 @@ mod tests {
     fn what_no_row_says_has_no_price() {
         assert_eq!(tariff().most(LARGE, Some(Quality::Low)), None);
         assert_eq!(Tariff::default().most(SMALL, None), None);
-        let bounded = Tariff {
-            rows: vec![row(Some(10), None, 1)],
-        };
+        let bounded = Tariff { rows: vec![row(Some(10), None, 1)] };
         assert_eq!(bounded.most(SMALL, None), None);
     }
 }

@@ -98,26 +98,18 @@ pub(super) async fn workspace(folder: &Path, verb: WorkspaceVerb) -> Result<(), 
 }
 
 pub(super) async fn key(folder: &Path, verb: KeyVerb) -> Result<(), CliError> {
-    let status = |key: &str, status| Command::SetKeyStatus {
-        key: KeyId::known(key),
-        status,
-    };
+    let status = |key: &str, status| Command::SetKeyStatus { key: KeyId::known(key), status };
     let command = match verb {
-        KeyVerb::Create {
-            workspace,
-            plan,
-            scopes,
-            test,
-            expires,
-            name,
-        } => Command::CreateKey(store::NewKey {
-            workspace: WorkspaceId::known(&workspace),
-            plan,
-            scopes,
-            mode: if test { Mode::Test } else { Mode::Live },
-            expires_at_ms: expires.map(|seconds| seconds.saturating_mul(1000)),
-            name,
-        }),
+        KeyVerb::Create { workspace, plan, scopes, test, expires, name } => {
+            Command::CreateKey(store::NewKey {
+                workspace: WorkspaceId::known(&workspace),
+                plan,
+                scopes,
+                mode: if test { Mode::Test } else { Mode::Live },
+                expires_at_ms: expires.map(|seconds| seconds.saturating_mul(1000)),
+                name,
+            })
+        }
         KeyVerb::List => Command::ListKeys { workspace: None },
         KeyVerb::Revoke { key } => status(&key, KeyStatus::Revoked),
         KeyVerb::Suspend { key } => status(&key, KeyStatus::Suspended),
@@ -128,20 +120,12 @@ pub(super) async fn key(folder: &Path, verb: KeyVerb) -> Result<(), CliError> {
 
 pub(super) async fn credits(folder: &Path, verb: CreditsVerb) -> Result<(), CliError> {
     let command = match verb {
-        CreditsVerb::Grant {
-            workspace,
-            amount,
-            source,
-            expires,
-        } => Command::Grant(manual_grant(
-            &WorkspaceId::known(&workspace),
-            amount,
-            &source,
-            expires,
-        )),
-        CreditsVerb::Balance { workspace } => Command::Balance {
-            workspace: WorkspaceId::known(&workspace),
-        },
+        CreditsVerb::Grant { workspace, amount, source, expires } => {
+            Command::Grant(manual_grant(&WorkspaceId::known(&workspace), amount, &source, expires))
+        }
+        CreditsVerb::Balance { workspace } => {
+            Command::Balance { workspace: WorkspaceId::known(&workspace) }
+        }
     };
     run(folder, command).await
 }
@@ -153,11 +137,7 @@ pub(super) fn ledger(folder: &Path, verb: &LedgerVerb) -> Result<(), CliError> {
         say(&format!("fault: {fault}"));
     }
     say(&verified(&report));
-    if report.balances() {
-        Ok(())
-    } else {
-        Err(CliError::Unbalanced)
-    }
+    if report.balances() { Ok(()) } else { Err(CliError::Unbalanced) }
 }
 
 /// A grant that can be spent from now on; `expires` in seconds since the Unix epoch.
@@ -216,26 +196,12 @@ fn told(outcome: &Outcome) -> String {
 
 fn lines(lines: impl Iterator<Item = String>) -> String {
     let all: Vec<String> = lines.collect();
-    if all.is_empty() {
-        "(none)".to_owned()
-    } else {
-        all.join("\n")
-    }
+    if all.is_empty() { "(none)".to_owned() } else { all.join("\n") }
 }
 
 fn verified(report: &VerifyReport) -> String {
-    let VerifyReport {
-        faults,
-        workspaces,
-        entries,
-        holds_open,
-        holds_overdue,
-    } = report;
-    let verdict = if faults.is_empty() {
-        "the books balance"
-    } else {
-        "the books do not balance"
-    };
+    let VerifyReport { faults, workspaces, entries, holds_open, holds_overdue } = report;
+    let verdict = if faults.is_empty() { "the books balance" } else { "the books do not balance" };
     format!(
         "{verdict}: {workspaces} workspaces, {entries} entries, {holds_open} holds open \
          ({holds_overdue} of them past their time, to be ended by the next sweep)"

@@ -61,9 +61,8 @@ struct Ready {
 }
 
 fn loopback(text: &str) -> Result<SocketAddr, String> {
-    let address: SocketAddr = text
-        .parse()
-        .map_err(|_| "not an address and port such as 127.0.0.1:8080".to_owned())?;
+    let address: SocketAddr =
+        text.parse().map_err(|_| "not an address and port such as 127.0.0.1:8080".to_owned())?;
     if address.ip().is_loopback() {
         Ok(address)
     } else {
@@ -81,9 +80,7 @@ pub(super) async fn demo(
         .unwrap_or_else(|| std::env::temp_dir().join(format!("pixelgate-demo-{}", random_text(8))));
     let cannot = |what| move |source| CliError::System { what, source };
     std::fs::create_dir_all(&folder).map_err(cannot("make the data folder"))?;
-    let folder = folder
-        .canonicalize()
-        .map_err(cannot("find the data folder"))?;
+    let folder = folder.canonicalize().map_err(cannot("find the data folder"))?;
     let policies = folder.join("policies");
     write_policy(&policies).map_err(cannot("write the sample policy"))?;
 
@@ -94,10 +91,8 @@ pub(super) async fn demo(
     crate::telemetry::start_log(config.log_format, config.log_level);
 
     let (public, admin) = (Socket::bind(args.public)?, Socket::bind(args.admin)?);
-    let (public_url, admin_url) = (
-        format!("http://{}", public.address()),
-        format!("http://{}", admin.address()),
-    );
+    let (public_url, admin_url) =
+        (format!("http://{}", public.address()), format!("http://{}", admin.address()));
     let running: Running = serve::start(config, public, admin).await?;
     let workspace = furnish(&running.store, &folder, args.credits).await?;
     let new_key = NewKey {
@@ -147,10 +142,7 @@ async fn furnish(
     folder: &Path,
     credits: Option<Credits>,
 ) -> Result<WorkspaceId, CliError> {
-    let cannot = |source| CliError::System {
-        what: "remember the demo's workspace",
-        source,
-    };
+    let cannot = |source| CliError::System { what: "remember the demo's workspace", source };
     let note = folder.join(WORKSPACE_FILE);
     let (workspace, wanted) = if note.exists() {
         let text = std::fs::read_to_string(&note).map_err(cannot)?;
@@ -164,28 +156,15 @@ async fn furnish(
     if let Some(missing) = wanted.and_then(|wanted| wanted.minus(has).ok())
         && missing > Credits::ZERO
     {
-        store
-            .grant(manual_grant(&workspace, missing, "demo", None))
-            .await?;
+        store.grant(manual_grant(&workspace, missing, "demo", None)).await?;
     }
     Ok(workspace)
 }
 
 fn welcome(ready: &Ready, kept: bool) -> String {
-    let Ready {
-        public,
-        admin,
-        key,
-        workspace,
-        data,
-        policies,
-    } = ready;
+    let Ready { public, admin, key, workspace, data, policies } = ready;
     let (data, policies) = (data.display(), policies.display());
-    let fate = if kept {
-        "kept"
-    } else {
-        "removed when you stop this; keep it with --data DIR"
-    };
+    let fate = if kept { "kept" } else { "removed when you stop this; keep it with --data DIR" };
     let examples: Vec<String> = dialect::ALL
         .iter()
         .filter_map(|dialect| Some(example(&dialect.client?.example(), public, key)))
@@ -211,17 +190,8 @@ Data: {data} ({fate}). Stop with Ctrl-C.
 
 /// An example as lines to paste.
 fn example(example: &dialect::Example, public: &str, key: &str) -> String {
-    let dialect::Example {
-        title,
-        path,
-        body,
-        then,
-    } = example;
-    let pipe = if then.is_empty() {
-        String::new()
-    } else {
-        format!(" \\\n    | {then}")
-    };
+    let dialect::Example { title, path, body, then } = example;
+    let pipe = if then.is_empty() { String::new() } else { format!(" \\\n    | {then}") };
     format!(
         r"{title}
 

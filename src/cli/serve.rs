@@ -51,9 +51,7 @@ pub(super) async fn start(
     }
     let store = Store::open(&config.store_directory, Arc::clone(&clock) as _)?;
     let telemetry = Telemetry::new()?;
-    telemetry
-        .metrics()
-        .policy_in_force(&policy.current().version);
+    telemetry.metrics().policy_in_force(&policy.current().version);
     let workers = config.media_workers_max.unwrap_or_else(cores);
     let media = Media::open(config.store_directory.join("media"), workers)?;
     let hands = Hands {
@@ -79,13 +77,7 @@ pub(super) async fn start(
         background.spawn(policy.follow(move |look| tell_of_policy(&told, look)));
     }
     let edge = Edge::start(&gateway, &config.public, public, admin)?;
-    Ok(Running {
-        store,
-        edge,
-        gateway,
-        config,
-        background,
-    })
+    Ok(Running { store, edge, gateway, config, background })
 }
 
 fn cores() -> usize {
@@ -99,10 +91,7 @@ fn tell_of_policy(gateway: &Gateway, look: &Look) {
         Look::Swapped(policy) => {
             metrics.policy_reloads.with_label_values(&["swapped"]).inc();
             metrics.policy_in_force(&policy.version);
-            tracing::info!(
-                policy_version = &*policy.version,
-                "a new policy is in force"
-            );
+            tracing::info!(policy_version = &*policy.version, "a new policy is in force");
             for warning in &policy.warnings {
                 tracing::warn!(warning, "policy");
             }
@@ -119,10 +108,7 @@ impl Running {
     /// books.
     pub(super) async fn until_told_to_stop(mut self) -> Result<(), CliError> {
         let listen = |kind| {
-            signal(kind).map_err(|source| CliError::System {
-                what: "listen for signals",
-                source,
-            })
+            signal(kind).map_err(|source| CliError::System { what: "listen for signals", source })
         };
         let mut terminate = listen(SignalKind::terminate())?;
         let mut interrupt = listen(SignalKind::interrupt())?;
@@ -143,10 +129,6 @@ impl Running {
         };
         self.background.shutdown().await;
         self.store.close().await?;
-        if finished {
-            Ok(())
-        } else {
-            Err(CliError::Undrained)
-        }
+        if finished { Ok(()) } else { Err(CliError::Undrained) }
     }
 }

@@ -88,10 +88,7 @@ impl RawConfig {
                 .filter(|workers| *workers > 0),
             log_format: set("log.format", self.log.format)?,
             log_level: level.parse().map_err(|_| {
-                wrong(
-                    "log.level",
-                    "is none of \"error\", \"warn\", \"info\", \"debug\", \"trace\"",
-                )
+                wrong("log.level", "is none of \"error\", \"warn\", \"info\", \"debug\", \"trace\"")
             })?,
             drain_timeout: set("life.drain_timeout", self.life.drain_timeout)?.0,
         })
@@ -125,10 +122,7 @@ impl RawPublic {
 }
 
 fn wrong(place: &'static str, problem: impl Into<String>) -> ConfigError {
-    ConfigError::Value {
-        place,
-        problem: problem.into(),
-    }
+    ConfigError::Value { place, problem: problem.into() }
 }
 
 fn set<T>(place: &'static str, value: Option<T>) -> Result<T, ConfigError> {
@@ -137,10 +131,7 @@ fn set<T>(place: &'static str, value: Option<T>) -> Result<T, ConfigError> {
 
 fn positive(place: &'static str, value: Option<usize>) -> Result<usize, ConfigError> {
     match set(place, value)? {
-        0 => Err(wrong(
-            place,
-            "is 0, which would refuse everything; give at least 1",
-        )),
+        0 => Err(wrong(place, "is 0, which would refuse everything; give at least 1")),
         value => Ok(value),
     }
 }
@@ -148,10 +139,7 @@ fn positive(place: &'static str, value: Option<usize>) -> Result<usize, ConfigEr
 fn address(place: &'static str, value: Option<String>) -> Result<SocketAddr, ConfigError> {
     let text = set(place, value)?;
     text.parse().map_err(|_| {
-        wrong(
-            place,
-            format!("`{text}` is not an address and port such as \"127.0.0.1:8080\""),
-        )
+        wrong(place, format!("`{text}` is not an address and port such as \"127.0.0.1:8080\""))
     })
 }
 
@@ -160,27 +148,15 @@ fn public_url(text: &str) -> Result<Option<String>, ConfigError> {
     match text {
         "" => Ok(None),
         _ if is_http => Ok(Some(text.trim_end_matches('/').to_owned())),
-        _ => Err(wrong(
-            "public.url",
-            format!("`{text}` does not start with http:// or https://"),
-        )),
+        _ => Err(wrong("public.url", format!("`{text}` does not start with http:// or https://"))),
     }
 }
 
 fn tls_files(certificate: String, key: String) -> Result<Option<TlsFiles>, ConfigError> {
     match (certificate.is_empty(), key.is_empty()) {
         (true, true) => Ok(None),
-        (false, false) => Ok(Some(TlsFiles {
-            certificate: certificate.into(),
-            key: key.into(),
-        })),
-        (true, false) => Err(wrong(
-            "public.tls_certificate",
-            "is missing beside public.tls_key",
-        )),
-        (false, true) => Err(wrong(
-            "public.tls_key",
-            "is missing beside public.tls_certificate",
-        )),
+        (false, false) => Ok(Some(TlsFiles { certificate: certificate.into(), key: key.into() })),
+        (true, false) => Err(wrong("public.tls_certificate", "is missing beside public.tls_key")),
+        (false, true) => Err(wrong("public.tls_key", "is missing beside public.tls_certificate")),
     }
 }

@@ -13,11 +13,7 @@ mod reply;
 mod request;
 
 /// The Gemini API.
-pub(super) const DIALECT: Dialect = Dialect {
-    name: "gemini",
-    client: None,
-    vendor: Some(&Vendor),
-};
+pub(super) const DIALECT: Dialect = Dialect { name: "gemini", client: None, vendor: Some(&Vendor) };
 
 /// Faces vendors that speak Gemini.
 #[derive(Debug)]

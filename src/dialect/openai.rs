@@ -9,8 +9,5 @@ mod error;
 mod vendor;
 
 /// The OpenAI images API.
-pub(super) const DIALECT: Dialect = Dialect {
-    name: "openai",
-    client: Some(&client::Client),
-    vendor: Some(&vendor::Vendor),
-};
+pub(super) const DIALECT: Dialect =
+    Dialect { name: "openai", client: Some(&client::Client), vendor: Some(&vendor::Vendor) };

@@ -17,11 +17,8 @@ use crate::catalog::{AuthScheme, Capabilities, Frames, Offering};
 use crate::fault::VendorFault;
 
 /// The painter's own wire form.
-pub(super) const DIALECT: Dialect = Dialect {
-    name: "painter",
-    client: None,
-    vendor: Some(&Vendor),
-};
+pub(super) const DIALECT: Dialect =
+    Dialect { name: "painter", client: None, vendor: Some(&Vendor) };
 
 /// Faces the painter.
 #[derive(Debug)]
@@ -133,10 +130,7 @@ impl VendorSide for Vendor {
         if images.is_empty() {
             return Err(garbled("an answer without a picture"));
         }
-        Ok(Progress::Done(ImageResponse {
-            images,
-            ..ImageResponse::default()
-        }))
+        Ok(Progress::Done(ImageResponse { images, ..ImageResponse::default() }))
     }
 }
 
@@ -169,12 +163,10 @@ fn fault(status: u16, body: &[u8]) -> VendorFault {
         return fault_of_status(status, "an error that is not the painter's", None);
     };
     match error.kind {
-        FailureKind::Busy => VendorFault::Busy {
-            retry_after: error.retry_after_ms.map(Duration::from_millis),
-        },
+        FailureKind::Busy => {
+            VendorFault::Busy { retry_after: error.retry_after_ms.map(Duration::from_millis) }
+        }
         FailureKind::Broken => VendorFault::Broken { status },
-        FailureKind::Refused => VendorFault::Refused {
-            reason: shortened(&error.detail),
-        },
+        FailureKind::Refused => VendorFault::Refused { reason: shortened(&error.detail) },
     }
 }

@@ -20,11 +20,8 @@ use crate::canonical::{
 use crate::id::RequestId;
 
 /// The PostEverywhere API.
-pub(super) const DIALECT: Dialect = Dialect {
-    name: "posteverywhere",
-    client: Some(&Client),
-    vendor: None,
-};
+pub(super) const DIALECT: Dialect =
+    Dialect { name: "posteverywhere", client: Some(&Client), vendor: None };
 
 const GENERATE: &str = "/api/v1/ai/generate-image";
 
@@ -101,10 +98,7 @@ impl ClientSide for Client {
     fn encode_refusal(&self, refusal: &Refusal, context: &RefusalContext<'_>) -> WireReply {
         let (status, code) = said_to_clients(refusal.kind);
         let mut body = JsonBody::default();
-        body.raw("{\"error\":{\"code\":")
-            .value(code)
-            .raw(",\"message\":")
-            .value(&refusal.message);
+        body.raw("{\"error\":{\"code\":").value(code).raw(",\"message\":").value(&refusal.message);
         if let Some((needed, left)) = refusal.credits {
             body.raw(",\"credits_remaining\":")
                 .value(&left.whole_down())
@@ -139,10 +133,7 @@ impl ClientSide for Client {
         };
         let wait_ms = i64::try_from(limit.resets_in.as_millis()).unwrap_or(i64::MAX);
         // Rounded up: at the second that is named, the window really has reset.
-        let reset = unix_ms
-            .saturating_add(wait_ms)
-            .saturating_add(999)
-            .div_euclid(1000);
+        let reset = unix_ms.saturating_add(wait_ms).saturating_add(999).div_euclid(1000);
         vec![
             ("x-ratelimit-limit", limit.most.to_string()),
             ("x-ratelimit-remaining", limit.remaining.to_string()),
@@ -161,9 +152,7 @@ fn address(body: &mut JsonBody, image: Option<&Image>) {
         (Some(stored), _) => body.value(&stored.url),
         (None, Picture::Url(url)) => body.value(url),
         (None, content @ (Picture::Base64(_) | Picture::Binary(_))) => {
-            let mime = image
-                .format
-                .map_or("application/octet-stream", Format::mime);
+            let mime = image.format.map_or("application/octet-stream", Format::mime);
             body.raw("\"data:").raw(mime).raw(";base64,");
             body.picture(content).raw("\"")
         }

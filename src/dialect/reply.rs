@@ -44,26 +44,18 @@ pub(crate) fn retry_after(reply: &WireReply) -> Option<Duration> {
 /// A vendor's words for what went wrong, wherever in an error's body they are.
 pub(crate) fn words_of(error: &Value) -> &str {
     let places = ["/message", "/detail", "/detail/0/msg", "/title", "/error"];
-    let mut found = places
-        .iter()
-        .filter_map(|place| error.pointer(place)?.as_str());
+    let mut found = places.iter().filter_map(|place| error.pointer(place)?.as_str());
     error.as_str().or_else(|| found.next()).unwrap_or_default()
 }
 
 /// A vendor's words, cut to what a log line wants.
 pub(crate) fn shortened(words: &str) -> String {
-    words
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(DETAIL_CHARS_MAX)
-        .collect()
+    words.chars().filter(|c| !c.is_control()).take(DETAIL_CHARS_MAX).collect()
 }
 
 /// An answer that is a success and makes no sense.
 pub(crate) fn garbled(detail: impl Into<String>) -> VendorFault {
-    VendorFault::Garbled {
-        detail: detail.into(),
-    }
+    VendorFault::Garbled { detail: detail.into() }
 }
 
 /// A success that is not the JSON it should be; says where, not what.
@@ -85,10 +77,7 @@ mod tests {
         let reply = WireReply::json(429, Pieces::default());
         let wait = |name, value| retry_after(&reply.clone().with_header(name, value));
         assert_eq!(wait("retry-after", "2"), Some(Duration::from_secs(2)));
-        assert_eq!(
-            wait("retry-after-ms", "1500"),
-            Some(Duration::from_millis(1500))
-        );
+        assert_eq!(wait("retry-after-ms", "1500"), Some(Duration::from_millis(1500)));
         assert_eq!(wait("retry-after", "-1"), None);
         assert_eq!(wait("retry-after", "NaN"), None);
         assert_eq!(wait("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT"), None);

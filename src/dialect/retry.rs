@@ -25,8 +25,7 @@ pub fn retry_headers(refusal: &Refusal) -> Vec<(&'static str, String)> {
 
 /// Whole seconds, rounded up, so that nobody comes back early.
 pub(crate) fn seconds_up(wait: Duration) -> u64 {
-    wait.as_secs()
-        .saturating_add(u64::from(wait.subsec_nanos() > 0))
+    wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0))
 }
 
 /// Whether a library that asks again by itself would only be told the same.
@@ -77,10 +76,7 @@ mod tests {
         let wait = Duration::from_millis(1_200);
         assert_eq!(
             headers(RefusalKind::RateLimited, Some(wait)),
-            [
-                ("retry-after", "2".to_owned()),
-                ("retry-after-ms", "1200".to_owned())
-            ]
+            [("retry-after", "2".to_owned()), ("retry-after-ms", "1200".to_owned())]
         );
     }
 

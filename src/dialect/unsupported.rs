@@ -12,10 +12,7 @@ use super::WireRequest;
 
 /// This parameter, for this reason.
 pub(crate) const fn no(parameter: &'static str, why: &'static str) -> Unsupported {
-    Unsupported {
-        parameter,
-        why: Cow::Borrowed(why),
-    }
+    Unsupported { parameter, why: Cow::Borrowed(why) }
 }
 
 /// Everything that an API which only draws from a prompt cannot say.
@@ -39,10 +36,9 @@ pub(crate) fn negative_prompt<'a>(
     offering: &Offering,
 ) -> Result<Option<&'a str>, Unsupported> {
     match request.negative_prompt.as_deref() {
-        Some(_) if !offering.can.negative_prompt => Err(no(
-            "negative_prompt",
-            "this offering takes no negative prompt",
-        )),
+        Some(_) if !offering.can.negative_prompt => {
+            Err(no("negative_prompt", "this offering takes no negative prompt"))
+        }
         prompt => Ok(prompt),
     }
 }

@@ -73,11 +73,7 @@ impl Pieces {
 impl WireReply {
     /// A JSON answer.
     pub fn json(status: u16, body: Pieces) -> Self {
-        Self {
-            status,
-            headers: json_headers(),
-            body,
-        }
+        Self { status, headers: json_headers(), body }
     }
 
     /// The same answer with one more header; an unprintable value is left out.

@@ -52,16 +52,10 @@ impl ServeHttp for Admin {
             "/metrics" => {
                 let open = self.gateway.store.open_holds();
                 let metrics = self.gateway.telemetry.metrics();
-                metrics
-                    .holds_open
-                    .set(i64::try_from(open).unwrap_or(i64::MAX));
+                metrics.holds_open.set(i64::try_from(open).unwrap_or(i64::MAX));
                 answer(200, METRICS, self.gateway.telemetry.scrape())
             }
-            _ => answer(
-                404,
-                TEXT,
-                b"there are /healthz, /readyz and /metrics\n".to_vec(),
-            ),
+            _ => answer(404, TEXT, b"there are /healthz, /readyz and /metrics\n".to_vec()),
         }
     }
 }
@@ -71,10 +65,7 @@ fn answer(status: u16, kind: &'static str, body: Vec<u8>) -> Response<Vec<u8>> {
     let mut response = Response::new(body);
     *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or_default();
     let headers = response.headers_mut();
-    headers.insert(
-        http::header::CONTENT_TYPE,
-        http::HeaderValue::from_static(kind),
-    );
+    headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(kind));
     headers.insert(http::header::CONTENT_LENGTH, length.into());
     response
 }

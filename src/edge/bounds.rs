@@ -23,27 +23,17 @@ pub(super) struct Place {
 impl Room {
     /// An empty room, shown on `gauge`.
     pub(super) fn new(most: usize, gauge: IntGauge) -> Arc<Self> {
-        Arc::new(Self {
-            used: AtomicUsize::new(0),
-            most,
-            gauge,
-        })
+        Arc::new(Self { used: AtomicUsize::new(0), most, gauge })
     }
 
     /// Takes `size` of it; `None` when there is not as much left.
     pub(super) fn take(self: &Arc<Self>, size: usize) -> Option<Place> {
-        self.add(size).then(|| Place {
-            room: Arc::clone(self),
-            size,
-        })
+        self.add(size).then(|| Place { room: Arc::clone(self), size })
     }
 
     fn add(&self, size: usize) -> bool {
         let fits = |used: usize| used.checked_add(size).filter(|sum| *sum <= self.most);
-        let added = self
-            .used
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, fits)
-            .is_ok();
+        let added = self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits).is_ok();
         if added {
             self.gauge.add(i64::try_from(size).unwrap_or(i64::MAX));
         }
@@ -65,9 +55,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.room.used.fetch_sub(self.size, Ordering::AcqRel);
-        self.room
-            .gauge
-            .sub(i64::try_from(self.size).unwrap_or(i64::MAX));
+        self.room.gauge.sub(i64::try_from(self.size).unwrap_or(i64::MAX));
     }
 }
 

@@ -23,26 +23,16 @@ pub(super) fn refuse(head: &RawHead<'_>, bounds: &Public) -> Option<(Refusal, Op
         let message = format!(
             "the request's head is larger than {most} bytes; send fewer or shorter headers"
         );
-        return Some((
-            Refusal::new(RefusalKind::HeadTooLarge, message),
-            Some(Bound::HeadBytes),
-        ));
+        return Some((Refusal::new(RefusalKind::HeadTooLarge, message), Some(Bound::HeadBytes)));
     }
     if head.fields.len() > bounds.head_fields_max {
         let most = bounds.head_fields_max;
         let message = format!("the request has more than {most} header fields; send fewer");
-        return Some((
-            Refusal::new(RefusalKind::HeadTooLarge, message),
-            Some(Bound::HeadFields),
-        ));
+        return Some((Refusal::new(RefusalKind::HeadTooLarge, message), Some(Bound::HeadFields)));
     }
     let bad = |message: &'static str| Some((Refusal::new(RefusalKind::BadFraming, message), None));
     let chunked = head.fields.contains_key(http::header::TRANSFER_ENCODING);
-    if chunked
-        && head
-            .bytes
-            .is_some_and(|bytes| has_field(bytes, b"content-length"))
-    {
+    if chunked && head.bytes.is_some_and(|bytes| has_field(bytes, b"content-length")) {
         return bad("both Content-Length and Transfer-Encoding are given; send one of them");
     }
     if head.bytes.is_some() && head.fields.get_all(http::header::HOST).iter().count() != 1 {
@@ -57,20 +47,14 @@ fn head_bytes(head: &RawHead<'_>) -> usize {
         None => head
             .fields
             .iter()
-            .map(|(name, value)| {
-                name.as_str()
-                    .len()
-                    .saturating_add(value.len())
-                    .saturating_add(4)
-            })
+            .map(|(name, value)| name.as_str().len().saturating_add(value.len()).saturating_add(4))
             .sum(),
     }
 }
 
 fn has_field(head: &[u8], name: &[u8]) -> bool {
     head.split(|byte| *byte == b'\n').any(|line| {
-        line.get(..name.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(name))
+        line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))
             && line.get(name.len()) == Some(&b':')
     })
 }
@@ -84,16 +68,10 @@ mod tests {
         let fields: HeaderMap = fields
             .iter()
             .map(|(name, value)| {
-                (
-                    name.parse::<http::HeaderName>().unwrap(),
-                    value.parse().unwrap(),
-                )
+                (name.parse::<http::HeaderName>().unwrap(), value.parse().unwrap())
             })
             .collect();
-        let head = RawHead {
-            bytes: Some(bytes),
-            fields: &fields,
-        };
+        let head = RawHead { bytes: Some(bytes), fields: &fields };
         refuse(&head, &Config::defaults().unwrap().public).map(|(refusal, _)| refusal.kind)
     }
 
@@ -113,9 +91,6 @@ mod tests {
 
     #[test]
     fn a_request_names_exactly_one_host() {
-        assert_eq!(
-            judged(b"GET / HTTP/1.1\r\n\r\n", &[]),
-            Some(RefusalKind::BadFraming)
-        );
+        assert_eq!(judged(b"GET / HTTP/1.1\r\n\r\n", &[]), Some(RefusalKind::BadFraming));
     }
 }

@@ -36,10 +36,7 @@ pub(super) struct Patient {
 
 impl Patient {
     pub(super) fn new(proxy: HttpProxy<Front>, head_timeout: Duration) -> Self {
-        Self {
-            proxy: Arc::new(proxy),
-            head_timeout,
-        }
+        Self { proxy: Arc::new(proxy), head_timeout }
     }
 }
 
@@ -95,14 +92,7 @@ const H2_PREFACE: &[u8] = b"PRI * HTTP/2";
 impl Timed {
     fn new(inner: Stream, patience: Duration) -> Self {
         let head_done = AtomicBool::new(false);
-        Self {
-            inner,
-            patience,
-            began: None,
-            timer: None,
-            head_done,
-            farewell: None,
-        }
+        Self { inner, patience, began: None, timer: None, head_done, farewell: None }
     }
 
     /// The head is complete; what follows has other bounds.
@@ -154,8 +144,7 @@ impl AsyncRead for Timed {
                 let first = buffer.filled().get(before..).unwrap_or_default();
                 if self.began.is_none() && !first.is_empty() {
                     self.began = Some(Instant::now());
-                    self.head_done
-                        .store(first.starts_with(H2_PREFACE), Ordering::Relaxed);
+                    self.head_done.store(first.starts_with(H2_PREFACE), Ordering::Relaxed);
                 }
                 Poll::Ready(result)
             }

@@ -52,12 +52,7 @@ impl Front {
         let metrics = gateway.telemetry.metrics();
         let requests = Room::new(bounds.in_flight_max, metrics.in_flight.clone());
         let body_bytes = Room::new(bounds.in_flight_bytes_max, metrics.in_flight_bytes.clone());
-        Self {
-            gateway,
-            bounds,
-            requests,
-            body_bytes,
-        }
+        Self { gateway, bounds, requests, body_bytes }
     }
 
     /// The answer to one request; `None` when its client has left.
@@ -144,21 +139,13 @@ impl Front {
             .and_then(|host| host.to_str().ok())
             .or_else(|| head.uri.authority().map(http::uri::Authority::as_str))
             .unwrap_or("localhost");
-        let scheme = if self.bounds.tls.is_some() {
-            "https"
-        } else {
-            "http"
-        };
+        let scheme = if self.bounds.tls.is_some() { "https" } else { "http" };
         Head {
             request_id: RequestId::random(),
             method: head.method.clone(),
             path: head.uri.path().to_owned(),
             headers: head.headers.clone(),
-            public_url: self
-                .bounds
-                .url
-                .clone()
-                .unwrap_or_else(|| format!("{scheme}://{host}")),
+            public_url: self.bounds.url.clone().unwrap_or_else(|| format!("{scheme}://{host}")),
         }
     }
 
@@ -170,11 +157,8 @@ impl Front {
         let (id, file) = head.path.strip_prefix("/media/")?.split_once('/')?;
         let found = self.gateway.media.find(id).await.ok().flatten();
         let (format, bytes) = found.filter(|(f, _)| file == format!("original.{}", f.name()))?;
-        let reply = WireReply {
-            status: 200,
-            headers: http::HeaderMap::new(),
-            body: Pieces::one(bytes),
-        };
+        let reply =
+            WireReply { status: 200, headers: http::HeaderMap::new(), body: Pieces::one(bytes) };
         Some(
             reply
                 .with_header("content-type", format.mime())
@@ -238,19 +222,13 @@ struct Met {
 
 impl Met {
     fn new(refusal: Refusal, bound: Option<Bound>) -> Self {
-        Self {
-            refusal: Box::new(refusal),
-            bound,
-        }
+        Self { refusal: Box::new(refusal), bound }
     }
 }
 
 fn refused_framing(session: &ServerSession, bounds: &Public) -> Option<(Refusal, Option<Bound>)> {
     let raw = session.as_http1().map(|_| session.to_h1_raw());
-    let head = RawHead {
-        bytes: raw.as_deref(),
-        fields: &session.req_header().headers,
-    };
+    let head = RawHead { bytes: raw.as_deref(), fields: &session.req_header().headers };
     framing::refuse(&head, bounds)
 }
 
@@ -278,18 +256,12 @@ fn no_room() -> Met {
 
 fn too_large(most: usize) -> Met {
     let message = format!("the body is larger than {most} bytes; send less");
-    Met::new(
-        Refusal::new(RefusalKind::BodyTooLarge, message),
-        Some(Bound::BodyBytes),
-    )
+    Met::new(Refusal::new(RefusalKind::BodyTooLarge, message), Some(Bound::BodyBytes))
 }
 
 fn too_slow() -> Met {
     let message = "the body took too long to arrive; send it faster or in parts";
-    Met::new(
-        Refusal::new(RefusalKind::TooSlow, message),
-        Some(Bound::BodyTime),
-    )
+    Met::new(Refusal::new(RefusalKind::TooSlow, message), Some(Bound::BodyTime))
 }
 
 fn ended_early() -> Met {
@@ -298,16 +270,9 @@ fn ended_early() -> Met {
 }
 
 #[expect(clippy::boxed_local, reason = "Pingora hands out its errors in boxes")]
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "it is the last that anyone wants of the error"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "it is the last that anyone wants of the error")]
 fn cut_short(error: Box<Error>) -> Met {
-    if *error.etype() == ErrorType::ReadTimedout {
-        too_slow()
-    } else {
-        ended_early()
-    }
+    if *error.etype() == ErrorType::ReadTimedout { too_slow() } else { ended_early() }
 }
 
 /// Writes an answer, its picture slice by slice as it came.
@@ -322,21 +287,13 @@ async fn write(
     }
     head.insert_header(http::header::CONTENT_LENGTH, reply.body.len())?;
     session.write_response_header(Box::new(head)).await?;
-    let slices = if head_only {
-        Vec::new()
-    } else {
-        reply.body.into_slices()
-    };
+    let slices = if head_only { Vec::new() } else { reply.body.into_slices() };
     let mut left = slices.len();
     for slice in slices {
         left -= 1;
         session.write_response_body(slice, left == 0).await?;
     }
-    if left == 0 {
-        session.finish_body().await
-    } else {
-        Ok(())
-    }
+    if left == 0 { session.finish_body().await } else { Ok(()) }
 }
 
 #[async_trait]
@@ -376,10 +333,7 @@ impl ProxyHttp for Front {
 
     async fn upstream_peer(&self, _: &mut Session, (): &mut ()) -> pingora::Result<Box<HttpPeer>> {
         // `request_filter` answers every request, so Pingora never asks for a peer.
-        Err(Error::explain(
-            ErrorType::InternalError,
-            "nothing is passed through",
-        ))
+        Err(Error::explain(ErrorType::InternalError, "nothing is passed through"))
     }
 
     fn suppress_error_log(&self, _: &Session, (): &(), _: &Error) -> bool {

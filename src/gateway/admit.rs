@@ -17,7 +17,7 @@ use crate::limit::{KeyWindows, Ticket, Unit, Verdict, Weight};
 use crate::policy::Plan;
 use crate::store::StoreError;
 
-use super::{Delivered, Gateway, Visit, micros, refuse};
+use super::{Delivered, Gateway, Visit, Work, micros, refuse};
 
 /// The windows of every key that asked lately.
 #[derive(Debug, Default)]
@@ -28,14 +28,6 @@ const KEYS_REMEMBERED: usize = 100_000;
 
 /// A hold outlives the request's deadline by this, so that a settlement is never late.
 const HOLD_MARGIN: Duration = Duration::from_mins(1);
-
-/// What a request wants of the ledger.
-#[derive(Clone, Copy)]
-pub(super) struct Wish {
-    pub(super) quote: Credits,
-    pub(super) images: u32,
-    pub(super) deadline: Duration,
-}
 
 /// An admission: ends the concurrency lease when it goes, on whatever way it goes.
 pub(super) struct Lease {
@@ -87,12 +79,7 @@ impl Gateway {
         match verdict {
             Verdict::Admitted { ticket, standings } => {
                 let windows = Arc::clone(&self.windows);
-                Ok(Lease {
-                    windows,
-                    key,
-                    ticket: Some(ticket),
-                    standings,
-                })
+                Ok(Lease { windows, key, ticket: Some(ticket), standings })
             }
             Verdict::Denied(denial) => Err(refuse::limit(denial)),
         }
@@ -113,50 +100,29 @@ impl Gateway {
     pub async fn rebuild_windows(&self) -> Result<usize, StoreError> {
         let now = self.clock.now();
         let policy = self.policy.current();
-        let longest = policy
-            .plans
-            .values()
-            .flat_map(|plan| &plan.limits)
-            .map(|l| l.window)
-            .max();
+        let longest = policy.plans.values().flat_map(|plan| &plan.limits).map(|l| l.window).max();
         let Some(longest) = longest else { return Ok(0) };
-        let since_ms = now
-            .unix_ms
-            .saturating_sub(i64::try_from(longest.as_millis()).unwrap_or(0));
+        let since_ms = now.unix_ms.saturating_sub(i64::try_from(longest.as_millis()).unwrap_or(0));
         let admissions = self.store.recent_admissions(since_ms).await?;
         let keys = self.store.list_keys(None).await?;
-        let plans: HashMap<&KeyId, &str> = keys
-            .iter()
-            .map(|key| (&key.id, key.plan.as_str()))
-            .collect();
+        let plans: HashMap<&KeyId, &str> =
+            keys.iter().map(|key| (&key.id, key.plan.as_str())).collect();
         for admission in &admissions {
             let plan = plans.get(&admission.key).and_then(|name| policy.plan(name));
             let Some(plan) = plan else { continue };
-            let ago_ms = now
-                .unix_ms
-                .saturating_sub(admission.at_ms)
-                .max(0)
-                .unsigned_abs();
-            self.windows
-                .0
-                .entry(admission.key.clone())
-                .or_default()
-                .remember(
-                    &plan.limits,
-                    now.tick_ms.saturating_sub(ago_ms),
-                    Weight {
-                        images: admission.images,
-                    },
-                );
+            let ago_ms = now.unix_ms.saturating_sub(admission.at_ms).max(0).unsigned_abs();
+            self.windows.0.entry(admission.key.clone()).or_default().remember(
+                &plan.limits,
+                now.tick_ms.saturating_sub(ago_ms),
+                Weight { images: admission.images },
+            );
         }
         Ok(admissions.len())
     }
 
     fn forget_idle(&self, plan: &Plan, now: Now) {
         if self.windows.0.len() > KEYS_REMEMBERED {
-            self.windows
-                .0
-                .retain(|_, windows| !windows.is_idle(&plan.limits, now));
+            self.windows.0.retain(|_, windows| !windows.is_idle(&plan.limits, now));
         }
     }
 
@@ -166,19 +132,20 @@ impl Gateway {
         visit: &mut Visit,
         plan: &Plan,
         lease: Lease,
-        wish: Wish,
+        work: &Work,
     ) -> Result<(HoldId, Lease), Refusal> {
         let now = self.clock.now();
-        let life_ms = i64::try_from((wish.deadline + HOLD_MARGIN).as_millis()).unwrap_or(i64::MAX);
+        let life_ms =
+            i64::try_from((work.model.deadline + HOLD_MARGIN).as_millis()).unwrap_or(i64::MAX);
         let hold = HoldId::random();
         let ask = HoldAsk {
             hold: hold.clone(),
             workspace: visit.caller.workspace().clone(),
             key: visit.caller.key().clone(),
             request: visit.receipt.request_id.clone(),
-            amount: wish.quote,
+            amount: work.quote,
             expires_at_ms: now.unix_ms.saturating_add(life_ms),
-            quotas: quotas(plan, visit.caller.key(), wish.images, now),
+            quotas: quotas(plan, visit.caller.key(), work.request.count, now),
             policy_version: Arc::clone(&visit.policy.version),
         };
         let began = Instant::now();

@@ -41,9 +41,7 @@ impl Gateway {
         request: &ImageRequest,
         deadline: Instant,
     ) -> Result<Delivery, VendorFault> {
-        let mut last = VendorFault::Unreachable {
-            detail: "no candidate was tried".to_owned(),
-        };
+        let mut last = VendorFault::Unreachable { detail: "no candidate was tried".to_owned() };
         for candidate in candidates.iter().take(ATTEMPTS_MAX) {
             match self.attempt_one(visit, candidate, request, deadline).await {
                 Ok(delivery) => return Ok(delivery),
@@ -73,9 +71,7 @@ impl Gateway {
             let Some(permit) = self.health.begin(&candidate.offering.name, now) else {
                 return Err(last);
             };
-            let tried = self
-                .attempt(visit, candidate, request, (permit, deadline))
-                .await;
+            let tried = self.attempt(visit, candidate, request, (permit, deadline)).await;
             let fault = match tried {
                 Ok(delivery) => return Ok(delivery),
                 Err(fault) => fault,
@@ -106,18 +102,13 @@ impl Gateway {
         let began = Instant::now();
         let deadline = deadline.min(began + offering.vendor.timeout);
         let shares = shares(candidate, request);
-        let calls = shares
-            .iter()
-            .map(|share| self.exchange(offering, share, deadline));
+        let calls = shares.iter().map(|share| self.exchange(offering, share, deadline));
         let replies = join_all(calls).await;
         let took = began.elapsed();
         visit.receipt.vendor_us += micros(took);
         self.learn(offering, permit, &replies, took);
 
-        if replies
-            .iter()
-            .any(|reply| reply.as_ref().is_err_and(VendorFault::outcome_unknown))
-        {
+        if replies.iter().any(|reply| reply.as_ref().is_err_and(VendorFault::outcome_unknown)) {
             visit.receipt.outcome_unknown = true;
         }
         let (response, fault) = gather(replies);
@@ -128,18 +119,10 @@ impl Gateway {
         let (asked, got) = (request.count, response.images.len());
         if u32::try_from(got).is_ok_and(|got| got < asked) {
             let how = format!("{got} of {asked} were delivered and paid for");
-            changes.push(Change {
-                parameter: "count",
-                how: how.into(),
-            });
+            changes.push(Change { parameter: "count", how: how.into() });
         }
         let cost = booked_cost(candidate, request, &response);
-        Ok(Delivery {
-            response,
-            candidate: candidate.clone(),
-            changes,
-            cost,
-        })
+        Ok(Delivery { response, candidate: candidate.clone(), changes, cost })
     }
 
     /// Tells the breaker and the metrics how an attempt went.
@@ -153,16 +136,10 @@ impl Gateway {
         let now = self.clock.now();
         match replies.iter().find_map(|reply| reply.as_ref().err()) {
             None => self.health.succeeded(&offering.name, permit, took, now),
-            Some(fault) => self
-                .health
-                .failed(&offering.name, permit, fault.is_ill_health(), now),
+            Some(fault) => self.health.failed(&offering.name, permit, fault.is_ill_health(), now),
         }
         for reply in replies {
-            self.telemetry.attempt(
-                &offering.vendor.name,
-                took.as_secs_f64(),
-                reply.as_ref().err(),
-            );
+            self.telemetry.attempt(&offering.vendor.name, took.as_secs_f64(), reply.as_ref().err());
         }
     }
 
@@ -175,11 +152,9 @@ impl Gateway {
     ) -> Result<ImageResponse, VendorFault> {
         let vendor = &offering.vendor;
         let side = vendor_side(vendor)?;
-        let mut wire: WireRequest =
-            side.encode_request(request, offering)
-                .map_err(|unsupported| VendorFault::Rejected {
-                    detail: unsupported.to_string(),
-                })?;
+        let mut wire: WireRequest = side
+            .encode_request(request, offering)
+            .map_err(|unsupported| VendorFault::Rejected { detail: unsupported.to_string() })?;
         for _ in 0..POLLS_MAX {
             let reply = self.upstream.call(vendor, &wire, deadline).await?;
             match side.decode_reply(&reply, offering)? {
@@ -213,11 +188,7 @@ impl Gateway {
                 return Err(VendorFault::Garbled { detail });
             }
         }
-        if response.images.is_empty() {
-            Err(no_picture())
-        } else {
-            Ok(response)
-        }
+        if response.images.is_empty() { Err(no_picture()) } else { Ok(response) }
     }
 }
 
@@ -232,17 +203,13 @@ fn log_fault(visit: &Visit, candidate: &Candidate, fault: &VendorFault) {
 }
 
 fn no_picture() -> VendorFault {
-    VendorFault::Garbled {
-        detail: "it answered without a picture".to_owned(),
-    }
+    VendorFault::Garbled { detail: "it answered without a picture".to_owned() }
 }
 
 fn vendor_side(vendor: &Vendor) -> Result<&'static dyn VendorSide, VendorFault> {
-    dialect::by_name(vendor.dialect)
-        .and_then(|dialect| dialect.vendor)
-        .ok_or_else(|| VendorFault::Rejected {
-            detail: "its dialect has no vendor side".to_owned(),
-        })
+    dialect::by_name(vendor.dialect).and_then(|dialect| dialect.vendor).ok_or_else(|| {
+        VendorFault::Rejected { detail: "its dialect has no vendor side".to_owned() }
+    })
 }
 
 /// The request as each call of the fan-out asks it.

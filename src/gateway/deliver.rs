@@ -19,12 +19,7 @@ impl Gateway {
         delivery: Delivery,
         deadline: Instant,
     ) -> Result<Delivered, Refusal> {
-        let Delivery {
-            mut response,
-            candidate,
-            mut changes,
-            cost,
-        } = delivery;
+        let Delivery { mut response, candidate, mut changes, cost } = delivery;
         let mut images = Vec::with_capacity(response.images.len());
         for image in response.images {
             let drawn = measured(image);
@@ -32,19 +27,12 @@ impl Gateway {
             note_surprise(&mut changes, &job, &drawn);
             let work = self.finish(visit, request, drawn, job);
             let done = tokio::time::timeout_at(deadline, work).await;
-            let image = done
-                .map_err(|_| refuse::media_late())?
-                .map_err(|e| refuse::media(&e))?;
+            let image = done.map_err(|_| refuse::media_late())?.map_err(|e| refuse::media(&e))?;
             images.push(image);
         }
         response.images = images;
         let size = delivered_size(&candidate);
-        Ok(Delivered {
-            response,
-            changes,
-            size,
-            cost,
-        })
+        Ok(Delivered { response, changes, size, cost })
     }
 
     /// One picture as it is given: reworked, and kept when an address was asked for.
@@ -68,30 +56,16 @@ impl Gateway {
         image: Image,
     ) -> Result<Image, crate::media::MediaError> {
         let format = image.format.unwrap_or(Format::Png);
-        let id = self
-            .media
-            .keep(visit.caller.workspace(), image.picture.clone(), format)
-            .await?;
-        let url = format!(
-            "{}/media/{id}/original.{}",
-            visit.head.public_url,
-            format.name()
-        );
-        Ok(Image {
-            stored: Some(Stored { id, url }),
-            ..image
-        })
+        let id = self.media.keep(visit.caller.workspace(), image.picture.clone(), format).await?;
+        let url = format!("{}/media/{id}/original.{}", visit.head.public_url, format.name());
+        Ok(Image { stored: Some(Stored { id, url }), ..image })
     }
 }
 
 /// The picture with its real size and format, read from its own head.
 fn measured(image: Image) -> Image {
     match crate::media::probe(&image.picture) {
-        Some((format, size)) => Image {
-            format: Some(format),
-            size: Some(size),
-            ..image
-        },
+        Some((format, size)) => Image { format: Some(format), size: Some(size), ..image },
         None => image,
     }
 }
@@ -103,9 +77,7 @@ fn rework(request: &ImageRequest, planned: Option<Size>, drawn: &Image) -> Rewor
         Frame::Auto | Frame::Ratio(_) => planned,
     };
     Rework {
-        format: request
-            .format
-            .filter(|format| Some(*format) != drawn.format),
+        format: request.format.filter(|format| Some(*format) != drawn.format),
         crop_to: exact.filter(|size| Some(*size) != drawn.size),
         compression: request.compression,
     }
@@ -119,18 +91,12 @@ fn note_surprise(changes: &mut Vec<Change>, job: &Rework, drawn: &Image) {
         && !said(changes, "size")
     {
         let how = format!("drawn at {from}, scaled and cropped to {to}");
-        changes.push(Change {
-            parameter: "size",
-            how: how.into(),
-        });
+        changes.push(Change { parameter: "size", how: how.into() });
     }
     if let (Some(to), Some(from)) = (job.format, drawn.format)
         && !said(changes, "format")
     {
         let how = format!("drawn as {}, transcoded to {}", from.name(), to.name());
-        changes.push(Change {
-            parameter: "format",
-            how: how.into(),
-        });
+        changes.push(Change { parameter: "format", how: how.into() });
     }
 }

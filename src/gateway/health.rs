@@ -25,16 +25,10 @@ impl HealthBoard {
     }
 
     pub(super) fn succeeded(&self, offering: &str, permit: Permit, latency: Duration, now: Now) {
-        self.0
-            .entry(offering.to_owned())
-            .or_default()
-            .succeeded(permit, latency, now);
+        self.0.entry(offering.to_owned()).or_default().succeeded(permit, latency, now);
     }
 
     pub(super) fn failed(&self, offering: &str, permit: Permit, is_ill: bool, now: Now) {
-        self.0
-            .entry(offering.to_owned())
-            .or_default()
-            .failed(permit, is_ill, now);
+        self.0.entry(offering.to_owned()).or_default().failed(permit, is_ill, now);
     }
 }

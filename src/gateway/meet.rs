@@ -69,39 +69,23 @@ impl Gateway {
         };
         let now = self.clock.now();
         let policy = self.policy.current();
-        let mut receipt = Receipt::begin(
-            head.request_id.clone(),
-            now.unix_ms,
-            Arc::clone(&policy.version),
-        );
+        let mut receipt =
+            Receipt::begin(head.request_id.clone(), now.unix_ms, Arc::clone(&policy.version));
         receipt.dialect = name;
         let presented = client.presented_key(&head.headers);
         let scope = client.scope(&claim);
-        let known = self
-            .store
-            .keys()
-            .authenticate(presented, now.unix_ms)
-            .map_err(refuse::auth)
-            .and_then(|caller| {
-                note_caller(&mut receipt, &caller);
-                self.store.touch(caller.key());
-                if caller.has_scope(scope) {
-                    Ok(caller)
-                } else {
-                    Err(refuse::scope(scope))
-                }
-            });
+        let known =
+            self.store.keys().authenticate(presented, now.unix_ms).map_err(refuse::auth).and_then(
+                |caller| {
+                    note_caller(&mut receipt, &caller);
+                    self.store.touch(caller.key());
+                    if caller.has_scope(scope) { Ok(caller) } else { Err(refuse::scope(scope)) }
+                },
+            );
         match known {
-            Ok(caller) => Ok(Visit {
-                head,
-                client,
-                claim,
-                caller,
-                policy,
-                receipt,
-                began,
-                said: None,
-            }),
+            Ok(caller) => {
+                Ok(Visit { head, client, claim, caller, policy, receipt, began, said: None })
+            }
             Err(refusal) => Err(Box::new(self.turn_away(&head, client, receipt, &refusal))),
         }
     }
@@ -117,12 +101,9 @@ impl Gateway {
                 receipt.dialect = name;
                 self.turn_away(head, client, receipt, refusal)
             }
-            None => self.told(
-                head,
-                receipt,
-                refusal,
-                reply::house_refusal(refusal, &head.request_id),
-            ),
+            None => {
+                self.told(head, receipt, refusal, reply::house_refusal(refusal, &head.request_id))
+            }
         }
     }
 

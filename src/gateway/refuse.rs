@@ -24,10 +24,7 @@ const VENDOR_WAIT: Duration = Duration::from_secs(5);
 
 pub(super) fn unknown_path(method: &http::Method, path: &str) -> Refusal {
     let shown: String = path.chars().take(200).collect();
-    Refusal::new(
-        Kind::UnknownPath,
-        format!("nothing is served at {method} {shown}"),
-    )
+    Refusal::new(Kind::UnknownPath, format!("nothing is served at {method} {shown}"))
 }
 
 pub(super) fn wrong_method(allow: &str) -> Refusal {
@@ -36,24 +33,20 @@ pub(super) fn wrong_method(allow: &str) -> Refusal {
 
 pub(super) fn auth(error: AuthError) -> Refusal {
     let (kind, message) = match error {
-        AuthError::Missing => (
-            Kind::KeyMissing,
-            "no API key; send one as `Authorization: Bearer <key>`",
-        ),
-        AuthError::Unknown => (
-            Kind::KeyUnknown,
-            "the API key is not known here; check it for a typing error",
-        ),
-        AuthError::Suspended => (
-            Kind::KeyInactive,
-            "the API key is suspended; ask whoever gave it to you",
-        ),
+        AuthError::Missing => {
+            (Kind::KeyMissing, "no API key; send one as `Authorization: Bearer <key>`")
+        }
+        AuthError::Unknown => {
+            (Kind::KeyUnknown, "the API key is not known here; check it for a typing error")
+        }
+        AuthError::Suspended => {
+            (Kind::KeyInactive, "the API key is suspended; ask whoever gave it to you")
+        }
         AuthError::Revoked => (Kind::KeyInactive, "the API key was revoked; use another"),
         AuthError::Expired => (Kind::KeyInactive, "the API key has expired; use another"),
-        AuthError::WorkspaceSuspended => (
-            Kind::WorkspaceSuspended,
-            "the workspace of this API key is suspended",
-        ),
+        AuthError::WorkspaceSuspended => {
+            (Kind::WorkspaceSuspended, "the workspace of this API key is suspended")
+        }
     };
     Refusal::new(kind, message)
 }
@@ -65,10 +58,7 @@ pub(super) fn scope(scope: &str) -> Refusal {
 
 pub(super) fn no_plan(plan: &str) -> Refusal {
     tracing::error!(plan, "a key names a plan that policy does not have");
-    Refusal::new(
-        Kind::Internal,
-        "the plan of this API key is not set up; tell the operator",
-    )
+    Refusal::new(Kind::Internal, "the plan of this API key is not set up; tell the operator")
 }
 
 pub(super) fn no_model() -> Refusal {
@@ -82,42 +72,26 @@ pub(super) fn no_model() -> Refusal {
 pub(super) fn unknown_model(name: &str) -> Refusal {
     let shown: String = name.chars().take(100).collect();
     let message = format!("there is no model `{shown}`; GET /v1/models lists those there are");
-    Refusal {
-        field: Some("model".into()),
-        ..Refusal::new(Kind::ModelUnknown, message)
-    }
+    Refusal { field: Some("model".into()), ..Refusal::new(Kind::ModelUnknown, message) }
 }
 
 pub(super) fn forbidden_model(name: &str, plan: &str) -> Refusal {
     let message = format!("the plan `{plan}` does not include the model `{name}`");
-    Refusal {
-        field: Some("model".into()),
-        ..Refusal::new(Kind::ModelForbidden, message)
-    }
+    Refusal { field: Some("model".into()), ..Refusal::new(Kind::ModelForbidden, message) }
 }
 
 pub(super) fn denied(denied: Denied) -> Refusal {
-    Refusal {
-        field: Some("prompt".into()),
-        ..Refusal::new(Kind::ContentRefused, denied.message)
-    }
+    Refusal { field: Some("prompt".into()), ..Refusal::new(Kind::ContentRefused, denied.message) }
 }
 
 pub(super) fn no_candidate(model: &str, none: NoCandidate) -> Refusal {
     match none {
         NoCandidate::NoneCan { why } => {
-            let message = format!(
-                "nothing that serves `{model}` can do this: {}",
-                why.join("; ")
-            );
+            let message = format!("nothing that serves `{model}` can do this: {}", why.join("; "));
             Refusal::new(Kind::Unsupported, message)
         }
         NoCandidate::NoCredential { missing } => {
-            tracing::warn!(
-                model,
-                missing = missing.join(", "),
-                "no offering has its credential"
-            );
+            tracing::warn!(model, missing = missing.join(", "), "no offering has its credential");
             let message =
                 format!("`{model}` is not connected to its vendor yet; tell the operator");
             Refusal::new(Kind::NoneAvailable, message)
@@ -131,12 +105,7 @@ pub(super) fn no_candidate(model: &str, none: NoCandidate) -> Refusal {
 }
 
 pub(super) fn limit(denial: Denial) -> Refusal {
-    let Denial {
-        limit,
-        reason,
-        retry_after,
-        standings,
-    } = denial;
+    let Denial { limit, reason, retry_after, standings } = denial;
     let refusal = match reason {
         DenialReason::Window => Refusal::new(
             Kind::RateLimited,
@@ -153,19 +122,12 @@ pub(super) fn limit(denial: Denial) -> Refusal {
             ),
         ),
     };
-    Refusal {
-        retry_after,
-        standings,
-        ..refusal
-    }
+    Refusal { retry_after, standings, ..refusal }
 }
 
 pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
     match error {
-        StoreError::Ledger(LedgerError::Short {
-            required,
-            remaining,
-        }) => Refusal {
+        StoreError::Ledger(LedgerError::Short { required, remaining }) => Refusal {
             credits: Some((*required, *remaining)),
             ..Refusal::new(
                 Kind::CreditsShort,
@@ -177,11 +139,10 @@ pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
             format!("the quota `{name}` of {most} is used up; it begins anew at 00:00 UTC"),
         )
         .retry_after(now.until_utc_midnight()),
-        StoreError::Busy => Refusal::new(
-            Kind::Overloaded,
-            "too much waits to be written; try again in a moment",
-        )
-        .retry_after(STORE_WAIT),
+        StoreError::Busy => {
+            Refusal::new(Kind::Overloaded, "too much waits to be written; try again in a moment")
+                .retry_after(STORE_WAIT)
+        }
         StoreError::Ledger(
             LedgerError::UnknownHold
             | LedgerError::AlreadyResolved
@@ -215,10 +176,9 @@ pub(super) fn fault(fault: &VendorFault) -> Refusal {
             Kind::ContentRefused,
             "the content filter of the model refused this prompt; change it and try again",
         ),
-        VendorFault::Rejected { .. } => Refusal::new(
-            Kind::VendorFailed,
-            "the vendor rejected the request; nothing was charged",
-        ),
+        VendorFault::Rejected { .. } => {
+            Refusal::new(Kind::VendorFailed, "the vendor rejected the request; nothing was charged")
+        }
         VendorFault::Busy { retry_after } => Refusal::new(
             Kind::NoneAvailable,
             "the vendor is busy; nothing was charged, try again later",
@@ -241,10 +201,7 @@ pub(super) fn fault(fault: &VendorFault) -> Refusal {
 }
 
 pub(super) fn media(error: &MediaError) -> Refusal {
-    tracing::error!(
-        error = chain(error),
-        "a delivered picture could not be worked on"
-    );
+    tracing::error!(error = chain(error), "a delivered picture could not be worked on");
     Refusal::new(
         Kind::Internal,
         "the picture was drawn but could not be prepared; nothing was charged",
@@ -252,20 +209,14 @@ pub(super) fn media(error: &MediaError) -> Refusal {
 }
 
 pub(super) fn media_late() -> Refusal {
-    Refusal::new(
-        Kind::VendorTimedOut,
-        "the picture was not ready in time; nothing was charged",
-    )
+    Refusal::new(Kind::VendorTimedOut, "the picture was not ready in time; nothing was charged")
 }
 
 pub(super) fn unpriced(model: &Model, error: PriceError) -> Refusal {
     tracing::error!(model = model.name, %error, "a request could not be priced");
     Refusal::new(
         Kind::Unpriced,
-        format!(
-            "`{}` has no price for this size and quality; tell the operator",
-            model.name
-        ),
+        format!("`{}` has no price for this size and quality; tell the operator", model.name),
     )
 }
 

@@ -10,15 +10,10 @@ use super::{Fulfilled, Gateway, Visit};
 impl Gateway {
     pub(super) fn reply_with_pictures(&self, visit: &Visit, fulfilled: &Fulfilled) -> WireReply {
         let now = self.clock.now();
-        let reply = visit
-            .client
-            .encode_response(&fulfilled.answer(visit, now.unix_ms));
+        let reply = visit.client.encode_response(&fulfilled.answer(visit, now.unix_ms));
         let reply = with_standings(reply, visit.client, &fulfilled.standings, now);
         let reply = with_changes(reply, &fulfilled.changes);
-        let shows = visit
-            .policy
-            .plan(visit.caller.plan())
-            .is_some_and(|plan| plan.show_offering);
+        let shows = visit.policy.plan(visit.caller.plan()).is_some_and(|plan| plan.show_offering);
         if !shows {
             return reply;
         }
@@ -56,11 +51,7 @@ impl Gateway {
             .models
             .keys()
             .filter(|name| plan.includes(name) && only.is_none_or(|only| only == name.as_str()))
-            .map(|name| ListedModel {
-                name,
-                owner: "pixelgate",
-                created: 0,
-            })
+            .map(|name| ListedModel { name, owner: "pixelgate", created: 0 })
             .collect();
         match (only, listed.first()) {
             (Some(name), None) => {
@@ -80,17 +71,12 @@ pub(super) fn refusal(
     request_id: &RequestId,
     now: Now,
 ) -> WireReply {
-    let context = RefusalContext {
-        request_id,
-        unix_ms: now.unix_ms,
-    };
+    let context = RefusalContext { request_id, unix_ms: now.unix_ms };
     let reply = client.encode_refusal(refusal, &context);
     let reply = with_standings(reply, client, &refusal.standings, now);
     retry_headers(refusal)
         .into_iter()
-        .fold(reply, |reply, (name, value)| {
-            reply.with_header(name, &value)
-        })
+        .fold(reply, |reply, (name, value)| reply.with_header(name, &value))
 }
 
 /// A no where no dialect claims the path. Its shape is read by OpenAI's clients and by eye alike.
@@ -108,9 +94,7 @@ pub(super) fn house_refusal(refusal: &Refusal, request_id: &RequestId) -> WireRe
     let reply = WireReply::json(kind.status(), Pieces::one(body.to_string()));
     retry_headers(refusal)
         .into_iter()
-        .fold(reply, |reply, (name, value)| {
-            reply.with_header(name, &value)
-        })
+        .fold(reply, |reply, (name, value)| reply.with_header(name, &value))
 }
 
 /// Where the caller stands: the dialect's own headers, and the two of the IETF draft
@@ -127,24 +111,15 @@ fn with_standings(
     let reply = client
         .limit_headers(standings, now.unix_ms)
         .into_iter()
-        .fold(reply, |reply, (name, value)| {
-            reply.with_header(name, &value)
-        });
+        .fold(reply, |reply, (name, value)| reply.with_header(name, &value));
     let list = |item: &dyn Fn(&Standing) -> String| {
         standings.iter().map(item).collect::<Vec<_>>().join(", ")
     };
     let policy = list(&|s| format!("\"{}\";q={};w={}", s.limit, s.most, s.window.as_secs()));
     let state = list(&|s| {
-        format!(
-            "\"{}\";r={};t={}",
-            s.limit,
-            s.remaining,
-            s.resets_in.as_millis().div_ceil(1000)
-        )
+        format!("\"{}\";r={};t={}", s.limit, s.remaining, s.resets_in.as_millis().div_ceil(1000))
     });
-    reply
-        .with_header("ratelimit-policy", &policy)
-        .with_header("ratelimit", &state)
+    reply.with_header("ratelimit-policy", &policy).with_header("ratelimit", &state)
 }
 
 /// Everything that was not done as asked, by name.
@@ -154,13 +129,7 @@ fn with_changes(reply: WireReply, changes: &[Change]) -> WireReply {
     }
     let list: Vec<String> = changes
         .iter()
-        .map(|change| {
-            format!(
-                "{}=\"{}\"",
-                change.parameter,
-                change.how.replace(['"', '\\'], "'")
-            )
-        })
+        .map(|change| format!("{}=\"{}\"", change.parameter, change.how.replace(['"', '\\'], "'")))
         .collect();
     reply.with_header("pixelgate-changed", &list.join(", "))
 }

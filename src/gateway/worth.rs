@@ -42,11 +42,7 @@ pub(super) fn price(
     if caller.is_test() {
         return Ok(Credits::ZERO);
     }
-    let asked = Work {
-        count: request.count,
-        size: delivered.size,
-        quality: request.quality,
-    };
+    let asked = Work { count: request.count, size: delivered.size, quality: request.quality };
     let count = u32::try_from(delivered.response.images.len()).unwrap_or(u32::MAX);
     let work = asked.delivered(count, delivered.response.quality);
     let price = price::price(&model.price, &work).map_err(|e| refuse::unpriced(model, e))?;

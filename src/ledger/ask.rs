@@ -183,19 +183,11 @@ impl From<Overflow> for LedgerError {
 
 impl<T> Done<T> {
     pub(super) const fn first(outcome: T, changes: Changes) -> Self {
-        Self {
-            outcome,
-            repeated: false,
-            changes,
-        }
+        Self { outcome, repeated: false, changes }
     }
 
     pub(super) fn again(outcome: T) -> Self {
-        Self {
-            outcome,
-            repeated: true,
-            changes: Changes::default(),
-        }
+        Self { outcome, repeated: true, changes: Changes::default() }
     }
 }
 

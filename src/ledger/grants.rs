@@ -84,10 +84,7 @@ impl Grants {
     }
 
     pub(super) fn balance(&self, workspace: &WorkspaceId) -> Balance {
-        self.wallets
-            .get(workspace)
-            .map(|wallet| wallet.total)
-            .unwrap_or_default()
+        self.wallets.get(workspace).map(|wallet| wallet.total).unwrap_or_default()
     }
 
     /// What could be held now.
@@ -97,9 +94,7 @@ impl Grants {
         now: Now,
     ) -> Result<Credits, LedgerError> {
         self.in_turn(workspace, now)
-            .try_fold(Credits::ZERO, |sum, grant| {
-                Ok(sum.plus(grant.balance.available)?)
-            })
+            .try_fold(Credits::ZERO, |sum, grant| Ok(sum.plus(grant.balance.available)?))
     }
 
     /// Chooses the grants that an amount is taken from; says also what would be left.
@@ -112,10 +107,7 @@ impl Grants {
         let spendable = self.spendable(workspace, now)?;
         let remaining = spendable.minus(amount)?;
         if remaining < Credits::ZERO {
-            return Err(LedgerError::Short {
-                required: amount,
-                remaining: spendable,
-            });
+            return Err(LedgerError::Short { required: amount, remaining: spendable });
         }
         let (mut pinned, mut due) = (Pinned::new(), amount);
         for grant in self.in_turn(workspace, now) {

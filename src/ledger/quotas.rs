@@ -27,8 +27,7 @@ impl Quotas {
 
     /// Sets one counter.
     pub(super) fn set(&mut self, quota: QuotaUse) {
-        self.used
-            .insert((quota.subject, quota.unit, quota.period), quota.used);
+        self.used.insert((quota.subject, quota.unit, quota.period), quota.used);
     }
 
     /// What the counters would be if every share was taken, or the first no.
@@ -83,10 +82,10 @@ impl Quotas {
     }
 
     fn staged(&self, after: &[QuotaUse], ask: &QuotaAsk) -> u32 {
-        after.iter().find(|quota| quota.counts(ask)).map_or_else(
-            || self.used(&ask.subject, ask.unit, ask.period),
-            |quota| quota.used,
-        )
+        after
+            .iter()
+            .find(|quota| quota.counts(ask))
+            .map_or_else(|| self.used(&ask.subject, ask.unit, ask.period), |quota| quota.used)
     }
 }
 

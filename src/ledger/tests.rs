@@ -1,9 +1,6 @@
 //! Stories of money, told as tables: one row an event, what it answered, and the balance after it.
 
-#![expect(
-    clippy::arithmetic_side_effects,
-    reason = "a test that overflows fails"
-)]
+#![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
 
 use super::*;
 
@@ -22,14 +19,9 @@ fn tell(story: &str) {
         let answer = play(&mut ledger, &words, at);
         assert_eq!(answer, cells[2], "the answer of: {row}");
         let balance = ledger.balance(&workspace);
-        let after = [
-            balance.available,
-            balance.held,
-            balance.spent,
-            balance.expired,
-        ]
-        .map(|part| part.nanos().to_string())
-        .join(" ");
+        let after = [balance.available, balance.held, balance.spent, balance.expired]
+            .map(|part| part.nanos().to_string())
+            .join(" ");
         assert_eq!(after, cells[3], "the balance after: {row}");
         assert!(balance.balances(), "{balance:?} after: {row}");
     }
@@ -52,11 +44,7 @@ fn play(ledger: &mut Ledger, words: &[&str], at: Now) -> String {
         "void" => ledger.void(&hold, at).map(|_| "ok".to_owned()),
         "sweep" => ledger.sweep(at).map(|done| {
             let swept = done.outcome;
-            format!(
-                "{} expired {} lapsed",
-                swept.expired.len(),
-                swept.lapsed.len()
-            )
+            format!("{} expired {} lapsed", swept.expired.len(), swept.lapsed.len())
         }),
         other => panic!("no event is called {other}"),
     };
@@ -168,18 +156,8 @@ fn grants_are_spent_by_priority_then_end_then_promotion_then_age() {
         ledger.grant(&grant_of(id, 1, facts), now(0)).unwrap();
     }
     let done = ledger.hold(&ask("h1", 7, 99, Vec::new()), now(1)).unwrap();
-    let order: Vec<&str> = done
-        .changes
-        .entries
-        .iter()
-        .map(|e| e.grant.as_str())
-        .collect();
-    assert_eq!(
-        order,
-        [
-            "first", "soonest", "given", "bought", "older", "newer", "last"
-        ]
-    );
+    let order: Vec<&str> = done.changes.entries.iter().map(|e| e.grant.as_str()).collect();
+    assert_eq!(order, ["first", "soonest", "given", "bought", "older", "newer", "last"]);
 }
 
 fn quota(name: &str, unit: QuotaUnit, weight: u32, most: u32) -> QuotaAsk {
@@ -218,42 +196,28 @@ fn quotas_and_credits_are_one_decision() {
     assert_eq!(
         (verdict, after),
         (
-            Err(LedgerError::QuotaExhausted {
-                name: "pictures".to_owned(),
-                most: 4,
-                used: 3
-            }),
+            Err(LedgerError::QuotaExhausted { name: "pictures".to_owned(), most: 4, used: 3 }),
             (1, 3)
         )
     );
     // One picture of three came: two come back. A void gives all of it back.
     let h1 = HoldId::known("h1");
-    ledger
-        .settle(&h1, Credits::from_nanos(1), 1, now(1))
-        .unwrap();
+    ledger.settle(&h1, Credits::from_nanos(1), 1, now(1)).unwrap();
     assert_eq!(used(&ledger), (1, 1));
     let again = ask("h4", 1, 99, vec![day(), pictures(3)]);
     ledger.hold(&again, now(1)).unwrap();
     ledger.void(&HoldId::known("h4"), now(2)).unwrap();
     assert_eq!(used(&ledger), (1, 1));
-    assert_eq!(
-        ledger.balance(&WorkspaceId::known("ws_one")).held,
-        Credits::ZERO
-    );
+    assert_eq!(ledger.balance(&WorkspaceId::known("ws_one")).held, Credits::ZERO);
 }
 
 #[test]
 fn two_shares_of_one_counter_are_counted_together() {
     let mut ledger = Ledger::default();
-    let twice = vec![
-        quota("day", QuotaUnit::Requests, 1, 1),
-        quota("day", QuotaUnit::Requests, 1, 1),
-    ];
+    let twice =
+        vec![quota("day", QuotaUnit::Requests, 1, 1), quota("day", QuotaUnit::Requests, 1, 1)];
     let verdict = ledger.hold(&ask("h1", 0, 99, twice), now(0));
-    assert!(matches!(
-        verdict,
-        Err(LedgerError::QuotaExhausted { used: 1, .. })
-    ));
+    assert!(matches!(verdict, Err(LedgerError::QuotaExhausted { used: 1, .. })));
     assert_eq!(ledger.quota_used("key_one day", QuotaUnit::Requests, 0), 0);
 }
 
@@ -278,9 +242,7 @@ fn ended_holds_are_remembered_up_to_a_bound_and_can_be_recalled() {
 #[test]
 fn credits_that_cannot_be_counted_are_not_granted() {
     let mut ledger = Ledger::default();
-    ledger
-        .grant(&grant_of("g1", i64::MAX, &[]), now(0))
-        .unwrap();
+    ledger.grant(&grant_of("g1", i64::MAX, &[]), now(0)).unwrap();
     for (id, amount) in [("g2", 1), ("g3", 0), ("g4", -1)] {
         let verdict = ledger.grant(&grant_of(id, amount, &[]), now(0));
         assert_eq!(verdict, Err(LedgerError::Overflow), "{amount}");

@@ -24,12 +24,7 @@ pub(super) struct Coarse {
 impl Coarse {
     /// Nothing counted yet.
     pub(super) fn new(unit: Unit, window_ms: u64) -> Self {
-        Self {
-            unit,
-            window_ms,
-            newest: 0,
-            counts: Box::new([0; COUNTS]),
-        }
+        Self { unit, window_ms, newest: 0, counts: Box::new([0; COUNTS]) }
     }
 
     /// Counts an admission.

@@ -5,10 +5,7 @@ use super::*;
 mod oracle;
 
 const fn at(tick_ms: u64) -> Now {
-    Now {
-        unix_ms: 0,
-        tick_ms,
-    }
+    Now { unix_ms: 0, tick_ms }
 }
 
 fn limit(most: u32, unit: Unit, window_ms: u64) -> Limit {
@@ -79,10 +76,7 @@ fn a_request_heavier_than_its_limit_is_told_that_no_wait_will_help() {
 
 #[test]
 fn a_refusal_by_one_limit_consumes_nothing_of_another() {
-    let limits = [
-        limit(5, Unit::Requests, MINUTE),
-        limit(2, Unit::Images, MINUTE),
-    ];
+    let limits = [limit(5, Unit::Requests, MINUTE), limit(2, Unit::Images, MINUTE)];
     let mut windows = KeyWindows::default();
     let _ = admitted(ask(&mut windows, &limits, 2, 1));
     for _ in 0..9 {
@@ -136,10 +130,7 @@ fn a_clock_that_goes_back_gives_nothing_back() {
 #[test]
 fn limits_that_a_reload_brings_find_the_history_they_need() {
     let before = [limit(50, Unit::Requests, 5 * MINUTE)];
-    let after = [
-        limit(100, Unit::Requests, 60 * MINUTE),
-        limit(3000, Unit::Images, 60 * MINUTE),
-    ];
+    let after = [limit(100, Unit::Requests, 60 * MINUTE), limit(3000, Unit::Images, 60 * MINUTE)];
     let mut windows = KeyWindows::default();
     for i in (0..50).chain(6 * MINUTE..6 * MINUTE + 50) {
         let _ = admitted(ask(&mut windows, &before, 4, i));
@@ -151,10 +142,7 @@ fn limits_that_a_reload_brings_find_the_history_they_need() {
 
 #[test]
 fn what_usage_rows_tell_at_start_counts() {
-    let limits = [
-        limit(3, Unit::Images, MINUTE),
-        limit(5000, Unit::Images, MINUTE),
-    ];
+    let limits = [limit(3, Unit::Images, MINUTE), limit(5000, Unit::Images, MINUTE)];
     let mut windows = KeyWindows::default();
     windows.remember(&limits, 5_000, Weight { images: 1 });
     windows.remember(&limits, 1_000, Weight { images: 2 });
@@ -166,10 +154,7 @@ fn what_usage_rows_tell_at_start_counts() {
 
 #[test]
 fn a_key_may_be_forgotten_once_no_window_remembers_it() {
-    let limits = [
-        limit(3, Unit::Requests, 120 * MINUTE),
-        limit(5000, Unit::Images, MINUTE),
-    ];
+    let limits = [limit(3, Unit::Requests, 120 * MINUTE), limit(5000, Unit::Images, MINUTE)];
     let mut windows = KeyWindows::default();
     assert!(windows.is_idle(&limits, at(0)));
     let ticket = admitted(ask(&mut windows, &limits, 1, 0));
@@ -181,10 +166,7 @@ fn a_key_may_be_forgotten_once_no_window_remembers_it() {
 
 #[test]
 fn a_busy_key_takes_little_more_than_a_kilobyte() {
-    let limits = [
-        limit(50, Unit::Requests, 5 * MINUTE),
-        limit(200, Unit::Requests, 60 * MINUTE),
-    ];
+    let limits = [limit(50, Unit::Requests, 5 * MINUTE), limit(200, Unit::Requests, 60 * MINUTE)];
     let mut windows = KeyWindows::default();
     for tick in 0..20_000 {
         if let Verdict::Admitted { ticket, .. } = ask(&mut windows, &limits, 2, tick * 1000) {
@@ -192,11 +174,7 @@ fn a_busy_key_takes_little_more_than_a_kilobyte() {
         }
     }
     assert_eq!(windows.ring.iter().count(), 200);
-    assert!(
-        windows.ring.bytes() <= 1200,
-        "{} bytes",
-        windows.ring.bytes()
-    );
+    assert!(windows.ring.bytes() <= 1200, "{} bytes", windows.ring.bytes());
 }
 
 #[test]
@@ -219,10 +197,6 @@ fn a_key_in_use_for_years_keeps_counting() {
     for day in 0..1000_u64 {
         let verdict = ask(&mut windows, &limits, 1, day * 24 * 60 * MINUTE);
         let fits = day % 10 < 2;
-        assert_eq!(
-            matches!(verdict, Verdict::Admitted { .. }),
-            fits,
-            "day {day}"
-        );
+        assert_eq!(matches!(verdict, Verdict::Admitted { .. }), fits, "day {day}");
     }
 }

@@ -124,8 +124,7 @@ impl Ring {
         let Some(since_base_ms) = tick_ms.and_then(|tick| tick.checked_sub(self.base_ms)) else {
             return 0;
         };
-        self.stamps
-            .partition_point(|stamp| u64::from(*stamp) <= since_base_ms)
+        self.stamps.partition_point(|stamp| u64::from(*stamp) <= since_base_ms)
     }
 }
 

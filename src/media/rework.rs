@@ -36,10 +36,7 @@ impl Rework {
 
 /// Does the work; takes as long as it takes, so never on an async thread.
 pub(super) fn rework(image: Image, job: Rework) -> Result<Image, MediaError> {
-    if let Some(size) = job
-        .crop_to
-        .filter(|size| size.pixels() == 0 || !raster::fits(*size))
-    {
+    if let Some(size) = job.crop_to.filter(|size| size.pixels() == 0 || !raster::fits(*size)) {
         return Err(MediaError::BadSize(size));
     }
     let bytes = content(&image.picture)?;
@@ -99,20 +96,13 @@ mod tests {
         let square = Size::new(1024, 1024);
         assert_eq!(shape_within(square, Size::new(16, 9)), Size::new(1024, 576));
         assert_eq!(shape_within(square, Size::new(1, 2)), Size::new(512, 1024));
-        assert_eq!(
-            shape_within(Size::new(3, 1), Size::new(1, 900)),
-            Size::new(1, 1)
-        );
+        assert_eq!(shape_within(Size::new(3, 1), Size::new(1, 900)), Size::new(1, 1));
     }
 
     #[test]
     fn what_is_cut_off_is_cut_off_evenly() {
         let stripes = image::RgbImage::from_fn(9, 3, |x, _| {
-            image::Rgb(if (3..6).contains(&x) {
-                [255; 3]
-            } else {
-                [0; 3]
-            })
+            image::Rgb(if (3..6).contains(&x) { [255; 3] } else { [0; 3] })
         });
         let middle = cover(DynamicImage::ImageRgb8(stripes), Size::new(3, 3));
         assert!(middle.as_bytes().iter().all(|byte| *byte == 255));

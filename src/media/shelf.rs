@@ -36,10 +36,8 @@ pub const fn file_name(format: Format) -> &'static str {
 pub(super) fn new_id(workspace: &WorkspaceId) -> MediaId {
     // A digest: what a workspace is called must neither be told nor end up in a path.
     let digest: [u8; 32] = Sha256::digest(workspace.as_str()).into();
-    let bits = digest
-        .iter()
-        .take(TAG_LETTERS / 2)
-        .fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
+    let bits =
+        digest.iter().take(TAG_LETTERS / 2).fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
     let tag = format!("{bits:0TAG_LETTERS$x}");
     MediaId::known(&format!("{PREFIX}{tag}{}", random_text(SECRET_LETTERS)))
 }
@@ -74,11 +72,7 @@ impl Shelf {
         written.map_err(|source| {
             // The draft may not even be there; the first failure is the one to tell.
             let _ = fs::remove_file(&draft);
-            MediaError::Disk {
-                what: "keep picture",
-                path: place,
-                source,
-            }
+            MediaError::Disk { what: "keep picture", path: place, source }
         })
     }
 
@@ -93,11 +87,7 @@ impl Shelf {
                 Ok(bytes) => return Ok(Some((format, bytes.into()))),
                 Err(absent) if absent.kind() == io::ErrorKind::NotFound => {}
                 Err(source) => {
-                    return Err(MediaError::Disk {
-                        what: "read picture",
-                        path: place,
-                        source,
-                    });
+                    return Err(MediaError::Disk { what: "read picture", path: place, source });
                 }
             }
         }
@@ -107,10 +97,7 @@ impl Shelf {
     fn place(&self, id: &MediaId, format: Format) -> PathBuf {
         let name = id.as_str();
         let tag = name.get(PREFIX.len()..PREFIX.len() + TAG_LETTERS);
-        self.0
-            .join(tag.unwrap_or_default())
-            .join(name)
-            .with_extension(format.name())
+        self.0.join(tag.unwrap_or_default()).join(name).with_extension(format.name())
     }
 }
 

@@ -10,9 +10,7 @@ fn encoded(width: u32, height: u32, format: Format) -> Bytes {
         let [red, green] = [x * 3, y * 5].map(|c| u8::try_from(c % 256).unwrap());
         Rgba([red, green, 90, if x < width / 2 { 255 } else { 0 }])
     });
-    raster::encode(DynamicImage::ImageRgba8(pixels), format, None)
-        .unwrap()
-        .into()
+    raster::encode(DynamicImage::ImageRgba8(pixels), format, None).unwrap().into()
 }
 
 fn wrapped(bytes: &[u8]) -> Picture {
@@ -26,10 +24,7 @@ struct World {
 
 fn world() -> World {
     let dir = tempfile::tempdir().unwrap();
-    World {
-        media: Media::open(dir.path(), 2).unwrap(),
-        dir,
-    }
+    World { media: Media::open(dir.path(), 2).unwrap(), dir }
 }
 
 const FORMATS: [Format; 3] = [Format::Png, Format::Jpeg, Format::Webp];
@@ -42,10 +37,7 @@ fn a_head_tells_format_and_size_in_either_wrapping() {
         assert_eq!(probe(&wrapped(&bytes)), expected);
         assert_eq!(probe(&Picture::Binary(bytes)), expected);
     }
-    assert_eq!(
-        probe(&Picture::Url("https://example.com/a.png".into())),
-        None
-    );
+    assert_eq!(probe(&Picture::Url("https://example.com/a.png".into())), None);
 }
 
 #[test]
@@ -63,11 +55,7 @@ async fn every_format_becomes_every_other_at_exactly_the_pixels_asked() {
     for from in FORMATS {
         for to in FORMATS {
             let size = Size::new(31, 17);
-            let job = Rework {
-                format: Some(to),
-                crop_to: Some(size),
-                compression: Some(60),
-            };
+            let job = Rework { format: Some(to), crop_to: Some(size), compression: Some(60) };
             let image = Image::new(wrapped(&encoded(64, 64, from)));
             let done = world.media.rework(image, job).await.unwrap();
             assert_eq!((done.format, done.size), (Some(to), Some(size)));
@@ -98,16 +86,11 @@ async fn a_bomb_an_address_and_an_absurd_size_are_refused() {
     let mut bomb = encoded(8, 8, Format::Png).to_vec();
     bomb[16..20].copy_from_slice(&60_000_u32.to_be_bytes());
     bomb[20..24].copy_from_slice(&60_000_u32.to_be_bytes());
-    let crop = |width, height| Rework {
-        crop_to: Some(Size::new(width, height)),
-        ..Rework::default()
-    };
+    let crop =
+        |width, height| Rework { crop_to: Some(Size::new(width, height)), ..Rework::default() };
     let attempt = |picture, job| world.media.rework(Image::new(picture), job);
     let refused = attempt(wrapped(&bomb), crop(8, 8)).await;
-    assert!(matches!(
-        refused,
-        Err(MediaError::Raster(RasterError::TooLarge(_)))
-    ));
+    assert!(matches!(refused, Err(MediaError::Raster(RasterError::TooLarge(_)))));
     let refused = attempt(Picture::Url("https://example.com".into()), crop(8, 8)).await;
     assert!(matches!(refused, Err(MediaError::NotHere)));
     for (width, height) in [(0, 5), (60_000, 60_000)] {
@@ -158,11 +141,7 @@ async fn a_disk_that_fails_says_what_and_where() {
     let workspace = WorkspaceId::known("acme");
     let kept = world
         .media
-        .keep(
-            &workspace,
-            Picture::Binary(encoded(4, 4, Format::Png)),
-            Format::Png,
-        )
+        .keep(&workspace, Picture::Binary(encoded(4, 4, Format::Png)), Format::Png)
         .await;
     let problem = kept.unwrap_err();
     assert!(problem.to_string().starts_with("cannot keep picture "));

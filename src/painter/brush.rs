@@ -56,17 +56,9 @@ impl<'a> Brush<'a> {
             noise.layered(x + 0.9 * warp, y + 1.1 * warp, octaves)
         });
         // Ripples lie flat; the grain of hills does not.
-        let (wide, tall) = if scene.water.is_some() {
-            (5.0, 62.0)
-        } else {
-            (7.0, 16.0)
-        };
+        let (wide, tall) = if scene.water.is_some() { (5.0, 62.0) } else { (7.0, 16.0) };
         let texture = Grid::fill(size, |x, y| {
-            noise.layered(
-                x * aspect * wide + 40.0,
-                y * tall,
-                octaves.saturating_sub(1),
-            )
+            noise.layered(x * aspect * wide + 40.0, y * tall, octaves.saturating_sub(1))
         });
         let ranges = scene.hills.iter().map(|hill| {
             let at = |x: usize| hill.crest((x as f32 + 0.5) / width * aspect, octaves) * height;

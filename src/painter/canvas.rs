@@ -36,19 +36,11 @@ pub fn paint(spec: &Spec) -> DynamicImage {
     let scene = Scene::compose(&spec.prompt, scene_seed(spec));
     let Size { width, height } = spec.size;
     let (across, down) = (width as usize, height as usize);
-    let mut brush = Brush::new(
-        &scene,
-        (across, down),
-        octaves(spec.quality),
-        spec.transparent,
-    );
+    let mut brush = Brush::new(&scene, (across, down), octaves(spec.quality), spec.transparent);
     let mut line: Vec<Pixel> = vec![[0.0, 0.0, 0.0, 1.0]; across];
     let channels = if spec.transparent { 4 } else { 3 };
     let mut bytes = vec![0_u8; across * down * channels];
-    for (y, row) in bytes
-        .chunks_exact_mut((across * channels).max(1))
-        .enumerate()
-    {
+    for (y, row) in bytes.chunks_exact_mut((across * channels).max(1)).enumerate() {
         brush.row(y, &mut line);
         settle(row, channels, &line, threshold_row(y));
     }
@@ -66,12 +58,7 @@ fn settle(row: &mut [u8], channels: usize, line: &[Pixel], thresholds: [f32; 4])
     let pattern = thresholds.iter().cycle();
     for ((to, pixel), threshold) in row.chunks_exact_mut(channels).zip(line).zip(pattern) {
         let [red, green, blue, alpha] = *pixel;
-        let colour = [
-            red + threshold,
-            green + threshold,
-            blue + threshold,
-            alpha * 255.0 + 0.5,
-        ];
+        let colour = [red + threshold, green + threshold, blue + threshold, alpha * 255.0 + 0.5];
         for (byte, channel) in to.iter_mut().zip(colour) {
             *byte = channel as u8;
         }
@@ -95,10 +82,7 @@ fn scene_seed(spec: &Spec) -> u64 {
     hash.update([0]);
     hash.update(spec.prompt.as_bytes());
     let digest: [u8; 32] = hash.finalize().into();
-    digest
-        .iter()
-        .take(8)
-        .fold(0, |seed, byte| seed << 8 | u64::from(*byte))
+    digest.iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
 }
 
 const fn octaves(quality: Quality) -> u32 {
@@ -128,10 +112,7 @@ mod tests {
 
     #[test]
     fn the_same_specification_paints_the_same_pixels() {
-        assert_eq!(
-            paint(&spec("a quiet lake", 1)),
-            paint(&spec("a quiet lake", 1))
-        );
+        assert_eq!(paint(&spec("a quiet lake", 1)), paint(&spec("a quiet lake", 1)));
     }
 
     #[test]
@@ -161,10 +142,7 @@ mod tests {
 
     #[test]
     fn a_transparent_picture_is_clear_above_and_solid_below() {
-        let picture = paint(&Spec {
-            transparent: true,
-            ..spec("dunes", 9)
-        });
+        let picture = paint(&Spec { transparent: true, ..spec("dunes", 9) });
         let pixels = picture.to_rgba8();
         assert_eq!(pixels.get_pixel(0, 0).0[3], 0);
         assert_eq!(pixels.get_pixel(0, 31).0[3], 255);

@@ -23,11 +23,7 @@ impl Lch {
     pub(super) fn toward(self, other: Self, t: f32) -> Self {
         let ([l0, a0, b0], [l1, a1, b1]) = (self.lab(), other.lab());
         let (a, b) = (mix(a0, a1, t), mix(b0, b1, t));
-        Self(
-            mix(l0, l1, t),
-            (a * a + b * b).sqrt(),
-            b.atan2(a) * 360.0 / TAU,
-        )
+        Self(mix(l0, l1, t), (a * a + b * b).sqrt(), b.atan2(a) * 360.0 / TAU)
     }
 
     /// The same colour, turned round the wheel.
@@ -46,10 +42,7 @@ impl Lch {
 }
 
 /// `OKLab` to sRGB, with the matrices of its author (Björn Ottosson, 2020).
-#[expect(
-    clippy::many_single_char_names,
-    reason = "the names of the colour space"
-)]
+#[expect(clippy::many_single_char_names, reason = "the names of the colour space")]
 fn rgb([lightness, a, b]: [f32; 3]) -> Rgb {
     let l = lightness + 0.396_337_78 * a + 0.215_803_76 * b;
     let m = lightness - 0.105_561_35 * a - 0.063_854_17 * b;
@@ -81,11 +74,7 @@ impl Ramp {
     /// A ramp through stops, each at its place from 0 to 1, in rising order.
     pub(super) fn through(stops: &[(f32, Lch)]) -> Self {
         let place = |step: usize| step as f32 / (RAMP_STEPS - 1) as f32;
-        Self(
-            (0..RAMP_STEPS)
-                .map(|step| between(stops, place(step)))
-                .collect(),
-        )
+        Self((0..RAMP_STEPS).map(|step| between(stops, place(step))).collect())
     }
 
     /// The colour at a place; beyond the ends it stays as it is there.

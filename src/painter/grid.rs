@@ -1,9 +1,6 @@
 //! A field of numbers kept coarsely and stretched over the canvas a row at a time.
 
-#![expect(
-    clippy::cast_precision_loss,
-    reason = "coordinates are bounded by the canvas"
-)]
+#![expect(clippy::cast_precision_loss, reason = "coordinates are bounded by the canvas")]
 
 use super::noise::mix;
 
@@ -30,13 +27,7 @@ impl Grid {
             cells
                 .extend((0..columns).map(|column| value((column * step) as f32 / width as f32, y)));
         }
-        Self {
-            step,
-            columns,
-            cells,
-            coarse: vec![0.0; columns],
-            fine: vec![0.0; width],
-        }
+        Self { step, columns, cells, coarse: vec![0.0; columns], fine: vec![0.0; width] }
     }
 
     /// Stretches row `y` of the canvas, to be read with [`Grid::line`].

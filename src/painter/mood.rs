@@ -87,13 +87,11 @@ impl Mood {
     pub(super) fn of(prompt: &str, chance: &mut Chance) -> Self {
         let drawn = chance.below(ALL.len() as u64);
         let prompt = prompt.to_lowercase();
-        let said = prompt
-            .split(|letter: char| !letter.is_alphanumeric())
-            .find_map(|word| {
-                let word = word.strip_suffix('s').unwrap_or(word);
-                let known = WORDS.iter().find(|(known, _)| *known == word);
-                known.map(|(_, mood)| *mood)
-            });
+        let said = prompt.split(|letter: char| !letter.is_alphanumeric()).find_map(|word| {
+            let word = word.strip_suffix('s').unwrap_or(word);
+            let known = WORDS.iter().find(|(known, _)| *known == word);
+            known.map(|(_, mood)| *mood)
+        });
         let by_chance = usize::try_from(drawn).ok().and_then(|i| ALL.get(i));
         said.or_else(|| by_chance.copied()).unwrap_or(Self::Dusk)
     }

@@ -58,11 +58,7 @@ impl Noise {
         let (i, j) = (left as i32, top as i32);
         let upper = mix(self.corner(i, j), self.corner(i.wrapping_add(1), j), u);
         let below = j.wrapping_add(1);
-        let lower = mix(
-            self.corner(i, below),
-            self.corner(i.wrapping_add(1), below),
-            u,
-        );
+        let lower = mix(self.corner(i, below), self.corner(i.wrapping_add(1), below), u);
         mix(upper, lower, v)
     }
 

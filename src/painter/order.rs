@@ -93,10 +93,7 @@ impl Order {
         if !(1..=COUNT_MAX).contains(&self.count) {
             return Err(No::invalid("`count` is from 1 to 10"));
         }
-        if self
-            .compression
-            .is_some_and(|compression| compression > 100)
-        {
+        if self.compression.is_some_and(|compression| compression > 100) {
             return Err(No::invalid("`compression` is from 0 to 100"));
         }
         if self.is_transparent() && self.format == Format::Jpeg {
@@ -132,10 +129,7 @@ fn drawn_seed() -> Result<i64, No> {
 
 /// A success: the pictures in one body, so that it is sliced and never joined.
 pub(super) fn reply(painted: &[Painted]) -> WireReply {
-    let bytes: usize = painted
-        .iter()
-        .map(|one| one.bytes.len() / 3 * 4 + 128)
-        .sum();
+    let bytes: usize = painted.iter().map(|one| one.bytes.len() / 3 * 4 + 128).sum();
     let mut body = String::with_capacity(bytes + 16);
     body.push_str("{\"images\":[");
     for (index, one) in painted.iter().enumerate() {
@@ -156,18 +150,11 @@ pub(super) fn reply(painted: &[Painted]) -> WireReply {
 
 impl No {
     fn new(kind: Kind, detail: &str) -> Self {
-        Self {
-            kind,
-            detail: detail.to_owned(),
-            retry_after_ms: None,
-        }
+        Self { kind, detail: detail.to_owned(), retry_after_ms: None }
     }
 
     pub(super) fn busy(detail: &str, retry_after_ms: u64) -> Self {
-        Self {
-            retry_after_ms: Some(retry_after_ms),
-            ..Self::new(Kind::Busy, detail)
-        }
+        Self { retry_after_ms: Some(retry_after_ms), ..Self::new(Kind::Busy, detail) }
     }
 
     pub(super) fn broken(detail: &str) -> Self {

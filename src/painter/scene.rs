@@ -131,17 +131,11 @@ fn stars(mood: Mood, horizon: f32, chance: &mut Chance) -> Vec<Star> {
 fn hills(mood: Mood, palette: Palette, horizon: f32, chance: &mut Chance) -> Vec<Hill> {
     let at_sea = mood == Mood::Sea;
     // By the sea, one far range and one shore leave the water its room.
-    let count = if at_sea {
-        2
-    } else {
-        4 + chance.below(HILLS_MAX - 3)
-    };
+    let count = if at_sea { 2 } else { 4 + chance.below(HILLS_MAX - 3) };
     let lift = chance.between(0.8, 1.3);
     let hill = |index| {
         let depth = index as f32 / (count - 1) as f32;
-        let crest = palette
-            .haze
-            .toward(palette.near, 0.18 + 0.82 * depth.powf(0.8));
+        let crest = palette.haze.toward(palette.near, 0.18 + 0.82 * depth.powf(0.8));
         let mist = crest.toward(palette.haze, mix(0.55, 0.22, depth));
         let dark = Lch(crest.0 * 0.82, crest.1, crest.2);
         let base = if at_sea {
@@ -156,20 +150,11 @@ fn hills(mood: Mood, palette: Palette, horizon: f32, chance: &mut Chance) -> Vec
                 (1.0, if depth > 0.99 { dark } else { mist }),
             ]),
             base,
-            height: lift
-                * if at_sea {
-                    mix(0.09, 0.16, depth)
-                } else {
-                    mix(0.17, 0.10, depth)
-                },
+            height: lift * if at_sea { mix(0.09, 0.16, depth) } else { mix(0.17, 0.10, depth) },
             wavelength: mix(0.55, 1.1, depth) * chance.between(0.7, 1.2),
             sharpness: mood.sharpness() * (1.0 - 0.6 * depth),
             noise: Noise(chance.bits() as u32),
-            trees: if mood.has_trees() && depth > 0.45 {
-                mix(0.015, 0.07, depth)
-            } else {
-                0.0
-            },
+            trees: if mood.has_trees() && depth > 0.45 { mix(0.015, 0.07, depth) } else { 0.0 },
         }
     };
     (0..count).map(hill).collect()

@@ -18,10 +18,7 @@ async fn ask(settings: InProcess, order: &Value) -> (u16, Value) {
 }
 
 async fn play(fault: PlayedFault) -> (u16, Value) {
-    let settings = InProcess {
-        latency: Duration::ZERO,
-        fault: Some(fault),
-    };
+    let settings = InProcess { latency: Duration::ZERO, fault: Some(fault) };
     ask(settings, &order("png")).await
 }
 
@@ -41,10 +38,7 @@ async fn every_format_comes_back_at_the_size_asked() {
         let (status, body) = ask(InProcess::default(), &order(format.name())).await;
         let image = &body["images"][0];
         assert_eq!((status, &image["format"]), (200, &json!(format.name())));
-        assert_eq!(
-            (&image["width"], &image["height"]),
-            (&json!(40), &json!(24))
-        );
+        assert_eq!((&image["width"], &image["height"]), (&json!(40), &json!(24)));
         let measured = raster::measure(&picture(image));
         assert_eq!(measured, Some((format, Size::new(40, 24))));
         assert!(raster::decode(&picture(image)).is_ok());
@@ -67,10 +61,7 @@ async fn the_seeds_of_several_pictures_count_up() {
     three["count"] = json!(3);
     let (_, body) = ask(InProcess::default(), &three).await;
     let seeds: Vec<_> = body["images"].as_array().unwrap().iter().collect();
-    assert_eq!(
-        seeds.iter().map(|i| &i["seed"]).collect::<Vec<_>>(),
-        [7, 8, 9]
-    );
+    assert_eq!(seeds.iter().map(|i| &i["seed"]).collect::<Vec<_>>(), [7, 8, 9]);
     assert_ne!(seeds[0]["picture"], seeds[1]["picture"]);
 }
 
@@ -128,10 +119,7 @@ async fn each_played_fault_looks_like_a_vendors_own() {
     let (status, broken) = play(PlayedFault::Broken).await;
     assert_eq!((status, &broken["error"]["kind"]), (500, &json!("broken")));
     let (status, refused) = play(PlayedFault::Refused).await;
-    assert_eq!(
-        (status, &refused["error"]["kind"]),
-        (400, &json!("refused"))
-    );
+    assert_eq!((status, &refused["error"]["kind"]), (400, &json!("refused")));
     assert_eq!(play(PlayedFault::Empty).await, (200, json!({"images": []})));
 }
 
@@ -139,13 +127,8 @@ async fn each_played_fault_looks_like_a_vendors_own() {
 async fn a_garbled_answer_is_html_and_a_hang_never_answers() {
     let request = WireRequest::post_json("/paint", order("png").to_string());
     let painter = Painter::new(1);
-    let playing = |fault| InProcess {
-        latency: Duration::ZERO,
-        fault: Some(fault),
-    };
-    let garbled = painter
-        .answer(playing(PlayedFault::Garbled), &request)
-        .await;
+    let playing = |fault| InProcess { latency: Duration::ZERO, fault: Some(fault) };
+    let garbled = painter.answer(playing(PlayedFault::Garbled), &request).await;
     assert_eq!(garbled.header("content-type"), Some("text/html"));
     let hang = painter.answer(playing(PlayedFault::Hang), &request);
     let waited = tokio::time::timeout(Duration::from_millis(20), hang).await;

@@ -31,14 +31,9 @@ pub fn build(
             hint: "start from the sample files in `policies/`".to_owned(),
         }]);
     };
-    let mut faults = Faults {
-        found: Vec::new(),
-        source: first,
-    };
-    let files: Vec<(&PolicyText, RawFile)> = texts
-        .iter()
-        .filter_map(|text| faults.parse(text).map(|file| (text, file)))
-        .collect();
+    let mut faults = Faults { found: Vec::new(), source: first };
+    let files: Vec<(&PolicyText, RawFile)> =
+        texts.iter().filter_map(|text| faults.parse(text).map(|file| (text, file))).collect();
 
     let mut policy = Policy {
         version: version(texts),
@@ -65,11 +60,7 @@ pub fn build(
         rules_and_defaults(&mut policy, &mut denied, file, &mut faults);
     }
     policy.rules = Rules::new(&denied);
-    if faults.found.is_empty() {
-        Ok(policy)
-    } else {
-        Err(faults.found)
-    }
+    if faults.found.is_empty() { Ok(policy) } else { Err(faults.found) }
 }
 
 /// A short hash of the text, so that two nodes can be seen to run the same policy.
@@ -82,10 +73,7 @@ fn version(texts: &[PolicyText]) -> Arc<str> {
         hasher.update([0]);
     }
     let hash = hasher.finalize();
-    let short = hash
-        .iter()
-        .take(6)
-        .fold(0_u64, |short, byte| (short << 8) | u64::from(*byte));
+    let short = hash.iter().take(6).fold(0_u64, |short, byte| (short << 8) | u64::from(*byte));
     format!("{short:012x}").into()
 }
 
@@ -112,12 +100,7 @@ impl<'a> Faults<'a> {
         let new = !known.contains_key(name);
         if !new {
             let place = format!("{table}.{name}");
-            self.note(
-                span,
-                place,
-                "is defined twice".to_owned(),
-                "keep one of them",
-            );
+            self.note(span, place, "is defined twice".to_owned(), "keep one of them");
         }
         new
     }
@@ -136,11 +119,7 @@ impl<'a> Faults<'a> {
 }
 
 fn line_of(text: &str, offset: usize) -> usize {
-    text.bytes()
-        .take(offset)
-        .filter(|byte| *byte == b'\n')
-        .count()
-        .saturating_add(1)
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count().saturating_add(1)
 }
 
 fn one_line(message: &str) -> String {
@@ -166,18 +145,10 @@ fn rules_and_defaults(
     for raw in &file.rules.denied_terms {
         if raw.term.get_ref().trim().is_empty() {
             let place = "rules.denied_terms.term".to_owned();
-            faults.note(
-                raw.term.span(),
-                place,
-                "is empty".to_owned(),
-                "write the word to refuse",
-            );
+            faults.note(raw.term.span(), place, "is empty".to_owned(), "write the word to refuse");
             continue;
         }
-        denied.push(DeniedTerm {
-            term: raw.term.get_ref().clone(),
-            message: raw.message.clone(),
-        });
+        denied.push(DeniedTerm { term: raw.term.get_ref().clone(), message: raw.message.clone() });
     }
     if let Some(model) = &file.defaults.model {
         if policy.model(model.get_ref()).is_none() {

@@ -36,12 +36,8 @@ pub(super) fn models(policy: &mut Policy, file: &RawFile, faults: &mut Faults<'_
 }
 
 fn model(policy: &Policy, name: &str, raw: &RawModel, faults: &mut Faults<'_>) -> Model {
-    let price = tariff::<Credits>(
-        &raw.price,
-        &format!("models.{name}.price"),
-        faults,
-        Credits::nanos,
-    );
+    let price =
+        tariff::<Credits>(&raw.price, &format!("models.{name}.price"), faults, Credits::nanos);
     if raw.offerings.get_ref().is_empty() {
         let place = format!("models.{name}.offerings");
         let hint = "add one, such as { vendor = \"painter\", … }";
@@ -89,11 +85,7 @@ fn test_offering(
             vendor: Arc::clone(vendor),
             vendor_model: model.to_owned(),
             can: Capabilities {
-                frames: Frames::Any {
-                    side_min: 1,
-                    side_max: 4096,
-                    step: 1,
-                },
+                frames: Frames::Any { side_min: 1, side_max: 4096, step: 1 },
                 size_default: SIZE_USUAL,
                 count_max: 10,
                 formats: vec![
@@ -109,11 +101,7 @@ fn test_offering(
                 prompt_chars_max: 32_000,
             },
             cost: Tariff {
-                rows: vec![TariffRow {
-                    pixels_max: None,
-                    quality: None,
-                    image_nanos: 0,
-                }],
+                rows: vec![TariffRow { pixels_max: None, quality: None, image_nanos: 0 }],
             },
             priority: 0,
             stand_in: false,
@@ -184,11 +172,7 @@ fn frames(
             (!read.is_empty()).then_some(Frames::Ratios(read))
         }
         (None, None, Some(sides)) if sides.min >= 1 && sides.min <= sides.max => {
-            Some(Frames::Any {
-                side_min: sides.min,
-                side_max: sides.max,
-                step: sides.step.get(),
-            })
+            Some(Frames::Any { side_min: sides.min, side_max: sides.max, step: sides.step.get() })
         }
         _ => {
             note(

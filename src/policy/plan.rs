@@ -31,24 +31,11 @@ fn plan(name: &str, raw: &RawPlan, policy: &Policy, faults: &mut Faults<'_>) -> 
             faults.note(model.span(), format!("plans.{name}.models"), problem, &hint);
         }
     }
-    let limits = raw
-        .limits
-        .iter()
-        .filter_map(|raw| limit(name, raw, faults))
-        .collect();
-    let quotas = raw
-        .quotas
-        .iter()
-        .filter_map(|raw| quota(name, raw, faults))
-        .collect();
+    let limits = raw.limits.iter().filter_map(|raw| limit(name, raw, faults)).collect();
+    let quotas = raw.quotas.iter().filter_map(|raw| quota(name, raw, faults)).collect();
     Plan {
         name: name.to_owned(),
-        models: (!all).then(|| {
-            raw.models
-                .iter()
-                .map(|model| model.get_ref().clone())
-                .collect()
-        }),
+        models: (!all).then(|| raw.models.iter().map(|model| model.get_ref().clone()).collect()),
         limits,
         quotas,
         concurrency_max: raw.concurrency_max.map(std::num::NonZero::get),
@@ -66,20 +53,10 @@ fn limit(plan: &str, raw: &Spanned<RawLimit>, faults: &mut Faults<'_>) -> Option
     };
     if own.per.0 < Duration::from_secs(1) || own.per.0 > WINDOW_MAX {
         let hint = "write between \"1s\" and \"1d\"; for longer, use a quota";
-        faults.note(
-            raw.span(),
-            place,
-            "the window is too short or too long".to_owned(),
-            hint,
-        );
+        faults.note(raw.span(), place, "the window is too short or too long".to_owned(), hint);
         return None;
     }
-    Some(Limit {
-        name: own.name.clone(),
-        unit,
-        most,
-        window: own.per.0,
-    })
+    Some(Limit { name: own.name.clone(), unit, most, window: own.per.0 })
 }
 
 /// The longest sliding window; what is remembered for it is bounded by this.
@@ -95,11 +72,7 @@ fn quota(plan: &str, raw: &Spanned<RawQuota>, faults: &mut Faults<'_>) -> Option
         faults.note(raw.span(), place, NEITHER_OR_BOTH.to_owned(), ONE_UNIT);
         return None;
     };
-    Some(Quota {
-        name: own.name.clone(),
-        unit,
-        most,
-    })
+    Some(Quota { name: own.name.clone(), unit, most })
 }
 
 fn one_unit(

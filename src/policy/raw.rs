@@ -78,10 +78,7 @@ pub(super) struct RawTariffRow {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is one independent ability"
-)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one independent ability")]
 pub(super) struct RawOffering {
     pub(super) vendor: Spanned<String>,
     pub(super) model: Option<String>,
@@ -147,10 +144,7 @@ pub(super) struct RawQuota {
     pub(super) name: String,
     pub(super) requests: Option<NonZeroU32>,
     pub(super) images: Option<NonZeroU32>,
-    #[expect(
-        dead_code,
-        reason = "only \"day\" exists so far; the key makes the file say so"
-    )]
+    #[expect(dead_code, reason = "only \"day\" exists so far; the key makes the file say so")]
     pub(super) per: RawPeriod,
 }
 

@@ -25,9 +25,9 @@ pub(super) fn vendors(
         }
         if let Some(vendor) = vendor(name, spanned.get_ref(), find_secret, faults) {
             if let Some(missing) = &vendor.secret_missing {
-                policy.warnings.push(format!(
-                    "vendor {name} is left out: its credential is not in {missing}"
-                ));
+                policy
+                    .warnings
+                    .push(format!("vendor {name} is left out: its credential is not in {missing}"));
             }
             policy.vendors.insert(name.clone(), Arc::new(vendor));
         }
@@ -44,27 +44,16 @@ fn vendor(
     let side = dialect::by_name(raw.dialect.get_ref())
         .and_then(|dialect| Some((dialect.name, dialect.vendor?)));
     if side.is_none() {
-        let known = dialect::ALL
-            .iter()
-            .filter(|d| d.vendor.is_some())
-            .map(|d| d.name);
+        let known = dialect::ALL.iter().filter(|d| d.vendor.is_some()).map(|d| d.name);
         let problem = format!("no dialect `{}` with a vendor side", raw.dialect.get_ref());
-        faults.note(
-            raw.dialect.span(),
-            place("dialect"),
-            problem,
-            &there_are(known),
-        );
+        faults.note(raw.dialect.span(), place("dialect"), problem, &there_are(known));
     }
     let base = base_url(name, raw, faults);
     let auth = match &raw.auth {
         None => side.map(|(_, side)| side.auth_scheme()),
         Some(text) => auth_scheme(text, &place("auth"), faults),
     };
-    let secret_place = raw
-        .secret
-        .as_ref()
-        .map(|text| secret_place(text, &place("secret"), faults));
+    let secret_place = raw.secret.as_ref().map(|text| secret_place(text, &place("secret"), faults));
     let (secret, secret_missing) = match secret_place {
         None => (None, None),
         Some(None) => return None,
@@ -81,9 +70,7 @@ fn vendor(
         secret,
         secret_missing,
         timeout: raw.timeout.map_or(TIMEOUT_DEFAULT, |span| span.0),
-        answer_bytes_max: raw
-            .answer_bytes_max
-            .map_or(ANSWER_BYTES_MAX_DEFAULT, |bytes| bytes.0),
+        answer_bytes_max: raw.answer_bytes_max.map_or(ANSWER_BYTES_MAX_DEFAULT, |bytes| bytes.0),
         picture_hosts: raw.picture_hosts.clone(),
         calls_per_minute_max: raw.calls_per_minute_max,
         for_tests: raw.for_tests,
@@ -100,11 +87,7 @@ fn base_url(name: &str, raw: &RawVendor, faults: &mut Faults<'_>) -> Option<Base
     let text = raw.base_url.get_ref();
     if text == "painter:" {
         return Some(BaseUrl::InProcess(InProcess {
-            latency: raw
-                .latency
-                .as_ref()
-                .map(|span| span.get_ref().0)
-                .unwrap_or_default(),
+            latency: raw.latency.as_ref().map(|span| span.get_ref().0).unwrap_or_default(),
             fault: raw.fault.as_ref().map(|fault| *fault.get_ref()),
         }));
     }
@@ -143,12 +126,7 @@ fn parse_base_url(text: &str) -> Option<BaseUrl> {
     }
     let host = uri.host().filter(|host| !host.is_empty())?.to_owned();
     let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
-    Some(BaseUrl::Http {
-        tls,
-        host,
-        port,
-        prefix: uri.path().trim_end_matches('/').to_owned(),
-    })
+    Some(BaseUrl::Http { tls, host, port, prefix: uri.path().trim_end_matches('/').to_owned() })
 }
 
 fn auth_scheme(text: &Spanned<String>, place: &str, faults: &mut Faults<'_>) -> Option<AuthScheme> {

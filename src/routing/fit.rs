@@ -48,10 +48,8 @@ impl Candidate {
         ask.frame = self.native_frame;
         ask.format = self.native_format;
         // The same seed on every call would draw the same picture every time.
-        ask.seed = request
-            .seed
-            .filter(|_| can.seed)
-            .map(|seed| seed.saturating_add(i64::from(asked)));
+        ask.seed =
+            request.seed.filter(|_| can.seed).map(|seed| seed.saturating_add(i64::from(asked)));
         if let Some(suffix) = &self.prompt_suffix {
             ask.prompt.push_str(suffix);
             ask.style = None;
@@ -140,10 +138,7 @@ fn spread(can: &Capabilities, request: &ImageRequest) -> Result<(u32, u32), Stri
 fn fan_out(calls: u32, each: u32, count: u32) -> Change {
     let even = calls.saturating_mul(each) == count;
     let up_to = if even { "" } else { "up to " };
-    Change {
-        parameter: "count",
-        how: format!("{calls} calls of {up_to}{each}").into(),
-    }
+    Change { parameter: "count", how: format!("{calls} calls of {up_to}{each}").into() }
 }
 
 /// The encoding to ask for, and the one to make of it.
@@ -155,10 +150,7 @@ fn formats(can: &Capabilities, request: &ImageRequest) -> (Option<Format>, Optio
         return (Some(wanted), None);
     }
     // A lossless picture loses nothing twice, and keeps its alpha channel on the way.
-    let lossless = can
-        .formats
-        .iter()
-        .find(|format| matches!(format, Format::Png));
+    let lossless = can.formats.iter().find(|format| matches!(format, Format::Png));
     let native = lossless.or_else(|| can.formats.first()).copied();
     (native, Some(wanted))
 }
@@ -175,27 +167,16 @@ fn transcoded(native: Option<Format>, made: Format) -> Change {
 fn said_otherwise(can: &Capabilities, request: &ImageRequest) -> impl Iterator<Item = Change> {
     let in_prompt = "appended to the prompt";
     [
-        (
-            "negative_prompt",
-            negative(can, request).is_some(),
-            in_prompt,
-        ),
+        ("negative_prompt", negative(can, request).is_some(), in_prompt),
         ("style", request.style.is_some(), in_prompt),
         ("seed", request.seed.is_some() && !can.seed, "dropped"),
-        (
-            "quality",
-            request.quality.is_some() && !can.quality,
-            "left to the vendor",
-        ),
+        ("quality", request.quality.is_some() && !can.quality, "left to the vendor"),
         ("steps", request.steps.is_some(), "left to the vendor"),
         ("guidance", request.guidance.is_some(), "left to the vendor"),
     ]
     .into_iter()
     .filter(|(_, changed, _)| *changed)
-    .map(|(parameter, _, how)| Change {
-        parameter,
-        how: Cow::Borrowed(how),
-    })
+    .map(|(parameter, _, how)| Change { parameter, how: Cow::Borrowed(how) })
 }
 
 /// The negative prompt of an offering that takes none.
@@ -206,19 +187,13 @@ fn negative<'r>(can: &Capabilities, request: &'r ImageRequest) -> Option<&'r str
 
 /// What the prompt must carry besides itself; refuses what is too long in all.
 fn suffix(can: &Capabilities, request: &ImageRequest) -> Result<Option<String>, String> {
-    let style = request
-        .style
-        .as_deref()
-        .map(|style| format!("\nStyle: {style}"));
+    let style = request.style.as_deref().map(|style| format!("\nStyle: {style}"));
     let negative = negative(can, request).map(|text| format!("\nAvoid: {text}"));
     let suffix = match (style, negative) {
         (Some(style), Some(negative)) => Some(style + &negative),
         (style, negative) => style.or(negative),
     };
-    let bytes = request
-        .prompt
-        .len()
-        .saturating_add(suffix.as_ref().map_or(0, String::len));
+    let bytes = request.prompt.len().saturating_add(suffix.as_ref().map_or(0, String::len));
     // A text never has more characters than bytes, so most prompts need no counting.
     if bytes > can.prompt_chars_max {
         let chars = |text: &str| text.chars().count();

@@ -97,11 +97,7 @@ impl OfferingHealth {
     /// How it stands.
     pub fn view(&self, now: Now) -> HealthView {
         let state = match self.breaker {
-            Breaker::Open { until_ms, .. }
-            | Breaker::Trial {
-                lost_at_ms: until_ms,
-                ..
-            } => {
+            Breaker::Open { until_ms, .. } | Breaker::Trial { lost_at_ms: until_ms, .. } => {
                 if now.tick_ms < until_ms {
                     BreakerState::Open { until_ms }
                 } else {
@@ -114,11 +110,7 @@ impl OfferingHealth {
             let idle_ms = millis(now.tick_ms.saturating_sub(at_ms));
             latency_ms * (-idle_ms / FORGET_MS).exp()
         };
-        HealthView {
-            expected_ms: self.latency.map(fade),
-            state,
-            in_flight: self.in_flight,
-        }
+        HealthView { expected_ms: self.latency.map(fade), state, in_flight: self.in_flight }
     }
 
     /// Begins an attempt; takes the trial where only one is to be had, `None` while it rests.
@@ -131,10 +123,7 @@ impl OfferingHealth {
                 Breaker::Open { doublings, .. } | Breaker::Trial { doublings, .. },
             ) => {
                 let lost_at_ms = after(now, TRIAL_MAX);
-                self.breaker = Breaker::Trial {
-                    lost_at_ms,
-                    doublings,
-                };
+                self.breaker = Breaker::Trial { lost_at_ms, doublings };
                 Some(lost_at_ms)
             }
         };
@@ -167,10 +156,7 @@ impl OfferingHealth {
     pub fn abandoned(&mut self, permit: Permit, now: Now) {
         self.in_flight = self.in_flight.saturating_sub(1);
         if let Some(doublings) = self.trial_of(permit.trial_ms) {
-            self.breaker = Breaker::Open {
-                until_ms: now.tick_ms,
-                doublings,
-            };
+            self.breaker = Breaker::Open { until_ms: now.tick_ms, doublings };
         }
     }
 }
@@ -179,11 +165,7 @@ impl OfferingHealth {
     fn well(&mut self, trial_ms: Option<u64>) {
         self.in_flight = self.in_flight.saturating_sub(1);
         if self.trial_of(trial_ms).is_some() {
-            *self = Self {
-                latency: self.latency,
-                in_flight: self.in_flight,
-                ..Self::default()
-            };
+            *self = Self { latency: self.latency, in_flight: self.in_flight, ..Self::default() };
         }
         self.ill_in_a_row = 0;
         self.note(0);
@@ -204,10 +186,9 @@ impl OfferingHealth {
     /// The doublings so far, if this is the trial that the breaker waits for.
     fn trial_of(&self, trial_ms: Option<u64>) -> Option<u32> {
         match self.breaker {
-            Breaker::Trial {
-                lost_at_ms,
-                doublings,
-            } => (trial_ms == Some(lost_at_ms)).then_some(doublings),
+            Breaker::Trial { lost_at_ms, doublings } => {
+                (trial_ms == Some(lost_at_ms)).then_some(doublings)
+            }
             Breaker::Closed | Breaker::Open { .. } => None,
         }
     }
@@ -221,10 +202,7 @@ impl OfferingHealth {
     fn rest(&mut self, doublings: u32, now: Now) {
         let factor = 2_u32.saturating_pow(doublings);
         let rest = REST_FIRST.saturating_mul(factor).min(REST_MAX);
-        self.breaker = Breaker::Open {
-            until_ms: after(now, rest),
-            doublings,
-        };
+        self.breaker = Breaker::Open { until_ms: after(now, rest), doublings };
     }
 
     fn note(&mut self, outcome: u32) {

@@ -28,18 +28,12 @@ pub(super) fn rank(
 
 /// What the whole request would cost us; an unknown cost is the highest of all.
 fn cost(candidate: &Candidate, request: &ImageRequest) -> i64 {
-    let each = candidate
-        .offering
-        .cost
-        .most(candidate.size, request.quality);
-    each.and_then(|nanos| nanos.checked_mul(i64::from(request.count.max(1))))
-        .unwrap_or(i64::MAX)
+    let each = candidate.offering.cost.most(candidate.size, request.quality);
+    each.and_then(|nanos| nanos.checked_mul(i64::from(request.count.max(1)))).unwrap_or(i64::MAX)
 }
 
 fn by_time(one: &HealthView, other: &HealthView) -> Ordering {
-    expected(one)
-        .total_cmp(&expected(other))
-        .then(one.in_flight.cmp(&other.in_flight))
+    expected(one).total_cmp(&expected(other)).then(one.in_flight.cmp(&other.in_flight))
 }
 
 /// One request at a time goes to an offering that no picture came from yet: enough to measure

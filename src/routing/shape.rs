@@ -27,11 +27,7 @@ pub(super) struct Plan {
 pub(super) fn plan(can: &Capabilities, frame: Frame, pixels_max: Option<u64>) -> Option<Plan> {
     let natives = Natives { can, pixels_max };
     match frame {
-        Frame::Auto => Some(Plan {
-            frame,
-            drawn: can.size_default,
-            crop_to: None,
-        }),
+        Frame::Auto => Some(Plan { frame, drawn: can.size_default, crop_to: None }),
         Frame::Ratio(ratio) => {
             let (frame, drawn) = natives.nearest(ratio, None)?;
             let same = ratio.distance(drawn.width, drawn.height) <= SAME_SHAPE;
@@ -64,10 +60,7 @@ impl Plan {
         } else {
             "scaled and cropped"
         };
-        Some(Change {
-            parameter: "size",
-            how: format!("drawn at {drawn}, {how} to {made}").into(),
-        })
+        Some(Change { parameter: "size", how: format!("drawn at {drawn}, {how} to {made}").into() })
     }
 }
 
@@ -81,11 +74,7 @@ impl Natives<'_> {
     /// The native frame nearest to a shape, and the pixels it comes out as.
     fn nearest(&self, ratio: Ratio, exact: Option<Size>) -> Option<(Frame, Size)> {
         match &self.can.frames {
-            Frames::Any {
-                side_min,
-                side_max,
-                step,
-            } => {
+            Frames::Any { side_min, side_max, step } => {
                 let sides = Sides {
                     least: (*side_min).max(1),
                     most: (*side_max).max(*side_min).max(1),
@@ -113,13 +102,8 @@ impl Natives<'_> {
     fn of_shape(&self, ratio: Ratio, sides: &Sides) -> Size {
         let step = sides.step;
         let longest = u64::from(sides.most);
-        let (long, short) = (
-            ratio.width.max(ratio.height),
-            ratio.width.min(ratio.height).max(1),
-        );
-        let within_sides = longest
-            .saturating_mul(longest)
-            .saturating_mul(u64::from(short))
+        let (long, short) = (ratio.width.max(ratio.height), ratio.width.min(ratio.height).max(1));
+        let within_sides = longest.saturating_mul(longest).saturating_mul(u64::from(short))
             / u64::from(long.max(1));
         let most = self.pixels_max.unwrap_or(u64::MAX).min(within_sides);
         let size = ratio.size_of(self.can.size_default.pixels().min(most), step);
@@ -127,10 +111,7 @@ impl Natives<'_> {
             return size;
         }
         // Snapping to the step went up, so one step less is surely below.
-        Size::new(
-            size.width.saturating_sub(step).max(1),
-            size.height.saturating_sub(step).max(1),
-        )
+        Size::new(size.width.saturating_sub(step).max(1), size.height.saturating_sub(step).max(1))
     }
 
     /// The most alike in shape; of those, one that need not be scaled up, and then the one
@@ -144,26 +125,20 @@ impl Natives<'_> {
         let wanted = exact.unwrap_or(self.can.size_default);
         let unlike = |size: Size| {
             let distance = ratio.distance(size.width, size.height);
-            if distance <= SAME_SHAPE {
-                0.0
-            } else {
-                distance
-            }
+            if distance <= SAME_SHAPE { 0.0 } else { distance }
         };
         let up = |size: Size| exact.map_or(1.0, |exact| scale(size, exact).max(1.0));
         let key = |size: Size| {
             let apart = size.pixels().abs_diff(wanted.pixels());
             (unlike(size), up(size), apart)
         };
-        natives
-            .filter(|(_, size)| self.pixels_max.is_none_or(|most| size.pixels() <= most))
-            .min_by(|(_, one), (_, other)| {
+        natives.filter(|(_, size)| self.pixels_max.is_none_or(|most| size.pixels() <= most)).min_by(
+            |(_, one), (_, other)| {
                 let (one, other) = (key(*one), key(*other));
                 let by_shape = one.0.total_cmp(&other.0);
-                by_shape
-                    .then(one.1.total_cmp(&other.1))
-                    .then(one.2.cmp(&other.2))
-            })
+                by_shape.then(one.1.total_cmp(&other.1)).then(one.2.cmp(&other.2))
+            },
+        )
     }
 }
 
@@ -177,19 +152,12 @@ struct Sides {
 impl Sides {
     /// The same shape, scaled into the bounds, both sides up to a step so that it still covers.
     fn cover(&self, size: Size) -> Size {
-        let (short, long) = (
-            size.width.min(size.height).max(1),
-            size.width.max(size.height).max(1),
-        );
+        let (short, long) =
+            (size.width.min(size.height).max(1), size.width.max(size.height).max(1));
         let (least, most) = (f64::from(self.least), f64::from(self.most));
-        let factor = (least / f64::from(short))
-            .max(1.0)
-            .min(most / f64::from(long));
+        let factor = (least / f64::from(short)).max(1.0).min(most / f64::from(long));
         let scaled = |side: u32| round(f64::from(side) * factor).max(1);
-        self.clamp(Size::new(
-            self.step_up(scaled(size.width)),
-            self.step_up(scaled(size.height)),
-        ))
+        self.clamp(Size::new(self.step_up(scaled(size.width)), self.step_up(scaled(size.height))))
     }
 
     /// Each side by itself within the bounds, on a step.
@@ -215,11 +183,7 @@ fn bearable(frame: Frame, drawn: Size, crop_to: Option<Size>) -> Option<Plan> {
             return None;
         }
     }
-    Some(Plan {
-        frame,
-        drawn,
-        crop_to,
-    })
+    Some(Plan { frame, drawn, crop_to })
 }
 
 /// How far a drawn picture is scaled to cover the made one; above one it is blown up.

@@ -9,10 +9,7 @@ use super::*;
 
 mod fit;
 
-const NOW: Now = Now {
-    unix_ms: 0,
-    tick_ms: 1_000,
-};
+const NOW: Now = Now { unix_ms: 0, tick_ms: 1_000 };
 
 fn can(frames: Frames) -> Capabilities {
     Capabilities {
@@ -43,19 +40,11 @@ fn ratios() -> Frames {
 }
 
 const fn any_size() -> Frames {
-    Frames::Any {
-        side_min: 256,
-        side_max: 2048,
-        step: 16,
-    }
+    Frames::Any { side_min: 256, side_max: 2048, step: 16 }
 }
 
 fn flat(image_nanos: i64) -> Tariff {
-    let row = TariffRow {
-        pixels_max: None,
-        quality: None,
-        image_nanos,
-    };
+    let row = TariffRow { pixels_max: None, quality: None, image_nanos };
     Tariff { rows: vec![row] }
 }
 
@@ -108,11 +97,8 @@ fn request(frame: &str) -> ImageRequest {
     }
 }
 
-const WELL: HealthView = HealthView {
-    expected_ms: None,
-    state: BreakerState::Closed,
-    in_flight: 0,
-};
+const WELL: HealthView =
+    HealthView { expected_ms: None, state: BreakerState::Closed, in_flight: 0 };
 
 fn route(model: &Model, request: &ImageRequest) -> Result<Vec<Candidate>, NoCandidate> {
     candidates(model, request, false, &|_| WELL, NOW)
@@ -132,10 +118,7 @@ fn a_stand_in_serves_only_while_nobody_else_has_a_credential() {
 
     real.vendor = Arc::new(vendor(Some("REAL_KEY")));
     let alone = model(vec![painter, real.clone()]);
-    assert_eq!(
-        names(&route(&alone, &request("auto")).unwrap()),
-        ["painter"]
-    );
+    assert_eq!(names(&route(&alone, &request("auto")).unwrap()), ["painter"]);
 
     let nobody = route(&model(vec![real]), &request("auto")).unwrap_err();
     let missing = vec!["REAL_KEY".to_owned()];
@@ -200,11 +183,7 @@ fn an_offering_never_seen_is_tried_by_one_request_at_a_time() {
 #[test]
 fn native_goes_before_emulated_on_a_tie_only_and_then_the_name() {
     let mut emulated = offering("a", can(sizes()));
-    let tied = [
-        emulated.clone(),
-        offering("c", can(any_size())),
-        offering("b", can(any_size())),
-    ];
+    let tied = [emulated.clone(), offering("c", can(any_size())), offering("b", can(any_size()))];
     let found = route(&model(tied.to_vec()), &request("800x800")).unwrap();
     assert_eq!(names(&found), ["b", "c", "a"]);
     emulated.cost = flat(1);
@@ -215,16 +194,9 @@ fn native_goes_before_emulated_on_a_tie_only_and_then_the_name() {
 
 #[test]
 fn who_rests_is_left_out_and_the_first_to_wake_says_when() {
-    let resting = |until_ms: u64| HealthView {
-        state: BreakerState::Open { until_ms },
-        ..WELL
-    };
+    let resting = |until_ms: u64| HealthView { state: BreakerState::Open { until_ms }, ..WELL };
     let one = |name: &str| {
-        if name == "cheap" {
-            resting(9_000)
-        } else {
-            WELL
-        }
+        if name == "cheap" { resting(9_000) } else { WELL }
     };
     let found = candidates(&three(), &request("auto"), false, &one, NOW).unwrap();
     assert_eq!(names(&found), ["quick", "first"]);

@@ -57,11 +57,7 @@ pub(super) struct Answer(Box<dyn FnOnce(bool)>);
 impl Answer {
     pub(super) fn new<T: 'static>(reply: Reply<T>, verdict: Result<T, StoreError>) -> Self {
         Self(Box::new(move |durable| {
-            let answer = if durable {
-                verdict
-            } else {
-                Err(StoreError::Poisoned)
-            };
+            let answer = if durable { verdict } else { Err(StoreError::Poisoned) };
             // Whoever asked may be gone; the decision stands all the same.
             drop(reply.send(answer));
         }))

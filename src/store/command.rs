@@ -117,16 +117,13 @@ impl Store {
     /// Does what an operator asks.
     pub async fn run(&self, command: Command) -> Result<Outcome, StoreError> {
         Ok(match command {
-            Command::CreateWorkspace { name } => Outcome::WorkspaceCreated {
-                workspace: self.create_workspace(name).await?,
-            },
-            Command::ListWorkspaces => Outcome::Workspaces {
-                workspaces: self.list_workspaces().await?,
-            },
-            Command::SuspendWorkspace {
-                workspace,
-                suspended,
-            } => {
+            Command::CreateWorkspace { name } => {
+                Outcome::WorkspaceCreated { workspace: self.create_workspace(name).await? }
+            }
+            Command::ListWorkspaces => {
+                Outcome::Workspaces { workspaces: self.list_workspaces().await? }
+            }
+            Command::SuspendWorkspace { workspace, suspended } => {
                 self.suspend_workspace(workspace, suspended).await?;
                 Outcome::Done
             }
@@ -134,9 +131,9 @@ impl Store {
                 let (key, text) = self.create_key(new).await?;
                 Outcome::KeyCreated { key, text }
             }
-            Command::ListKeys { workspace } => Outcome::Keys {
-                keys: self.list_keys(workspace).await?,
-            },
+            Command::ListKeys { workspace } => {
+                Outcome::Keys { keys: self.list_keys(workspace).await? }
+            }
             Command::SetKeyStatus { key, status } => {
                 self.set_key_status(key, status).await?;
                 Outcome::Done

@@ -31,17 +31,12 @@ pub(super) struct Lock {
 
 /// Takes the exclusive right to serve the store in `dir`, which is made if it is not there.
 pub(super) fn lock(dir: &Path) -> Result<Lock, StoreError> {
-    let unusable = |source| StoreError::Directory {
-        dir: dir.to_owned(),
-        source,
-    };
+    let unusable = |source| StoreError::Directory { dir: dir.to_owned(), source };
     fs::create_dir_all(dir).map_err(unusable)?;
     let file = File::create(dir.join("pixelgate.lock")).map_err(unusable)?;
     match file.try_lock() {
         Ok(()) => Ok(Lock { _file: file }),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Locked {
-            dir: dir.to_owned(),
-        }),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { dir: dir.to_owned() }),
         Err(TryLockError::Error(source)) => Err(unusable(source)),
     }
 }
@@ -49,9 +44,7 @@ pub(super) fn lock(dir: &Path) -> Result<Lock, StoreError> {
 /// Opens the database for the one writer.
 pub(super) fn open_writer(dir: &Path) -> Result<Connection, StoreError> {
     if rusqlite::version_number() < SQLITE_LEAST {
-        return Err(StoreError::OldSqlite {
-            found: rusqlite::version(),
-        });
+        return Err(StoreError::OldSqlite { found: rusqlite::version() });
     }
     let mut database = Connection::open(database_path(dir))?;
     database.set_prepared_statement_cache_capacity(64);
@@ -117,14 +110,7 @@ fn schema_of(database: &Connection) -> rusqlite::Result<i64> {
 }
 
 const fn known_schema(found: i64) -> Result<(), StoreError> {
-    if found == SCHEMA {
-        Ok(())
-    } else {
-        Err(StoreError::OtherSchema {
-            found,
-            known: SCHEMA,
-        })
-    }
+    if found == SCHEMA { Ok(()) } else { Err(StoreError::OtherSchema { found, known: SCHEMA }) }
 }
 
 /// Log pages that are not folded in yet.

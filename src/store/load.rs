@@ -37,20 +37,14 @@ pub(super) fn registry(database: &Connection) -> Result<Registry, StoreError> {
             .into_iter()
             .map(|workspace| (workspace.id.clone(), workspace))
             .collect(),
-        keys: keys
-            .into_iter()
-            .map(|key| (key.record.id.clone(), key))
-            .collect(),
+        keys: keys.into_iter().map(|key| (key.record.id.clone(), key)).collect(),
     })
 }
 
 /// Every key as it is listed.
 pub(super) fn key_summaries(database: &Connection) -> Result<Vec<KeySummary>, StoreError> {
     Ok(all(database, "SELECT * FROM key ORDER BY id", |row| {
-        let StoredKey {
-            record,
-            created_at_ms,
-        } = key(row)?;
+        let StoredKey { record, created_at_ms } = key(row)?;
         Ok(KeySummary {
             id: record.id,
             workspace: record.workspace,
@@ -68,9 +62,7 @@ pub(super) fn key_summaries(database: &Connection) -> Result<Vec<KeySummary>, St
 
 /// The number of the last entry.
 pub(super) fn entry_seq(database: &Connection) -> rusqlite::Result<i64> {
-    database.query_row("SELECT ifnull(max(seq), 0) FROM entry", [], |row| {
-        row.get(0)
-    })
+    database.query_row("SELECT ifnull(max(seq), 0) FROM entry", [], |row| row.get(0))
 }
 
 /// A hold by its name, however long ago it ended.
@@ -134,9 +126,7 @@ fn hold(row: &Row<'_>) -> rusqlite::Result<Hold> {
             .into_iter()
             .map(|(grant, amount)| (GrantId::known(&grant), Credits::from_nanos(amount)))
             .collect::<Pinned>(),
-        held: Held {
-            remaining: nanos(row, "remaining_nanos")?,
-        },
+        held: Held { remaining: nanos(row, "remaining_nanos")? },
         opened_at_ms: row.get("opened_at_ms")?,
         ended: ended(row)?,
     })
@@ -145,10 +135,9 @@ fn hold(row: &Row<'_>) -> rusqlite::Result<Hold> {
 fn ended(row: &Row<'_>) -> rusqlite::Result<Option<Ended>> {
     let way = match text(row, "state")?.as_str() {
         "open" => return Ok(None),
-        "settled" => Ending::Settled {
-            price: nanos(row, "charged_nanos")?,
-            images: row.get("images")?,
-        },
+        "settled" => {
+            Ending::Settled { price: nanos(row, "charged_nanos")?, images: row.get("images")? }
+        }
         "voided" => Ending::Voided,
         "expired" => Ending::Expired,
         other => return Err(unreadable(format!("no hold is `{other}`"))),

@@ -40,8 +40,7 @@ impl Store {
 
     /// Every workspace.
     pub async fn list_workspaces(&self) -> Result<Vec<Workspace>, StoreError> {
-        self.read(|database| Ok(load::registry(database)?.workspaces.into_values().collect()))
-            .await
+        self.read(|database| Ok(load::registry(database)?.workspaces.into_values().collect())).await
     }
 
     /// The keys of one workspace, or all of them.

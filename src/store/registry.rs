@@ -84,12 +84,8 @@ impl Registry {
             return Err(StoreError::NameTaken { name });
         }
         let id = WorkspaceId::random();
-        let workspace = Workspace {
-            id: id.clone(),
-            name,
-            suspended: false,
-            created_at_ms: now.unix_ms,
-        };
+        let workspace =
+            Workspace { id: id.clone(), name, suspended: false, created_at_ms: now.unix_ms };
         self.workspaces.insert(id.clone(), workspace);
         Ok(id)
     }
@@ -99,10 +95,8 @@ impl Registry {
         id: &WorkspaceId,
         suspended: bool,
     ) -> Result<(), StoreError> {
-        let workspace = self
-            .workspaces
-            .get_mut(id)
-            .ok_or_else(|| unknown("workspace", id.as_str()))?;
+        let workspace =
+            self.workspaces.get_mut(id).ok_or_else(|| unknown("workspace", id.as_str()))?;
         workspace.suspended = suspended;
         Ok(())
     }
@@ -126,10 +120,7 @@ impl Registry {
             expires_at_ms: new.expires_at_ms,
             name: new.name,
         };
-        let key = StoredKey {
-            record,
-            created_at_ms: now.unix_ms,
-        };
+        let key = StoredKey { record, created_at_ms: now.unix_ms };
         self.keys.insert(id.clone(), key);
         Ok((id, text))
     }
@@ -139,10 +130,7 @@ impl Registry {
         id: &KeyId,
         status: KeyStatus,
     ) -> Result<(), StoreError> {
-        let key = self
-            .keys
-            .get_mut(id)
-            .ok_or_else(|| unknown("key", id.as_str()))?;
+        let key = self.keys.get_mut(id).ok_or_else(|| unknown("key", id.as_str()))?;
         match (key.record.status, status) {
             (KeyStatus::Revoked, KeyStatus::Active | KeyStatus::Suspended) => {
                 Err(StoreError::KeyRevoked { key: id.clone() })
@@ -157,8 +145,5 @@ impl Registry {
 }
 
 fn unknown(what: &'static str, name: &str) -> StoreError {
-    StoreError::Unknown {
-        what,
-        name: name.to_owned(),
-    }
+    StoreError::Unknown { what, name: name.to_owned() }
 }

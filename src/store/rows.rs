@@ -205,16 +205,9 @@ fn write_grant(database: &Connection, grant: &Grant) -> rusqlite::Result<()> {
 
 fn open_hold(database: &Connection, hold: &Hold) -> rusqlite::Result<()> {
     let ask = &hold.ask;
-    let pinned: Vec<(&str, i64)> = hold
-        .pinned
-        .iter()
-        .map(|(grant, amount)| (grant.as_str(), amount.nanos()))
-        .collect();
-    let quotas = if ask.quotas.is_empty() {
-        String::new()
-    } else {
-        json(&ask.quotas)?
-    };
+    let pinned: Vec<(&str, i64)> =
+        hold.pinned.iter().map(|(grant, amount)| (grant.as_str(), amount.nanos())).collect();
+    let quotas = if ask.quotas.is_empty() { String::new() } else { json(&ask.quotas)? };
     database
         .prepare_cached(
             "INSERT INTO hold (id, workspace, key, request, amount_nanos, opened_at_ms,
@@ -239,12 +232,7 @@ fn open_hold(database: &Connection, hold: &Hold) -> rusqlite::Result<()> {
 }
 
 fn end_hold(database: &Connection, hold: &Hold) -> rusqlite::Result<()> {
-    let Some(Ended {
-        way,
-        at_ms,
-        remaining,
-    }) = hold.ended
-    else {
+    let Some(Ended { way, at_ms, remaining }) = hold.ended else {
         return Ok(());
     };
     let (state, charged, images) = match way {

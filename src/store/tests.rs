@@ -25,10 +25,7 @@ async fn of_two_hundred_at_once_exactly_as_many_hold_as_there_are_credits_for() 
         tasks.spawn(async move { store.hold(ask).await });
     }
     let verdicts = tasks.join_all().await;
-    assert_eq!(
-        verdicts.iter().filter(|verdict| verdict.is_ok()).count(),
-        37
-    );
+    assert_eq!(verdicts.iter().filter(|verdict| verdict.is_ok()).count(), 37);
     assert!(verdicts.iter().all(|verdict| matches!(
         verdict,
         Ok(_) | Err(StoreError::Ledger(LedgerError::Short { .. }))
@@ -61,10 +58,7 @@ async fn a_reopened_store_remembers_everything() {
         world.settle("h1", 2).await,
         Err(StoreError::Ledger(LedgerError::AlreadyResolved))
     ));
-    assert!(matches!(
-        world.hold("h1", 5).await,
-        Err(StoreError::Ledger(LedgerError::IdReused))
-    ));
+    assert!(matches!(world.hold("h1", 5).await, Err(StoreError::Ledger(LedgerError::IdReused))));
     world.settle("h2", 2).await.unwrap();
     assert_eq!(world.count("SELECT count(*) FROM usage").await, 3);
     world.must_balance().await;
@@ -127,26 +121,14 @@ async fn entries_are_never_changed_or_removed() {
 #[tokio::test]
 async fn a_lie_in_the_books_is_found_and_told_in_words() {
     for (lie, told) in [
-        (
-            "UPDATE entry SET amount_nanos = 1 WHERE kind = 'grant'",
-            "not where its entries put it",
-        ),
-        (
-            "DELETE FROM entry WHERE kind = 'hold'",
-            "entries are missing",
-        ),
-        (
-            "UPDATE usage SET charged_nanos = charged_nanos + 1",
-            "not those of the usage rows",
-        ),
+        ("UPDATE entry SET amount_nanos = 1 WHERE kind = 'grant'", "not where its entries put it"),
+        ("DELETE FROM entry WHERE kind = 'hold'", "entries are missing"),
+        ("UPDATE usage SET charged_nanos = charged_nanos + 1", "not those of the usage rows"),
         (
             "UPDATE hold SET state = 'voided', charged_nanos = NULL WHERE id = 'h1'",
             "did not end once",
         ),
-        (
-            "UPDATE hold SET amount_nanos = 9 WHERE id = 'h2'",
-            "not those of the open holds",
-        ),
+        ("UPDATE hold SET amount_nanos = 9 WHERE id = 'h2'", "not those of the open holds"),
         (
             "UPDATE \"grant\" SET available_nanos = available_nanos - 1, spent_nanos = spent_nanos + 1",
             "not where its entries put it",
@@ -167,10 +149,7 @@ async fn a_lie_in_the_books_is_found_and_told_in_words() {
         database.execute(lie, []).unwrap();
         let faults = verify(world.dir()).unwrap().faults;
         assert!(faults.iter().any(|fault| fault.contains("trigger is gone")));
-        assert!(
-            faults.iter().any(|fault| fault.contains(told)),
-            "{lie}: {faults:#?}"
-        );
+        assert!(faults.iter().any(|fault| fault.contains(told)), "{lie}: {faults:#?}");
     }
 }
 
@@ -181,12 +160,8 @@ async fn after_a_failed_commit_nothing_is_accepted_until_a_restart() {
     world.hold("h1", 1).await.unwrap();
     // The database may not grow: a full disk, in effect.
     world.meddle(|database: &Connection| {
-        let pages: i64 = database
-            .pragma_query_value(None, "page_count", |row| row.get(0))
-            .unwrap();
-        database
-            .pragma_update(None, "max_page_count", pages)
-            .unwrap();
+        let pages: i64 = database.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
+        database.pragma_update(None, "max_page_count", pages).unwrap();
     });
     let mut accepted = 1;
     let failed = loop {
@@ -217,9 +192,7 @@ async fn a_commit_is_synced_before_it_is_answered() {
     let (told, heard) = channel();
     world.meddle(move |database: &Connection| {
         for pragma in ["synchronous", "wal_autocheckpoint"] {
-            let set: i64 = database
-                .pragma_query_value(None, pragma, |row| row.get(0))
-                .unwrap();
+            let set: i64 = database.pragma_query_value(None, pragma, |row| row.get(0)).unwrap();
             told.send(set).unwrap();
         }
     });
@@ -234,9 +207,7 @@ async fn when_too_much_waits_holds_are_refused_and_notes_let_go() {
     let world = World::new().await;
     let store = world.store();
     let all = u32::try_from(QUEUE_MAX).unwrap();
-    let places = Arc::clone(&store.places)
-        .try_acquire_many_owned(all)
-        .unwrap();
+    let places = Arc::clone(&store.places).try_acquire_many_owned(all).unwrap();
     assert_eq!(store.queue_depth(), QUEUE_MAX);
     assert!(matches!(world.hold("h1", 0).await, Err(StoreError::Busy)));
     assert!(!store.note(world::receipt()));
@@ -267,24 +238,12 @@ async fn a_key_works_from_its_making_to_its_revoking() {
     let (key, text) = world.create_key().await;
     let ask = || store.keys().authenticate(Some(&text), 0).map(|_| ());
     assert_eq!(ask(), Ok(()));
-    store
-        .set_key_status(key.clone(), KeyStatus::Suspended)
-        .await
-        .unwrap();
+    store.set_key_status(key.clone(), KeyStatus::Suspended).await.unwrap();
     assert_eq!(ask(), Err(AuthError::Suspended));
-    store
-        .set_key_status(key.clone(), KeyStatus::Active)
-        .await
-        .unwrap();
-    store
-        .suspend_workspace(world.workspace.clone(), true)
-        .await
-        .unwrap();
+    store.set_key_status(key.clone(), KeyStatus::Active).await.unwrap();
+    store.suspend_workspace(world.workspace.clone(), true).await.unwrap();
     assert_eq!(ask(), Err(AuthError::WorkspaceSuspended));
-    store
-        .set_key_status(key.clone(), KeyStatus::Revoked)
-        .await
-        .unwrap();
+    store.set_key_status(key.clone(), KeyStatus::Revoked).await.unwrap();
     let again = store.set_key_status(key, KeyStatus::Active).await;
     assert!(matches!(again, Err(StoreError::KeyRevoked { .. })));
     assert_eq!(ask(), Err(AuthError::Revoked));
@@ -297,11 +256,7 @@ async fn the_text_of_a_key_is_in_no_file() {
     world.reopen().await;
     for file in std::fs::read_dir(world.dir()).unwrap() {
         let bytes = std::fs::read(file.unwrap().path()).unwrap();
-        assert!(
-            !bytes
-                .windows(text.len())
-                .any(|part| part == text.as_bytes())
-        );
+        assert!(!bytes.windows(text.len()).any(|part| part == text.as_bytes()));
     }
 }
 
@@ -339,10 +294,7 @@ async fn recent_admissions_are_those_that_held_ended_or_not() {
     world.store().sweep().await.unwrap();
     assert_eq!(world.count("SELECT count(*) FROM usage").await, 2);
     let admissions = world.store().recent_admissions(0).await.unwrap();
-    let weights: Vec<u32> = admissions
-        .iter()
-        .map(|admission| admission.images)
-        .collect();
+    let weights: Vec<u32> = admissions.iter().map(|admission| admission.images).collect();
     assert_eq!(weights, [1, 3]);
     let later = world::START_MS + 1;
     assert_eq!(world.store().recent_admissions(later).await.unwrap(), []);
@@ -352,10 +304,7 @@ async fn recent_admissions_are_those_that_held_ended_or_not() {
 async fn commands_travel_as_json_and_do_what_the_methods_do() {
     let world = World::new().await;
     for (sent, wanted) in [
-        (
-            r#"{"verb":"create_workspace","name":"two"}"#,
-            "workspace_created",
-        ),
+        (r#"{"verb":"create_workspace","name":"two"}"#, "workspace_created"),
         (r#"{"verb":"list_workspaces"}"#, "workspaces"),
         (r#"{"verb":"list_keys","workspace":null}"#, "keys"),
         (r#"{"verb":"balance","workspace":"ws_none"}"#, "balance"),

@@ -81,10 +81,7 @@ impl Writer {
     /// Serves until it is told to stop, or until nobody can ask any more.
     pub(super) fn run(mut self) {
         let stop = loop {
-            let first = match self
-                .inbox
-                .recv_timeout(Duration::from_millis(SWEEP_EVERY_MS))
-            {
+            let first = match self.inbox.recv_timeout(Duration::from_millis(SWEEP_EVERY_MS)) {
                 Ok(letter) => Some(letter),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => break Stop::Abandoned,

@@ -82,9 +82,8 @@ pub struct Metrics {
 }
 
 /// Seconds that vendors take: tens of milliseconds to minutes.
-const VENDOR_BUCKETS: &[f64] = &[
-    0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0,
-];
+const VENDOR_BUCKETS: &[f64] =
+    &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0];
 
 /// Seconds that we take: tens of microseconds to tens of milliseconds.
 const OWN_BUCKETS: &[f64] = &[
@@ -157,11 +156,7 @@ impl Metrics {
                 &["vendor"],
             )?,
             holds_open: gauge(&r, "pixelgate_holds_open", "Holds that have not ended")?,
-            in_flight: gauge(
-                &r,
-                "pixelgate_in_flight_requests",
-                "Requests being served now",
-            )?,
+            in_flight: gauge(&r, "pixelgate_in_flight_requests", "Requests being served now")?,
             in_flight_bytes: gauge(
                 &r,
                 "pixelgate_in_flight_bytes",

@@ -26,17 +26,12 @@ impl Upstream {
         let head = request_head(vendor, peer, path, wire)?;
         match self.exchange(vendor, peer, &head, wire).await {
             Ok(reply) => Ok(reply),
-            Err(Broken {
-                fault,
-                stale: false,
-            }) => Err(fault),
+            Err(Broken { fault, stale: false }) => Err(fault),
             Err(Broken { stale: true, .. }) => {
                 // A key of its own keeps this try away from the other pooled connections, which
                 // were probably closed together with the one that failed.
                 peer.group_key = peer.group_key.wrapping_add(1);
-                self.exchange(vendor, peer, &head, wire)
-                    .await
-                    .map_err(|broken| broken.fault)
+                self.exchange(vendor, peer, &head, wire).await.map_err(|broken| broken.fault)
             }
         }
     }
@@ -58,9 +53,7 @@ impl Upstream {
         };
         answered.map_err(|error| Broken::after(error, reused))?;
         let reply = read(&mut session, vendor.answer_bytes_max).await?;
-        self.connector
-            .release_http_session(session, peer, Some(IDLE_TIMEOUT))
-            .await;
+        self.connector.release_http_session(session, peer, Some(IDLE_TIMEOUT)).await;
         Ok(reply)
     }
 }
@@ -74,42 +67,25 @@ struct Broken {
 impl Broken {
     /// Nothing was sent.
     fn before(error: &pingora::Error) -> Self {
-        Self {
-            fault: VendorFault::Unreachable {
-                detail: one_line(error),
-            },
-            stale: false,
-        }
+        Self { fault: VendorFault::Unreachable { detail: one_line(error) }, stale: false }
     }
 
     /// Something was sent; the vendor may have begun.
     fn after(mut error: Box<pingora::Error>, reused: bool) -> Self {
         error.retry.decide_reuse(reused);
         let stale = reused && error.retry();
-        Self {
-            fault: VendorFault::Cut {
-                detail: one_line(&error),
-            },
-            stale,
-        }
+        Self { fault: VendorFault::Cut { detail: one_line(&error) }, stale }
     }
 }
 
 impl From<VendorFault> for Broken {
     fn from(fault: VendorFault) -> Self {
-        Self {
-            fault,
-            stale: false,
-        }
+        Self { fault, stale: false }
     }
 }
 
 fn one_line(error: &pingora::Error) -> String {
-    error
-        .to_string()
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
+    error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn request_head(
@@ -118,33 +94,25 @@ fn request_head(
     path: &str,
     wire: &WireRequest,
 ) -> Result<RequestHeader, VendorFault> {
-    let rejected = |_| VendorFault::Rejected {
-        detail: "the request has no valid head".to_owned(),
-    };
+    let rejected = |_| VendorFault::Rejected { detail: "the request has no valid head".to_owned() };
     let mut head =
         RequestHeader::build(wire.method.clone(), path.as_bytes(), None).map_err(rejected)?;
     for (name, value) in &wire.headers {
-        head.append_header(name.clone(), value.clone())
-            .map_err(rejected)?;
+        head.append_header(name.clone(), value.clone()).map_err(rejected)?;
     }
-    head.insert_header(http::header::HOST, host_header(peer))
-        .map_err(rejected)?;
-    head.insert_header(http::header::USER_AGENT, USER_AGENT)
-        .map_err(rejected)?;
+    head.insert_header(http::header::HOST, host_header(peer)).map_err(rejected)?;
+    head.insert_header(http::header::USER_AGENT, USER_AGENT).map_err(rejected)?;
     if !wire.body.is_empty() || wire.method == http::Method::POST {
-        head.insert_header(http::header::CONTENT_LENGTH, wire.body.len())
-            .map_err(rejected)?;
+        head.insert_header(http::header::CONTENT_LENGTH, wire.body.len()).map_err(rejected)?;
     }
     if let Some(secret) = &vendor.secret {
         match &vendor.auth {
             AuthScheme::Bearer => {
                 let shown = format!("Bearer {}", secret.reveal());
-                head.insert_header(http::header::AUTHORIZATION, shown)
-                    .map_err(rejected)?;
+                head.insert_header(http::header::AUTHORIZATION, shown).map_err(rejected)?;
             }
             AuthScheme::Header(name) => {
-                head.insert_header(name.clone(), secret.reveal())
-                    .map_err(rejected)?;
+                head.insert_header(name.clone(), secret.reveal()).map_err(rejected)?;
             }
             AuthScheme::None => {}
         }
@@ -177,20 +145,11 @@ async fn send(
 
 async fn read(session: &mut HttpSession, bytes_max: usize) -> Result<WireReply, Broken> {
     // Interim answers (1xx) announce the real one.
-    while session
-        .response_header()
-        .is_some_and(|head| head.status.is_informational())
-    {
-        session
-            .read_response_header()
-            .await
-            .map_err(|error| Broken::after(error, false))?;
+    while session.response_header().is_some_and(|head| head.status.is_informational()) {
+        session.read_response_header().await.map_err(|error| Broken::after(error, false))?;
     }
     let Some(head) = session.response_header() else {
-        return Err(VendorFault::Cut {
-            detail: "no answer".to_owned(),
-        }
-        .into());
+        return Err(VendorFault::Cut { detail: "no answer".to_owned() }.into());
     };
     let status = head.status.as_u16();
     let headers: HeaderMap = head.headers.clone();
@@ -205,19 +164,13 @@ async fn read(session: &mut HttpSession, bytes_max: usize) -> Result<WireReply, 
         return Err(too_large().into());
     }
     let mut body = BytesMut::with_capacity(announced);
-    while let Some(chunk) = session
-        .read_response_body()
-        .await
-        .map_err(|error| Broken::after(error, false))?
+    while let Some(chunk) =
+        session.read_response_body().await.map_err(|error| Broken::after(error, false))?
     {
         if body.len().saturating_add(chunk.len()) > bytes_max {
             return Err(too_large().into());
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(WireReply {
-        status,
-        headers,
-        body: Pieces::one(body.freeze()),
-    })
+    Ok(WireReply { status, headers, body: Pieces::one(body.freeze()) })
 }

@@ -45,9 +45,7 @@ fn is_histogram(call: &str) -> bool {
 
 /// The first `&["…", "…"]`, if there is one.
 fn labels(arguments: &str) -> Vec<String> {
-    let list = arguments
-        .split_once("&[")
-        .and_then(|(_, list)| list.split_once(']'));
+    let list = arguments.split_once("&[").and_then(|(_, list)| list.split_once(']'));
     let quoted = list.map_or("", |(list, _)| list).split('"');
     quoted.skip(1).step_by(2).map(str::to_owned).collect()
 }
@@ -69,10 +67,7 @@ fn the_table_is_read_with_its_kinds_and_labels() {
     };
     let expected = Declared::from([
         ("pixelgate_wait_seconds".to_owned(), metric(true, &[])),
-        (
-            "pixelgate_calls_total".to_owned(),
-            metric(false, &["vendor", "outcome"]),
-        ),
+        ("pixelgate_calls_total".to_owned(), metric(false, &["vendor", "outcome"])),
     ]);
     assert_eq!(found, expected);
 }

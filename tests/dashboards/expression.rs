@@ -25,9 +25,7 @@ struct Asked {
 
 /// What is wrong with an expression and its legend.
 pub(crate) fn faults(expression: &str, legend: &str, declared: &Declared) -> Vec<String> {
-    let Reader {
-        asked, mut faults, ..
-    } = read(expression);
+    let Reader { asked, mut faults, .. } = read(expression);
     if asked.is_empty() {
         faults.push("asks for no metric of ours".to_owned());
     }
@@ -45,9 +43,7 @@ pub(crate) fn faults(expression: &str, legend: &str, declared: &Declared) -> Vec
         .filter_map(|rest| Some(rest.split_once("}}")?.0.trim()))
         .collect();
     if grouped != shown {
-        faults.push(format!(
-            "is grouped by {grouped:?}, and its legend shows {shown:?}"
-        ));
+        faults.push(format!("is grouped by {grouped:?}, and its legend shows {shown:?}"));
     }
     faults
 }
@@ -74,9 +70,7 @@ fn unmet(asked: &Asked, declared: &Declared) -> Vec<String> {
 fn resolve<'a>(name: &str, declared: &'a Declared) -> Result<&'a Metric, String> {
     match declared.get(name) {
         Some(metric) if metric.histogram => {
-            return Err(format!(
-                "`{name}` is a histogram: it has {HISTOGRAM_ENDINGS:?}"
-            ));
+            return Err(format!("`{name}` is a histogram: it has {HISTOGRAM_ENDINGS:?}"));
         }
         Some(metric) => return Ok(metric),
         None => {}
@@ -158,8 +152,7 @@ impl Reader {
             Token::Word(word) if word == "by" => self.group(),
             Token::Word(word) if word.starts_with("pixelgate_") => self.ask(word),
             Token::Word(word) if NOT_FOLLOWED.contains(&word.as_str()) => {
-                self.faults
-                    .push(format!("uses `{word}`, which is not followed here"));
+                self.faults.push(format!("uses `{word}`, which is not followed here"));
             }
             Token::Sign('(') => self.open.push(None),
             Token::Sign(')') => {
@@ -178,8 +171,7 @@ impl Reader {
         if self.rest.next_if_eq(&Token::Sign('(')).is_some() {
             self.open.push(Some(labels));
         } else {
-            self.faults
-                .push("has a `by` that does not stand before what it groups".to_owned());
+            self.faults.push("has a `by` that does not stand before what it groups".to_owned());
         }
     }
 
@@ -190,11 +182,7 @@ impl Reader {
             None => Vec::new(),
         };
         let groups = self.open.iter().flatten().cloned().collect();
-        self.asked.push(Asked {
-            metric,
-            matched,
-            groups,
-        });
+        self.asked.push(Asked { metric, matched, groups });
     }
 
     fn words_until(&mut self, end: char) -> Vec<String> {
@@ -226,10 +214,7 @@ mod tests {
     fn a_sound_expression_has_no_faults() {
         for (expression, legend) in [
             ("sum(rate(pixelgate_calls_total[5m]))", "calls"),
-            (
-                "sum by (vendor) (pixelgate_calls_total{outcome!=\"by (x)\"}) / 2",
-                "{{vendor}}",
-            ),
+            ("sum by (vendor) (pixelgate_calls_total{outcome!=\"by (x)\"}) / 2", "{{vendor}}"),
             (
                 "histogram_quantile(0.99, sum by (le, vendor) (rate(pixelgate_wait_seconds_bucket[$__rate_interval])))",
                 "p99 {{ vendor }}",
@@ -305,10 +290,7 @@ mod tests {
         for (expression, fault) in [
             ("up", "asks for no metric of ours"),
             ("sum(pixelgate_calls_total", "leaves a `(` open"),
-            (
-                "sum pixelgate_calls_total)",
-                "closes a `(` that is not open",
-            ),
+            ("sum pixelgate_calls_total)", "closes a `(` that is not open"),
             (
                 "sum without (vendor) (pixelgate_calls_total)",
                 "uses `without`, which is not followed here",
@@ -317,10 +299,7 @@ mod tests {
                 "sum(pixelgate_calls_total) by (vendor)",
                 "has a `by` that does not stand before what it groups",
             ),
-            (
-                "pixelgate_calls_total + {vendor=\"a\"}",
-                "matches without a metric",
-            ),
+            ("pixelgate_calls_total + {vendor=\"a\"}", "matches without a metric"),
         ] {
             assert_eq!(faults_of(expression, ""), [fault], "{expression}");
         }

@@ -133,9 +133,7 @@ fn any_body() -> impl Strategy<Value = Vec<u8>> {
         prop_oneof![
             proptest::collection::vec(inner, 0..4).prop_map(Value::from),
             proptest::collection::vec(pair, 0..5).prop_map(|pairs| {
-                let pairs = pairs
-                    .into_iter()
-                    .map(|(name, value)| (name.to_owned(), value));
+                let pairs = pairs.into_iter().map(|(name, value)| (name.to_owned(), value));
                 Value::Object(pairs.collect())
             }),
         ]

@@ -55,9 +55,7 @@ fn a_picture_into_an_apps_answer_is_a_piece_of_that_answer() {
         let mut answer = delivered.answer(0);
         answer.response = &response;
         let slices = client.encode_response(&answer).body.into_slices();
-        let is_there = slices
-            .iter()
-            .any(|slice| slice.as_ptr() == content.as_ptr());
+        let is_there = slices.iter().any(|slice| slice.as_ptr() == content.as_ptr());
         assert!(is_there, "{}: the picture was copied", dialect.name);
     }
 }

@@ -21,17 +21,8 @@ use serde_json::{Value, json};
 
 /// Whether the runner writes files of this name.
 pub(crate) fn is_produced(name: &str) -> bool {
-    let endings = [
-        "canonical",
-        "refusal",
-        "listing",
-        "answer",
-        "vendor",
-        "outcome",
-    ];
-    endings
-        .iter()
-        .any(|e| name.ends_with(&format!(".{e}.json")))
+    let endings = ["canonical", "refusal", "listing", "answer", "vendor", "outcome"];
+    endings.iter().any(|e| name.ends_with(&format!(".{e}.json")))
 }
 
 pub(crate) fn wire_request(golden: &Value) -> WireRequest {
@@ -128,11 +119,7 @@ pub(crate) fn image_request(golden: &Value) -> ImageRequest {
 /// An offering that can do anything, but for what the golden says.
 pub(crate) fn offering(golden: &Value) -> Offering {
     let shapes: Option<Vec<(pixelgate::canonical::Ratio, _)>> = field(golden, "ratios");
-    let any = Frames::Any {
-        side_min: 16,
-        side_max: 4096,
-        step: 16,
-    };
+    let any = Frames::Any { side_min: 16, side_max: 4096, step: 16 };
     let formats = field(golden, "formats");
     let can = |ability| field(golden, ability).unwrap_or(true);
     let model = field(golden, "vendor_model");
@@ -190,10 +177,7 @@ pub(crate) fn outcome_shown(outcome: Result<Progress, VendorFault>) -> Value {
                 "says": fault.to_string(),
                 "next": format!("{:?}", fault.next()),
             });
-            if let VendorFault::Busy {
-                retry_after: Some(wait),
-            } = fault
-            {
+            if let VendorFault::Busy { retry_after: Some(wait) } = fault {
                 shown["retry_after_ms"] = ms(wait).into();
             }
             shown
@@ -305,10 +289,7 @@ fn image(golden: &Value) -> Image {
         format: field(golden, "format").or(image.format),
         size: field(golden, "size"),
         revised_prompt: text("revised_prompt"),
-        stored: text("stored").map(|url| Stored {
-            id: MediaId::known("med_golden"),
-            url,
-        }),
+        stored: text("stored").map(|url| Stored { id: MediaId::known("med_golden"), url }),
         ..image
     }
 }
@@ -347,10 +328,6 @@ pub(crate) fn standings() -> Vec<Standing> {
 }
 
 pub(crate) fn models() -> Vec<ListedModel<'static>> {
-    let model = |name, owner| ListedModel {
-        name,
-        owner,
-        created: 1_795_219_200,
-    };
+    let model = |name, owner| ListedModel { name, owner, created: 1_795_219_200 };
     vec![model("gemini-3-pro", "google"), model("lab/flux", "lab")]
 }

@@ -10,36 +10,12 @@ async fn an_openai_client_is_told_which_field_is_wrong() {
     let cases: &[(&str, Value, &str)] = &[
         (r#"{"model": "paint", "prompt": "#, Value::Null, ""),
         ("[]", Value::Null, ""),
-        (
-            r#"{"model": "paint"}"#,
-            json!("prompt"),
-            "missing_required_parameter",
-        ),
-        (
-            r#"{"model": "paint", "prompt": 5}"#,
-            json!("prompt"),
-            "invalid_type",
-        ),
-        (
-            r#"{"model": "paint", "prompt": "x", "n": 0}"#,
-            json!("n"),
-            "integer_below_min_value",
-        ),
-        (
-            r#"{"model": "paint", "prompt": "x", "n": 11}"#,
-            json!("n"),
-            "integer_above_max_value",
-        ),
-        (
-            r#"{"model": "paint", "prompt": "x", "n": "2"}"#,
-            json!("n"),
-            "invalid_type",
-        ),
-        (
-            r#"{"model": "paint", "prompt": "x", "size": "0x0"}"#,
-            json!("size"),
-            "invalid_value",
-        ),
+        (r#"{"model": "paint"}"#, json!("prompt"), "missing_required_parameter"),
+        (r#"{"model": "paint", "prompt": 5}"#, json!("prompt"), "invalid_type"),
+        (r#"{"model": "paint", "prompt": "x", "n": 0}"#, json!("n"), "integer_below_min_value"),
+        (r#"{"model": "paint", "prompt": "x", "n": 11}"#, json!("n"), "integer_above_max_value"),
+        (r#"{"model": "paint", "prompt": "x", "n": "2"}"#, json!("n"), "invalid_type"),
+        (r#"{"model": "paint", "prompt": "x", "size": "0x0"}"#, json!("size"), "invalid_value"),
         (
             r#"{"model": "paint", "prompt": "x", "quality": "best"}"#,
             json!("quality"),
@@ -83,26 +59,15 @@ async fn a_posteverywhere_client_is_told_in_its_own_shape() {
         r#"{"model": "paint", "prompt": 7}"#,
     ];
     for body in cases {
-        let reply = world
-            .post_as(&world.key, POSTEVERYWHERE, body.to_owned())
-            .await;
+        let reply = world.post_as(&world.key, POSTEVERYWHERE, body.to_owned()).await;
         let json = reply.json();
         assert_eq!(reply.status, 400, "{body}: {json}");
         assert!(
             json["error"]["code"].is_string() && json["error"]["message"].is_string(),
             "{json}"
         );
-        assert!(
-            json["meta"]["request_id"]
-                .as_str()
-                .unwrap()
-                .starts_with("req_"),
-            "{json}"
-        );
-        assert!(
-            json["meta"]["timestamp"].as_str().unwrap().ends_with('Z'),
-            "{json}"
-        );
+        assert!(json["meta"]["request_id"].as_str().unwrap().starts_with("req_"), "{json}");
+        assert!(json["meta"]["timestamp"].as_str().unwrap().ends_with('Z'), "{json}");
     }
     assert_eq!(world.available(), "10");
 }
@@ -110,9 +75,7 @@ async fn a_posteverywhere_client_is_told_in_its_own_shape() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unknown_model_a_wrong_method_and_an_impossible_size_are_each_said() {
     let world = World::painted("10");
-    let unknown = world
-        .post(OPENAI, &json!({"model": "nope", "prompt": "x"}))
-        .await;
+    let unknown = world.post(OPENAI, &json!({"model": "nope", "prompt": "x"})).await;
     assert_eq!(
         (unknown.status, unknown.json()["error"]["code"].clone()),
         (404, json!("model_not_found"))
@@ -120,12 +83,8 @@ async fn an_unknown_model_a_wrong_method_and_an_impossible_size_are_each_said() 
     let method = world.get(OPENAI).await;
     assert_eq!((method.status, method.header("allow")), (405, Some("POST")));
     assert!(method.json()["error"]["message"].is_string());
-    let huge = world
-        .post(
-            OPENAI,
-            &json!({"model": "paint", "prompt": "x", "size": "9000x9000"}),
-        )
-        .await;
+    let huge =
+        world.post(OPENAI, &json!({"model": "paint", "prompt": "x", "size": "9000x9000"})).await;
     assert_eq!(huge.status, 400, "{}", huge.json());
     assert_eq!(world.available(), "10");
 }

@@ -34,9 +34,7 @@ fn whole(answer: &[u8]) -> bool {
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
         return false;
     };
-    let length = head
-        .lines()
-        .find_map(|line| line.strip_prefix("content-length: "));
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
     length.is_some_and(|length| body.len() >= length.trim().parse().unwrap_or(usize::MAX))
 }
 
@@ -50,15 +48,9 @@ fn head(world: &World, more: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn two_ways_of_ending_a_body_are_refused() {
     let world = World::painted("10");
-    let request = head(
-        &world,
-        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
-    ) + "0\r\n\r\n";
+    let request = head(&world, "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n") + "0\r\n\r\n";
     let answer = raw(&world, request.as_bytes(), false).await;
-    assert!(
-        answer.starts_with("HTTP/1.1 400") && answer.contains("Transfer-Encoding"),
-        "{answer}"
-    );
+    assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("Transfer-Encoding"), "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,10 +58,7 @@ async fn a_body_cut_short_is_refused_and_costs_nothing() {
     let world = World::painted("10");
     let request = head(&world, "Content-Length: 500\r\n") + "{\"model\":";
     let answer = raw(&world, request.as_bytes(), true).await;
-    assert!(
-        answer.is_empty() || answer.starts_with("HTTP/1.1 400"),
-        "{answer}"
-    );
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{answer}");
     assert_eq!(world.available(), "10");
 }
 
@@ -79,21 +68,13 @@ async fn a_body_that_is_too_large_is_refused_announced_or_not() {
     let long = json!({"model": "paint", "prompt": "x".repeat(2000)});
     let reply = world.post(OPENAI, &long).await;
     assert_eq!(reply.status, 413);
-    assert!(
-        reply.json()["error"]["message"]
-            .as_str()
-            .unwrap()
-            .contains("1024")
-    );
+    assert!(reply.json()["error"]["message"].as_str().unwrap().contains("1024"));
     let chunk = format!("{:x}\r\n{}\r\n", 2000, "x".repeat(2000));
     let request = head(&world, "Transfer-Encoding: chunked\r\n") + &chunk + "0\r\n\r\n";
     let answer = raw(&world, request.as_bytes(), false).await;
     assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
     assert!(
-        world
-            .metrics()
-            .await
-            .contains("pixelgate_bounds_met_total{bound=\"body_bytes_max\"} 2")
+        world.metrics().await.contains("pixelgate_bounds_met_total{bound=\"body_bytes_max\"} 2")
     );
 }
 
@@ -106,10 +87,7 @@ async fn a_slow_head_and_a_slow_body_are_told_so() {
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
     let request = head(&world, "Content-Length: 500\r\n") + "{\"model\":";
     let answer = raw(&world, request.as_bytes(), false).await;
-    assert!(
-        answer.starts_with("HTTP/1.1 408") && answer.contains("request"),
-        "{answer}"
-    );
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("request"), "{answer}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -120,20 +98,9 @@ async fn a_head_that_is_too_large_is_refused() {
         "public.head_bytes_max = \"2KiB\"\npublic.head_fields_max = 10\n",
     );
     let long = head(&world, &format!("X-Long: {}\r\n", "x".repeat(4000)));
-    assert!(
-        raw(&world, long.as_bytes(), false)
-            .await
-            .starts_with("HTTP/1.1 431")
-    );
-    let many = (0..20)
-        .map(|n| format!("X-{n}: y\r\n"))
-        .collect::<Vec<_>>()
-        .concat();
-    assert!(
-        raw(&world, head(&world, &many).as_bytes(), false)
-            .await
-            .starts_with("HTTP/1.1 431")
-    );
+    assert!(raw(&world, long.as_bytes(), false).await.starts_with("HTTP/1.1 431"));
+    let many = (0..20).map(|n| format!("X-{n}: y\r\n")).collect::<Vec<_>>().concat();
+    assert!(raw(&world, head(&world, &many).as_bytes(), false).await.starts_with("HTTP/1.1 431"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -156,16 +123,8 @@ async fn more_at_once_than_the_gateway_takes_is_asked_to_come_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn bytes_in_flight_have_a_bound() {
     let world = World::with(PAINTED, "10", "public.in_flight_bytes_max = \"100\"\n");
-    let reply = world
-        .post(
-            OPENAI,
-            &json!({"model": "paint", "prompt": "x".repeat(200)}),
-        )
-        .await;
-    assert_eq!(
-        (reply.status, reply.header("retry-after")),
-        (503, Some("1"))
-    );
+    let reply = world.post(OPENAI, &json!({"model": "paint", "prompt": "x".repeat(200)})).await;
+    assert_eq!((reply.status, reply.header("retry-after")), (503, Some("1")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,17 +134,10 @@ async fn a_client_that_expects_100_continue_is_told_to_go_on() {
     let address = world.public.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).await.unwrap();
     let more = format!("Expect: 100-continue\r\nContent-Length: {}\r\n", body.len());
-    stream
-        .write_all(head(&world, &more).as_bytes())
-        .await
-        .unwrap();
+    stream.write_all(head(&world, &more).as_bytes()).await.unwrap();
     let mut first = [0; 25];
     stream.read_exact(&mut first).await.unwrap();
-    assert!(
-        first.starts_with(b"HTTP/1.1 100"),
-        "{}",
-        String::from_utf8_lossy(&first)
-    );
+    assert!(first.starts_with(b"HTTP/1.1 100"), "{}", String::from_utf8_lossy(&first));
     stream.write_all(body.as_bytes()).await.unwrap();
     let mut next = [0; 12];
     stream.read_exact(&mut next).await.unwrap();
@@ -218,9 +170,6 @@ async fn a_connection_is_used_again_after_a_success_and_after_a_refusal() {
 async fn a_path_that_nobody_claims_is_said_to_be_one() {
     let world = World::painted("0");
     let reply = read(world.client.get(format!("{}/v1/nothing", world.public))).await;
-    assert_eq!(
-        (reply.status, reply.json()["error"]["code"].clone()),
-        (404, json!("unknown_path"))
-    );
+    assert_eq!((reply.status, reply.json()["error"]["code"].clone()), (404, json!("unknown_path")));
     assert!(reply.header("x-request-id").is_some());
 }

@@ -39,10 +39,7 @@ async fn after_kill_9_the_books_balance_and_every_success_was_paid_for() {
     }
     let spent: u32 = spent(&world);
     let drawn = u32::try_from(vendor.calls()).unwrap();
-    assert!(
-        succeeded <= spent,
-        "{succeeded} clients saw success, {spent} were paid for"
-    );
+    assert!(succeeded <= spent, "{succeeded} clients saw success, {spent} were paid for");
     assert!(spent <= drawn, "{spent} were paid for, {drawn} were drawn");
 }
 

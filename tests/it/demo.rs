@@ -34,24 +34,13 @@ fn the_printed_curl_lines_return_pictures_of_the_size_asked_for() {
     let (_demo, mut stdout) = demo(&[]);
     let mut said = String::new();
     while !said.contains("Stop with Ctrl-C") {
-        assert!(
-            stdout.read_line(&mut said).unwrap() > 0,
-            "ended early: {said}"
-        );
+        assert!(stdout.read_line(&mut said).unwrap() > 0, "ended early: {said}");
     }
     let said = said.replace("\\\n", "");
-    let lines: Vec<&str> = said
-        .lines()
-        .map(str::trim)
-        .filter(|l| l.starts_with("curl"))
-        .collect();
+    let lines: Vec<&str> = said.lines().map(str::trim).filter(|l| l.starts_with("curl")).collect();
     let folder = tempfile::tempdir().unwrap();
     let run = |line: &str| {
-        let done = Command::new("sh")
-            .args(["-c", line])
-            .current_dir(&folder)
-            .output()
-            .unwrap();
+        let done = Command::new("sh").args(["-c", line]).current_dir(&folder).output().unwrap();
         assert!(done.status.success(), "{line}");
         String::from_utf8(done.stdout).unwrap()
     };
@@ -71,56 +60,27 @@ fn the_printed_curl_lines_return_pictures_of_the_size_asked_for() {
 fn json_is_one_line_with_what_a_script_needs_and_the_folder_is_kept_when_asked() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("kept");
-    let args = [
-        "--json",
-        "--credits",
-        "37",
-        "--data",
-        data.to_str().unwrap(),
-    ];
+    let args = ["--json", "--credits", "37", "--data", data.to_str().unwrap()];
     let (mut process, mut stdout) = demo(&args);
     let mut line = String::new();
     stdout.read_line(&mut line).unwrap();
     let ready: Value = serde_json::from_str(&line).unwrap();
-    let mut keys: Vec<&str> = ready
-        .as_object()
-        .unwrap()
-        .keys()
-        .map(String::as_str)
-        .collect();
+    let mut keys: Vec<&str> = ready.as_object().unwrap().keys().map(String::as_str).collect();
     keys.sort_unstable();
-    assert_eq!(
-        keys,
-        ["admin", "data", "key", "policies", "public", "workspace"]
-    );
-    assert!(
-        std::path::Path::new(ready["policies"].as_str().unwrap())
-            .join("models.toml")
-            .exists()
-    );
-    let stop = Command::new("kill")
-        .arg(process.0.id().to_string())
-        .status()
-        .unwrap();
+    assert_eq!(keys, ["admin", "data", "key", "policies", "public", "workspace"]);
+    assert!(std::path::Path::new(ready["policies"].as_str().unwrap()).join("models.toml").exists());
+    let stop = Command::new("kill").arg(process.0.id().to_string()).status().unwrap();
     assert!(stop.success() && process.0.wait().unwrap().success());
     let mut rest = String::new();
     stdout.read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "");
     let balance = Command::new(env!("CARGO_BIN_EXE_pixelgate"))
-        .args([
-            "credits",
-            "balance",
-            ready["workspace"].as_str().unwrap(),
-            "--data",
-        ])
+        .args(["credits", "balance", ready["workspace"].as_str().unwrap(), "--data"])
         .arg(&data)
         .output()
         .unwrap();
     let said = String::from_utf8(balance.stdout).unwrap();
-    let available = said
-        .lines()
-        .find(|line| line.contains("available"))
-        .unwrap();
+    let available = said.lines().find(|line| line.contains("available")).unwrap();
     assert!(available.trim_end().ends_with(" 37"), "{said}");
 }
 

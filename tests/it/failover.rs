@@ -7,10 +7,7 @@ use crate::world::{OPENAI, PAINTED, Reply, World};
 
 /// Two vendors for one model, the first preferred.
 async fn two(first: Answers, second: Answers) -> (World, FakeVendor, FakeVendor) {
-    let (one, two) = (
-        FakeVendor::start(first).await,
-        FakeVendor::start(second).await,
-    );
+    let (one, two) = (FakeVendor::start(first).await, FakeVendor::start(second).await);
     let policy = format!(
         "{PAINTED}\n{}\n{}\n{}",
         one.policy("one", "openai"),
@@ -30,12 +27,7 @@ offerings = [
 }
 
 async fn ask(world: &World) -> Reply {
-    world
-        .post(
-            OPENAI,
-            &json!({"model": "remote", "prompt": "a fox", "size": "64x64"}),
-        )
-        .await
+    world.post(OPENAI, &json!({"model": "remote", "prompt": "a fox", "size": "64x64"})).await
 }
 
 fn unavailable() -> Answers {
@@ -61,12 +53,7 @@ async fn with_both_down_the_client_gets_one_clear_error_and_keeps_its_credits() 
     let (world, ..) = two(unavailable(), unavailable()).await;
     let reply = ask(&world).await;
     assert_eq!(reply.status, 503, "{}", reply.json());
-    assert!(
-        reply.json()["error"]["message"]
-            .as_str()
-            .unwrap()
-            .contains("nothing was charged")
-    );
+    assert!(reply.json()["error"]["message"].as_str().unwrap().contains("nothing was charged"));
     assert_eq!(world.available(), "10");
     world.verify();
 }
@@ -76,16 +63,8 @@ async fn every_way_of_failing_becomes_a_refusal_and_costs_nothing() {
     let cases = [
         ("hangs", Answers::Hangs, 504),
         ("closes early", Answers::ClosesEarly, 502),
-        (
-            "answers HTML",
-            Answers::Raw(200, "text/html", b"<html>oops</html>".to_vec()),
-            502,
-        ),
-        (
-            "answers without a picture",
-            Answers::Json(200, json!({"created": 1, "data": []})),
-            502,
-        ),
+        ("answers HTML", Answers::Raw(200, "text/html", b"<html>oops</html>".to_vec()), 502),
+        ("answers without a picture", Answers::Json(200, json!({"created": 1, "data": []})), 502),
         (
             "answers with what is no picture",
             Answers::Json(200, json!({"data": [{"b64_json": "aGVsbG8gd29ybGQ="}]})),
@@ -93,11 +72,7 @@ async fn every_way_of_failing_becomes_a_refusal_and_costs_nothing() {
         ),
         (
             "answers with truncated JSON",
-            Answers::Raw(
-                200,
-                "application/json",
-                b"{\"data\": [{\"b64_json\": \"iVBO".to_vec(),
-            ),
+            Answers::Raw(200, "application/json", b"{\"data\": [{\"b64_json\": \"iVBO".to_vec()),
             502,
         ),
         (
@@ -120,17 +95,9 @@ async fn every_way_of_failing_becomes_a_refusal_and_costs_nothing() {
     for (what, answers, status) in cases {
         let (world, _one, _two) = two(answers.clone(), answers).await;
         let reply = ask(&world).await;
-        assert_eq!(
-            reply.status,
-            status,
-            "a vendor that {what}: {}",
-            reply.json()
-        );
+        assert_eq!(reply.status, status, "a vendor that {what}: {}", reply.json());
         let error = &reply.json()["error"];
-        assert!(
-            error["message"].is_string() && error["type"].is_string(),
-            "{error}"
-        );
+        assert!(error["message"].is_string() && error["type"].is_string(), "{error}");
         assert!(reply.header("x-request-id").is_some());
         assert_eq!(world.available(), "10", "a vendor that {what}");
         world.verify();
@@ -177,11 +144,8 @@ async fn a_vendor_that_keeps_failing_rests() {
 async fn a_host_that_nobody_serves_is_failed_over() {
     let (world, one, two) = two(Answers::OpenAi, Answers::OpenAi).await;
     let text = std::fs::read_to_string(world.policy_file()).unwrap();
-    std::fs::write(
-        world.policy_file(),
-        text.replace(&one.address.to_string(), "127.0.0.1:9"),
-    )
-    .unwrap();
+    std::fs::write(world.policy_file(), text.replace(&one.address.to_string(), "127.0.0.1:9"))
+        .unwrap();
     tokio::task::block_in_place(|| world.log_line("a new policy is in force"));
     assert_eq!(ask(&world).await.status, 200);
     assert_eq!((one.calls(), two.calls()), (0, 1));

@@ -32,10 +32,7 @@ async fn a_missing_unknown_expired_or_narrow_key_is_refused_in_each_dialects_sha
             assert!(reply.json()["error"]["message"].is_string());
             assert!(reply.header("x-request-id").is_some());
         }
-        let bare = world
-            .client
-            .post(format!("{}{path}", world.public))
-            .body(body.clone());
+        let bare = world.client.post(format!("{}{path}", world.public)).body(body.clone());
         assert_eq!(read(bare).await.status, 401, "{path} without a key");
     }
     assert_eq!(world.available(), "100");
@@ -51,9 +48,7 @@ async fn the_text_of_a_key_is_nowhere_in_the_data_folder_or_the_log() {
         let path = entry.unwrap().path();
         if path.is_file() {
             let bytes = std::fs::read(&path).unwrap();
-            let found = bytes
-                .windows(world.key.len())
-                .any(|window| window == world.key.as_bytes());
+            let found = bytes.windows(world.key.len()).any(|window| window == world.key.as_bytes());
             assert!(!found, "{} holds the key's text", path.display());
         }
     }
@@ -66,10 +61,7 @@ async fn the_command_line_works_on_a_stopped_gateways_folder_too() {
     let mut world = World::painted("100");
     assert_eq!(world.paint().await.status, 200);
     tokio::task::block_in_place(|| world.stop());
-    assert!(
-        world.cli(&["key", "list"]).contains("  used  "),
-        "its last use is remembered"
-    );
+    assert!(world.cli(&["key", "list"]).contains("  used  "), "its last use is remembered");
     assert_eq!(world.available(), "99");
     world.cli(&["credits", "grant", &world.workspace, "1"]);
     assert_eq!(world.available(), "100");

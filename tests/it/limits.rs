@@ -25,18 +25,9 @@ async fn the_51st_request_of_five_minutes_waits() {
     );
     let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
     assert!((290..=300).contains(&wait), "{wait}");
-    assert_eq!(
-        refused.header("x-should-retry"),
-        Some("false"),
-        "the wait is over two minutes"
-    );
+    assert_eq!(refused.header("x-should-retry"), Some("false"), "the wait is over two minutes");
     assert!(refused.header("retry-after-ms").is_some());
-    assert!(
-        refused
-            .header("ratelimit")
-            .unwrap()
-            .contains("\"5 minutes\";r=0")
-    );
+    assert!(refused.header("ratelimit").unwrap().contains("\"5 minutes\";r=0"));
     assert_eq!(world.available(), "50");
     world.verify();
 }
@@ -49,25 +40,12 @@ async fn posteverywhere_headers_tell_where_a_key_stands() {
     let first = world.post(POSTEVERYWHERE, &asked).await;
     assert_eq!(first.header("x-ratelimit-limit"), Some("2"));
     assert_eq!(first.header("x-ratelimit-remaining"), Some("1"));
-    assert!(
-        first
-            .header("x-ratelimit-reset")
-            .unwrap()
-            .parse::<i64>()
-            .unwrap()
-            > 1_700_000_000
-    );
+    assert!(first.header("x-ratelimit-reset").unwrap().parse::<i64>().unwrap() > 1_700_000_000);
     let bad = world.post(POSTEVERYWHERE, &json!({"model": "paint"})).await;
-    assert_eq!(
-        (bad.status, bad.header("x-ratelimit-remaining")),
-        (400, Some("1"))
-    );
+    assert_eq!((bad.status, bad.header("x-ratelimit-remaining")), (400, Some("1")));
     assert_eq!(world.post(POSTEVERYWHERE, &asked).await.status, 200);
     let over = world.post(POSTEVERYWHERE, &asked).await;
-    assert_eq!(
-        (over.status, over.header("x-ratelimit-remaining")),
-        (429, Some("0"))
-    );
+    assert_eq!((over.status, over.header("x-ratelimit-remaining")), (429, Some("0")));
     assert!(over.header("retry-after").is_some());
 }
 
@@ -122,11 +100,7 @@ async fn only_so_many_requests_of_a_key_run_at_once() {
     let replies = futures_util::future::join_all((0..8).map(|_| world.post(OPENAI, &asked))).await;
     let served = replies.iter().filter(|reply| reply.status == 200).count();
     assert_eq!((served, vendor.calls()), (3, 3));
-    assert_eq!(
-        world.post(OPENAI, &asked).await.status,
-        200,
-        "a lease ends with its request"
-    );
+    assert_eq!(world.post(OPENAI, &asked).await.status, 200, "a lease ends with its request");
 }
 
 #[tokio::test(flavor = "multi_thread")]

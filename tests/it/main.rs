@@ -5,11 +5,7 @@
     clippy::panic,
     reason = "a test that cannot go on should stop and say what it saw"
 )]
-#![expect(clippy::too_many_lines, reason = "a list of cases is as long as it is")]
-#![expect(
-    clippy::indexing_slicing,
-    reason = "a test knows what it expects to find"
-)]
+#![expect(clippy::indexing_slicing, reason = "a test knows what it expects to find")]
 
 mod vendor;
 mod world;

@@ -25,22 +25,14 @@ async fn of_200_concurrent_calls_exactly_the_37_that_are_paid_for_succeed() {
 async fn an_empty_purse_is_told_what_it_needs_and_what_it_has() {
     let policy = PAINTED.replace("price = [{ image = \"1\" }]", "price = [{ image = \"5\" }]");
     let world = World::with(&policy, "2", "");
-    let reply = world
-        .post(
-            POSTEVERYWHERE,
-            &json!({"model": "paint", "prompt": "a fox"}),
-        )
-        .await;
+    let reply = world.post(POSTEVERYWHERE, &json!({"model": "paint", "prompt": "a fox"})).await;
     let body = reply.json();
     assert_eq!(reply.status, 402);
     assert_eq!(body["error"]["code"], "insufficient_credits");
     assert_eq!(body["error"]["credits_remaining"], 2);
     assert_eq!(body["error"]["credits_required"], 5);
     let reply = world.paint().await;
-    assert_eq!(
-        (reply.status, reply.header("x-should-retry")),
-        (402, Some("false"))
-    );
+    assert_eq!((reply.status, reply.header("x-should-retry")), (402, Some("false")));
     assert_eq!(world.available(), "2");
 }
 
@@ -51,11 +43,9 @@ async fn size_and_quality_decide_the_price() {
         r#"price = [{ up_to = "64x64", quality = "low", image = "1" }, { up_to = "64x64", image = "2.5" }, { image = "7" }]"#,
     );
     let world = World::with(&policy, "100", "");
-    for (size, quality, left) in [
-        ("64x64", "low", "99"),
-        ("64x64", "high", "96.5"),
-        ("128x64", "low", "89.5"),
-    ] {
+    for (size, quality, left) in
+        [("64x64", "low", "99"), ("64x64", "high", "96.5"), ("128x64", "low", "89.5")]
+    {
         let asked = json!({"model": "paint", "prompt": "a fox", "size": size, "quality": quality});
         let reply = world.post(OPENAI, &asked).await;
         assert_eq!(reply.status, 200, "{}", reply.json());
@@ -66,17 +56,11 @@ async fn size_and_quality_decide_the_price() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn work_without_a_price_is_not_done() {
-    let policy = PAINTED.replace(
-        "price = [{ image = \"1\" }]",
-        r#"price = [{ up_to = "64x64", image = "1" }]"#,
-    );
+    let policy = PAINTED
+        .replace("price = [{ image = \"1\" }]", r#"price = [{ up_to = "64x64", image = "1" }]"#);
     let world = World::with(&policy, "100", "");
-    let reply = world
-        .post(
-            OPENAI,
-            &json!({"model": "paint", "prompt": "a fox", "size": "128x128"}),
-        )
-        .await;
+    let reply =
+        world.post(OPENAI, &json!({"model": "paint", "prompt": "a fox", "size": "128x128"})).await;
     assert_eq!(reply.status, 503, "{}", reply.json());
     assert_eq!(world.available(), "100");
 }
@@ -103,12 +87,7 @@ async fn a_client_that_leaves_still_pays_for_what_was_drawn_for_it() {
     let line = tokio::task::block_in_place(|| world.log_line("\"outcome\":\"ok\""));
     assert!(line.contains("\"credits\":\"2\""), "{line}");
     assert_eq!(world.available(), "8");
-    assert!(
-        world
-            .metrics()
-            .await
-            .contains("pixelgate_clients_gone_total 1")
-    );
+    assert!(world.metrics().await.contains("pixelgate_clients_gone_total 1"));
     world.verify();
 }
 
@@ -127,12 +106,7 @@ async fn only_what_is_delivered_is_paid_for() {
     let asked = json!({"model": "remote", "prompt": "a fox", "size": "64x64", "n": 3});
     let reply = world.post(OPENAI, &asked).await;
     assert_eq!(reply.status, 200, "{}", reply.json());
-    assert!(
-        reply
-            .header("pixelgate-changed")
-            .unwrap()
-            .contains("1 of 3")
-    );
+    assert!(reply.header("pixelgate-changed").unwrap().contains("1 of 3"));
     assert_eq!(world.available(), "8");
     world.verify();
 }
@@ -142,10 +116,7 @@ async fn every_request_of_a_known_caller_leaves_one_usage_row() {
     let mut world = World::painted("1");
     assert_eq!(world.paint().await.status, 200);
     assert_eq!(world.paint().await.status, 402);
-    assert_eq!(
-        world.post(OPENAI, &json!({"model": "paint"})).await.status,
-        400
-    );
+    assert_eq!(world.post(OPENAI, &json!({"model": "paint"})).await.status, 400);
     tokio::task::block_in_place(|| world.stop());
     let file = world.folder.path().join("data/pixelgate.sqlite");
     let database = rusqlite::Connection::open(file).unwrap();
@@ -155,15 +126,7 @@ async fn every_request_of_a_known_caller_leaves_one_usage_row() {
         )
         .unwrap();
     let rows: Vec<(String, u16, u32, i64, i64)> = rows
-        .query_map([], |row| {
-            Ok((
-                row.get(0)?,
-                row.get(1)?,
-                row.get(2)?,
-                row.get(3)?,
-                row.get(4)?,
-            ))
-        })
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))
         .unwrap()
         .map(Result::unwrap)
         .collect();

@@ -49,24 +49,9 @@ async fn a_posteverywhere_client_gets_what_its_documentation_shows() {
     assert_eq!(body["data"]["credits_used"], 1);
     assert_eq!(body["data"]["credits_remaining"], 9);
     assert_eq!(body["data"]["status"], "completed");
-    assert!(
-        body["data"]["media_id"]
-            .as_str()
-            .unwrap()
-            .starts_with("med_")
-    );
-    assert!(
-        body["meta"]["request_id"]
-            .as_str()
-            .unwrap()
-            .starts_with("req_")
-    );
-    let picture = read(
-        world
-            .client
-            .get(body["data"]["image_url"].as_str().unwrap()),
-    )
-    .await;
+    assert!(body["data"]["media_id"].as_str().unwrap().starts_with("med_"));
+    assert!(body["meta"]["request_id"].as_str().unwrap().starts_with("req_"));
+    let picture = read(world.client.get(body["data"]["image_url"].as_str().unwrap())).await;
     assert_eq!(picture.header("content-type"), Some("image/webp"));
     let (width, height) = dimensions(&picture.bytes);
     let ratio = f64::from(width) / f64::from(height);
@@ -94,10 +79,7 @@ offerings = [{ vendor = "acme", model = "gpt-image-2", sizes = ["1024x1024"], co
     assert_eq!(seen.path, "/v1/images/generations");
     assert_eq!(seen.body["model"], "gpt-image-2");
     assert_eq!(seen.body["n"], 2);
-    assert!(
-        !seen.headers.contains_key("authorization"),
-        "no credential was configured"
-    );
+    assert!(!seen.headers.contains_key("authorization"), "no credential was configured");
     assert_eq!(world.available(), "6");
     world.verify();
 }
@@ -141,18 +123,12 @@ offerings = [{ vendor = "google", model = "gemini-3-pro-image", ratios = { "1:1"
     assert_eq!(reply.status, 200, "{body}");
     assert_eq!(vendor.calls(), 2);
     let picture = from_base64(&body["data"][1]["b64_json"]);
-    assert_eq!(
-        (dimensions(&picture), &picture[..2]),
-        ((512, 512), &[0xFF, 0xD8][..])
-    );
+    assert_eq!((dimensions(&picture), &picture[..2]), ((512, 512), &[0xFF, 0xD8][..]));
     let changed = reply.header("pixelgate-changed").unwrap();
     for parameter in ["count=", "size=", "format="] {
         assert!(changed.contains(parameter), "{changed}");
     }
-    assert_eq!(
-        vendor.last().path,
-        "/v1/models/gemini-3-pro-image:generateContent"
-    );
+    assert_eq!(vendor.last().path, "/v1/models/gemini-3-pro-image:generateContent");
     assert_eq!(world.available(), "4");
     world.verify();
 }
@@ -180,10 +156,7 @@ async fn a_request_leaves_one_log_line_and_is_counted() {
     assert_eq!(line["model"], "paint");
     assert_eq!(line["credits"], "1");
     assert!(line["overhead_us"].as_u64().unwrap() <= line["total_us"].as_u64().unwrap());
-    assert!(
-        !line.to_string().contains("a fox"),
-        "a prompt is never logged"
-    );
+    assert!(!line.to_string().contains("a fox"), "a prompt is never logged");
     let metrics = world.metrics().await;
     for expected in [
         "pixelgate_requests_total{dialect=\"openai\",outcome=\"ok\"} 1",
@@ -191,30 +164,21 @@ async fn a_request_leaves_one_log_line_and_is_counted() {
         "pixelgate_credits_total{model=\"paint\"} 1",
         "pixelgate_holds_open 0",
     ] {
-        assert!(
-            metrics.contains(expected),
-            "{expected} is not in\n{metrics}"
-        );
+        assert!(metrics.contains(expected), "{expected} is not in\n{metrics}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn http_2_is_served_on_the_same_port() {
     let world = World::painted("10");
-    let client = reqwest::Client::builder()
-        .http2_prior_knowledge()
-        .build()
-        .unwrap();
+    let client = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
     let request = client
         .post(format!("{}{OPENAI}", world.public))
         .header("authorization", format!("Bearer {}", world.key))
         .header("content-type", "application/json")
         .body(json!({"model": "paint", "prompt": "a fox", "size": "32x32"}).to_string());
     let response = request.send().await.unwrap();
-    assert_eq!(
-        (response.version(), response.status().as_u16()),
-        (reqwest::Version::HTTP_2, 200)
-    );
+    assert_eq!((response.version(), response.status().as_u16()), (reqwest::Version::HTTP_2, 200));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -237,19 +201,9 @@ async fn a_test_key_is_served_by_the_painter_and_pays_nothing() {
 async fn the_admin_listener_says_how_it_is() {
     let world = World::painted("0");
     for path in ["/healthz", "/readyz"] {
-        assert_eq!(
-            read(world.client.get(format!("{}{path}", world.admin)))
-                .await
-                .status,
-            200
-        );
+        assert_eq!(read(world.client.get(format!("{}{path}", world.admin))).await.status, 200);
     }
-    assert_eq!(
-        read(world.client.get(format!("{}/x", world.admin)))
-            .await
-            .status,
-        404
-    );
+    assert_eq!(read(world.client.get(format!("{}/x", world.admin))).await.status, 404);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,10 +3,7 @@
 use crate::world::{PAINTED, World};
 
 fn price(of: &str) -> String {
-    PAINTED.replace(
-        "price = [{ image = \"1\" }]",
-        &format!("price = [{{ image = \"{of}\" }}]"),
-    )
+    PAINTED.replace("price = [{ image = \"1\" }]", &format!("price = [{{ image = \"{of}\" }}]"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -18,12 +15,7 @@ async fn an_edited_price_is_the_next_requests_price() {
     tokio::task::block_in_place(|| world.log_line("a new policy is in force"));
     assert_eq!(world.paint().await.status, 200);
     assert_eq!(world.available(), "92");
-    assert!(
-        world
-            .metrics()
-            .await
-            .contains("pixelgate_policy_reloads_total{result=\"swapped\"} 1")
-    );
+    assert!(world.metrics().await.contains("pixelgate_policy_reloads_total{result=\"swapped\"} 1"));
     world.verify();
 }
 
@@ -36,18 +28,10 @@ async fn a_broken_edit_changes_nothing_and_is_explained() {
     );
     std::fs::write(world.policy_file(), broken).unwrap();
     let line = tokio::task::block_in_place(|| world.log_line("stays in force"));
-    assert!(
-        line.contains("no vendor `panter`") && line.contains("there are: painter"),
-        "{line}"
-    );
+    assert!(line.contains("no vendor `panter`") && line.contains("there are: painter"), "{line}");
     assert_eq!(world.paint().await.status, 200);
     assert_eq!(world.available(), "99");
-    assert!(
-        world
-            .metrics()
-            .await
-            .contains("pixelgate_policy_reloads_total{result=\"kept\"} 1")
-    );
+    assert!(world.metrics().await.contains("pixelgate_policy_reloads_total{result=\"kept\"} 1"));
     std::fs::write(world.policy_file(), price("3")).unwrap();
     tokio::task::block_in_place(|| world.log_line("a new policy is in force"));
     assert_eq!(world.paint().await.status, 200);

@@ -20,16 +20,10 @@ async fn the_official_openai_package_generates_pictures_and_understands_refusals
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/openai_sdk.py");
     let (public, key) = (format!("{}/v1", world.public), world.key.clone());
     let done = tokio::task::block_in_place(|| {
-        Command::new(python)
-            .args([script, &public, &key])
-            .output()
-            .unwrap()
+        Command::new(python).args([script, &public, &key]).output().unwrap()
     });
     let said = String::from_utf8_lossy(&done.stdout).into_owned();
     let wrong = String::from_utf8_lossy(&done.stderr).into_owned();
-    assert!(
-        done.status.success() && said.contains("all good"),
-        "{said}\n{wrong}"
-    );
+    assert!(done.status.success() && said.contains("all good"), "{said}\n{wrong}");
     world.verify();
 }

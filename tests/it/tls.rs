@@ -37,10 +37,7 @@ async fn with_a_certificate_http_1_and_http_2_are_served_over_tls() {
                 .unwrap()
         });
         let said = String::from_utf8(done.stdout).unwrap();
-        assert!(
-            said.ends_with(&format!("\n{version} 200")),
-            "{option}: {said}"
-        );
+        assert!(said.ends_with(&format!("\n{version} 200")), "{option}: {said}");
     }
 }
 
@@ -68,8 +65,5 @@ fn a_certificate_that_is_none_is_said_to_be_none() {
         .unwrap();
     let said = String::from_utf8_lossy(&tried.stderr).into_owned();
     assert!(!tried.status.success());
-    assert!(
-        said.contains("wrong.pem holds no PEM block of a CERTIFICATE"),
-        "{said}"
-    );
+    assert!(said.contains("wrong.pem holds no PEM block of a CERTIFICATE"), "{said}");
 }

@@ -88,13 +88,7 @@ impl FakeVendor {
     }
 
     pub(crate) fn last(&self) -> Seen {
-        self.behaviour
-            .seen
-            .lock()
-            .unwrap()
-            .last()
-            .expect("the vendor was called")
-            .clone()
+        self.behaviour.seen.lock().unwrap().last().expect("the vendor was called").clone()
     }
 
     /// Policy for this vendor under a name.
@@ -145,20 +139,11 @@ async fn answer(
     request: Request<Incoming>,
     behaviour: Behaviour,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    let Behaviour {
-        answers,
-        calls,
-        seen,
-        delay,
-    } = behaviour;
+    let Behaviour { answers, calls, seen, delay } = behaviour;
     let delay = *delay.lock().unwrap();
     calls.fetch_add(1, Ordering::SeqCst);
     let (head, body) = request.into_parts();
-    let body = body
-        .collect()
-        .await
-        .map(http_body_util::Collected::to_bytes)
-        .unwrap_or_default();
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
     seen.lock().unwrap().push(Seen {
         path: head.uri.path().to_owned(),
@@ -169,19 +154,13 @@ async fn answer(
         tokio::time::sleep(delay).await;
     }
     let (status, kind, bytes) = match answers {
-        Answers::OpenAi => (
-            200,
-            "application/json",
-            openai(&body).to_string().into_bytes(),
-        ),
+        Answers::OpenAi => (200, "application/json", openai(&body).to_string().into_bytes()),
         Answers::Gemini => (200, "application/json", gemini().to_string().into_bytes()),
         Answers::Json(status, body) => (status, "application/json", body.to_string().into_bytes()),
         Answers::Raw(status, kind, bytes) => (status, kind, bytes),
         Answers::Hangs | Answers::ClosesEarly => (500, "text/plain", Vec::new()),
     };
-    let response = Response::builder()
-        .status(status)
-        .header("content-type", kind);
+    let response = Response::builder().status(status).header("content-type", kind);
     Ok(response.body(Full::new(bytes.into())).unwrap())
 }
 

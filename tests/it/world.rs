@@ -100,10 +100,7 @@ impl World {
             admin,
             workspace: String::new(),
             key: String::new(),
-            client: reqwest::Client::builder()
-                .pool_max_idle_per_host(256)
-                .build()
-                .unwrap(),
+            client: reqwest::Client::builder().pool_max_idle_per_host(256).build().unwrap(),
             process,
             log,
             config: config.to_owned(),
@@ -112,13 +109,7 @@ impl World {
 
     /// Kills the process without a word, and starts another on the same folder.
     pub(crate) fn kill_and_restart(self) -> Self {
-        let WorldParts {
-            folder,
-            workspace,
-            key,
-            mut process,
-            config,
-        } = self.into_parts();
+        let WorldParts { folder, workspace, key, mut process, config } = self.into_parts();
         process.kill().unwrap();
         process.wait().unwrap();
         let mut next = Self::spawn(folder, &config);
@@ -134,9 +125,7 @@ impl World {
     }
 
     pub(crate) fn signal(&self, signal: &str) {
-        let sent = Command::new("kill")
-            .args([signal, &self.process.id().to_string()])
-            .status();
+        let sent = Command::new("kill").args([signal, &self.process.id().to_string()]).status();
         assert!(sent.unwrap().success());
     }
 
@@ -180,9 +169,7 @@ impl World {
         let said = self.cli(&args);
         let word = |start: &str| {
             let found = said.split_whitespace().find(|word| word.starts_with(start));
-            found
-                .unwrap_or_else(|| panic!("no {start} in: {said}"))
-                .to_owned()
+            found.unwrap_or_else(|| panic!("no {start} in: {said}")).to_owned()
         };
         (word("pg_"), word("key_"))
     }
@@ -194,10 +181,7 @@ impl World {
     /// Credits that can be spent, as the command line says.
     pub(crate) fn available(&self) -> String {
         let said = self.cli(&["credits", "balance", &self.workspace]);
-        let line = said
-            .lines()
-            .find(|line| line.contains("available"))
-            .unwrap();
+        let line = said.lines().find(|line| line.contains("available")).unwrap();
         line.split_whitespace().last().unwrap().to_owned()
     }
 
@@ -235,11 +219,7 @@ impl World {
 
     /// A small picture from the model `paint`, in OpenAI's dialect.
     pub(crate) async fn paint(&self) -> Reply {
-        self.post(
-            OPENAI,
-            &json!({"model": "paint", "prompt": "a fox", "size": "32x32"}),
-        )
-        .await
+        self.post(OPENAI, &json!({"model": "paint", "prompt": "a fox", "size": "32x32"})).await
     }
 
     fn into_parts(mut self) -> WorldParts {
@@ -278,17 +258,10 @@ impl Drop for World {
 pub(crate) async fn read(request: reqwest::RequestBuilder) -> Reply {
     let response = request.send().await.expect("the gateway answers");
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
-    Reply {
-        status,
-        headers,
-        bytes: response.bytes().await.unwrap().to_vec(),
-    }
+    Reply { status, headers, bytes: response.bytes().await.unwrap().to_vec() }
 }
 
-#[expect(
-    clippy::zombie_processes,
-    reason = "World::drop and its kin wait for it"
-)]
+#[expect(clippy::zombie_processes, reason = "World::drop and its kin wait for it")]
 /// Starts the binary and waits until its log says where it serves.
 fn launch(config: &Path) -> (Child, mpsc::Receiver<String>, String, String) {
     use std::io::BufRead as _;
@@ -313,10 +286,9 @@ fn launch(config: &Path) -> (Child, mpsc::Receiver<String>, String, String) {
             panic!("the gateway did not start: {before:#?}")
         };
         let json: Value = serde_json::from_str(&line).unwrap_or_default();
-        if let (Some(public), Some(admin)) = (
-            json["public_address"].as_str(),
-            json["admin_address"].as_str(),
-        ) {
+        if let (Some(public), Some(admin)) =
+            (json["public_address"].as_str(), json["admin_address"].as_str())
+        {
             let (public, admin) = (format!("http://{public}"), format!("http://{admin}"));
             return (process, log, public, admin);
         }
@@ -327,15 +299,11 @@ fn launch(config: &Path) -> (Child, mpsc::Receiver<String>, String, String) {
 /// The width and height of a picture, by a decoder that reads all of it.
 pub(crate) fn dimensions(bytes: &[u8]) -> (u32, u32) {
     use image::GenericImageView as _;
-    image::load_from_memory(bytes)
-        .expect("a decoder opens the picture")
-        .dimensions()
+    image::load_from_memory(bytes).expect("a decoder opens the picture").dimensions()
 }
 
 pub(crate) fn from_base64(value: &Value) -> Vec<u8> {
     use base64::Engine as _;
     let text = value.as_str().expect("base64 text");
-    base64::engine::general_purpose::STANDARD
-        .decode(text)
-        .expect("valid base64")
+    base64::engine::general_purpose::STANDARD.decode(text).expect("valid base64")
 }

@@ -73,9 +73,7 @@ fn circles(sources: &[Source], floors: &Floors) -> Vec<String> {
     let mut uses: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for source in sources {
         let Some(own) = source.module() else { continue };
-        let others = crate_paths(source)
-            .map(|(_, used)| used)
-            .filter(|used| used != own);
+        let others = crate_paths(source).map(|(_, used)| used).filter(|used| used != own);
         uses.entry(own).or_default().extend(others);
     }
     let reaches = |from: &str| {
@@ -97,12 +95,10 @@ fn circles(sources: &[Source], floors: &Floors) -> Vec<String> {
 }
 
 fn crate_paths(source: &Source) -> impl Iterator<Item = (usize, String)> {
-    paths(&source.code)
-        .into_iter()
-        .filter_map(|(at, path)| match path.as_slice() {
-            [root, used, ..] if root == "crate" => Some((at, used.clone())),
-            _ => None,
-        })
+    paths(&source.code).into_iter().filter_map(|(at, path)| match path.as_slice() {
+        [root, used, ..] if root == "crate" => Some((at, used.clone())),
+        _ => None,
+    })
 }
 
 fn worldly(source: &Source, floors: &Floors) -> Vec<String> {
@@ -120,11 +116,7 @@ fn worldly(source: &Source, floors: &Floors) -> Vec<String> {
                 let names = path == *banned || path.starts_with(&format!("{banned}::"));
                 names && !allowed.contains(&own)
             })?;
-            Some(finding(
-                source,
-                at,
-                &format!("`{own}` is a judge or lower: no `{banned}`"),
-            ))
+            Some(finding(source, at, &format!("`{own}` is a judge or lower: no `{banned}`")))
         })
         .collect()
 }
@@ -159,15 +151,9 @@ fn a_use_of_the_same_or_a_higher_floor_is_found() {
         found("src/limit/window.rs", "\nuse crate::{fault::A, ledger::B};"),
         ["src/limit/window.rs:2: `limit` (floor 2) uses `ledger` (floor 2); only lower floors"]
     );
-    assert_eq!(
-        found("src/limit.rs", "fn f() { crate::store::open() }").len(),
-        1
-    );
+    assert_eq!(found("src/limit.rs", "fn f() { crate::store::open() }").len(), 1);
     assert_eq!(found("src/limit.rs", "use crate::nowhere::X;").len(), 1);
-    assert_eq!(
-        found("src/limit.rs", "// crate::store\nuse crate::limit::x;").len(),
-        0
-    );
+    assert_eq!(found("src/limit.rs", "// crate::store\nuse crate::limit::x;").len(), 0);
     assert_eq!(found("src/receipt.rs", "use crate::fault::A;").len(), 0);
 }
 
@@ -184,10 +170,7 @@ fn a_circle_is_found() {
 #[test]
 fn a_judge_that_touches_the_world_is_found() {
     let found = |path: &str, text: &str| worldly(&Source::new(path, text), &example_floors());
-    assert_eq!(
-        found("src/limit.rs", "use std::{fmt, fs::File, time::Instant};").len(),
-        2
-    );
+    assert_eq!(found("src/limit.rs", "use std::{fmt, fs::File, time::Instant};").len(), 2);
     assert_eq!(found("src/ledger/grants.rs", "tokio::spawn(x)").len(), 1);
     assert_eq!(found("src/store.rs", "use std::fs;").len(), 0);
     assert_eq!(found("src/limit.rs", "use std::time::Duration;").len(), 0);
@@ -195,14 +178,8 @@ fn a_judge_that_touches_the_world_is_found() {
 
 #[test]
 fn a_module_without_a_floor_and_a_floor_without_its_module_are_found() {
-    let sources = [
-        "src/store.rs",
-        "src/limit/x.rs",
-        "src/ledger.rs",
-        "src/fault.rs",
-        "src/new.rs",
-    ]
-    .map(|path| Source::new(path, ""));
+    let sources = ["src/store.rs", "src/limit/x.rs", "src/ledger.rs", "src/fault.rs", "src/new.rs"]
+        .map(|path| Source::new(path, ""));
     let found = unlisted(&sources, &example_floors());
     assert_eq!(found.len(), 2, "{found:?}");
 }
@@ -218,12 +195,7 @@ fn every_module_uses_lower_floors_only() {
 #[test]
 fn judges_and_what_is_below_them_touch_nothing() {
     let floors = floors_of(&one("src/lib.rs").text);
-    assert_tidy(
-        &src()
-            .iter()
-            .flat_map(|source| worldly(source, &floors))
-            .collect::<Vec<_>>(),
-    );
+    assert_tidy(&src().iter().flat_map(|source| worldly(source, &floors)).collect::<Vec<_>>());
 }
 
 #[test]

@@ -31,13 +31,7 @@ fn undone(source: &Source) -> Vec<String> {
     UNDONE
         .iter()
         .flat_map(|mark| source.text.match_indices(mark))
-        .map(|(at, mark)| {
-            finding(
-                source,
-                at,
-                &format!("`{mark}`: do it, or file it as an issue"),
-            )
-        })
+        .map(|(at, mark)| finding(source, at, &format!("`{mark}`: do it, or file it as an issue")))
         .collect()
 }
 
@@ -65,10 +59,7 @@ fn a_long_file_is_found() {
 #[test]
 fn what_is_left_undone_is_found() {
     for mark in UNDONE {
-        assert_eq!(
-            undone(&Source::new("src/x.rs", &format!("fn f() {{ {mark} }}"))).len(),
-            1
-        );
+        assert_eq!(undone(&Source::new("src/x.rs", &format!("fn f() {{ {mark} }}"))).len(), 1);
     }
 }
 

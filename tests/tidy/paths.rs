@@ -91,12 +91,6 @@ fn skip_space(code: &str, at: usize) -> usize {
 #[test]
 fn groups_are_opened_into_one_path_each() {
     let code = "use crate::{a, b::{C, d::*}};\nlet x = std::fs::read::<u8>(y);";
-    let found: Vec<_> = paths(code)
-        .into_iter()
-        .map(|(_, path)| path.join("::"))
-        .collect();
-    assert_eq!(
-        found,
-        ["crate::a", "crate::b::C", "crate::b::d", "std::fs::read"]
-    );
+    let found: Vec<_> = paths(code).into_iter().map(|(_, path)| path.join("::")).collect();
+    assert_eq!(found, ["crate::a", "crate::b::C", "crate::b::d", "std::fs::read"]);
 }

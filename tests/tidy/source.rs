@@ -21,11 +21,7 @@ impl Source {
     pub(crate) fn new(path: &str, text: &str) -> Self {
         let is_rust = Path::new(path).extension().is_some_and(|end| end == "rs");
         let blank = |keep| {
-            if is_rust {
-                blank(text, keep)
-            } else {
-                text.to_owned()
-            }
+            if is_rust { blank(text, keep) } else { text.to_owned() }
         };
         Self {
             path: path.to_owned(),
@@ -53,9 +49,7 @@ impl Source {
         if self.is_tests() {
             return "";
         }
-        code.find("\nmod tests {")
-            .and_then(|end| code.get(..end))
-            .unwrap_or(code)
+        code.find("\nmod tests {").and_then(|end| code.get(..end)).unwrap_or(code)
     }
 }
 
@@ -93,10 +87,7 @@ pub(crate) fn src() -> Vec<Source> {
 
 /// The one file of this path; empty when there is none.
 pub(crate) fn one(path: &str) -> Source {
-    Source::new(
-        path,
-        &fs::read_to_string(root().join(path)).unwrap_or_default(),
-    )
+    Source::new(path, &fs::read_to_string(root().join(path)).unwrap_or_default())
 }
 
 /// A finding: where, and what is wrong.
@@ -137,11 +128,7 @@ fn blank(text: &str, strings: Strings) -> String {
             }
         };
         let (lexeme, after) = rest.split_at(length.min(rest.len()));
-        out.extend(
-            lexeme
-                .iter()
-                .map(|&byte| if keep || byte == b'\n' { byte } else { b' ' }),
-        );
+        out.extend(lexeme.iter().map(|&byte| if keep || byte == b'\n' { byte } else { b' ' }));
         rest = after;
     }
     String::from_utf8(out).unwrap()
@@ -163,10 +150,7 @@ fn lexeme(rest: &[u8], before: Option<u8>) -> Lexeme {
     let in_word = before.is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if !in_word && (rest[0] == b'r' || rest.starts_with(b"br")) {
         let start = usize::from(rest[0] == b'b') + 1;
-        let hashes = rest[start..]
-            .iter()
-            .take_while(|byte| **byte == b'#')
-            .count();
+        let hashes = rest[start..].iter().take_while(|byte| **byte == b'#').count();
         if rest.get(start + hashes) == Some(&b'"') {
             let close = [b"\"".as_slice(), &vec![b'#'; hashes]].concat();
             let body = start + hashes + 1;
@@ -183,9 +167,7 @@ fn lexeme(rest: &[u8], before: Option<u8>) -> Lexeme {
 }
 
 fn until(rest: &[u8], end: &[u8]) -> usize {
-    rest.windows(end.len())
-        .position(|window| window == end)
-        .unwrap_or(rest.len())
+    rest.windows(end.len()).position(|window| window == end).unwrap_or(rest.len())
 }
 
 fn quoted(rest: &[u8], quote: u8) -> usize {

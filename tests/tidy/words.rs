@@ -15,42 +15,14 @@ struct Banned {
 const FOREIGN: &[&str] = &["src/edge", "src/upstream"];
 
 const BANNED: &[Banned] = &[
-    Banned {
-        word: "provider",
-        instead: "vendor",
-        allowed_in: FOREIGN,
-    },
-    Banned {
-        word: "backend",
-        instead: "offering or vendor",
-        allowed_in: FOREIGN,
-    },
-    Banned {
-        word: "utils",
-        instead: "the name of what it does",
-        allowed_in: &[],
-    },
-    Banned {
-        word: "helper",
-        instead: "the name of what it does",
-        allowed_in: &[],
-    },
-    Banned {
-        word: "manager",
-        instead: "the name of what it does",
-        allowed_in: &[],
-    },
-    Banned {
-        word: "service",
-        instead: "the name of what it does",
-        allowed_in: FOREIGN,
-    },
+    Banned { word: "provider", instead: "vendor", allowed_in: FOREIGN },
+    Banned { word: "backend", instead: "offering or vendor", allowed_in: FOREIGN },
+    Banned { word: "utils", instead: "the name of what it does", allowed_in: &[] },
+    Banned { word: "helper", instead: "the name of what it does", allowed_in: &[] },
+    Banned { word: "manager", instead: "the name of what it does", allowed_in: &[] },
+    Banned { word: "service", instead: "the name of what it does", allowed_in: FOREIGN },
     // `--data` is the operator's word for the data folder, and the demo's ready line repeats it.
-    Banned {
-        word: "data",
-        instead: "the name of what it holds",
-        allowed_in: &["src/cli"],
-    },
+    Banned { word: "data", instead: "the name of what it holds", allowed_in: &["src/cli"] },
 ];
 
 /// `data` is banned as a whole name only: `metadata` and `database` are other words.
@@ -84,17 +56,10 @@ fn banned(source: &Source) -> Vec<String> {
         .chain(words(&source.code))
         .filter_map(|(at, name)| {
             let ban = BANNED.iter().find(|ban| {
-                let allowed = ban
-                    .allowed_in
-                    .iter()
-                    .any(|place| source.path.starts_with(place));
+                let allowed = ban.allowed_in.iter().any(|place| source.path.starts_with(place));
                 holds(name, ban.word) && !allowed
             })?;
-            Some(finding(
-                source,
-                at,
-                &format!("`{name}`: say {} instead", ban.instead),
-            ))
+            Some(finding(source, at, &format!("`{name}`: say {} instead", ban.instead)))
         })
         .collect()
 }
@@ -119,24 +84,14 @@ fn muddled(glossary: &Source) -> Vec<String> {
         if rows.iter().take(index).any(|(earlier, _)| earlier == word) {
             found.push(finding(glossary, 0, &format!("**{word}** has two rows")));
         }
-        for other in not
-            .iter()
-            .filter(|other| rows.iter().any(|(word, _)| word == *other))
-        {
+        for other in not.iter().filter(|other| rows.iter().any(|(word, _)| word == *other)) {
             let problem = format!("\"{other}\" is both a word and not to be said for {word}");
             found.push(finding(glossary, 0, &problem));
         }
     }
     for Banned { word, .. } in BANNED {
-        if !rows
-            .iter()
-            .any(|(_, not)| not.iter().any(|other| other == word))
-        {
-            found.push(finding(
-                glossary,
-                0,
-                &format!("\"{word}\" is banned; no row says so"),
-            ));
+        if !rows.iter().any(|(_, not)| not.iter().any(|other| other == word)) {
+            found.push(finding(glossary, 0, &format!("\"{word}\" is banned; no row says so")));
         }
     }
     found
@@ -145,32 +100,11 @@ fn muddled(glossary: &Source) -> Vec<String> {
 #[test]
 fn a_banned_word_is_found_in_every_spelling() {
     let found = |path: &str, text: &str| banned(&Source::new(path, text)).len();
-    assert_eq!(
-        found(
-            "src/x.rs",
-            "struct ImageProvider; let providers = 1; fn provider() {}"
-        ),
-        3
-    );
-    assert_eq!(
-        found(
-            "src/x.rs",
-            "struct KeyManager; trait Service {} let data = 1;"
-        ),
-        3
-    );
+    assert_eq!(found("src/x.rs", "struct ImageProvider; let providers = 1; fn provider() {}"), 3);
+    assert_eq!(found("src/x.rs", "struct KeyManager; trait Service {} let data = 1;"), 3);
     assert_eq!(found("src/limit/utils.rs", ""), 1);
-    assert_eq!(
-        found(
-            "src/x.rs",
-            "let metadata = \"data\"; // data\nuse tokio_util::x;"
-        ),
-        0
-    );
-    assert_eq!(
-        found("src/edge/public.rs", "use pingora::services::Service;"),
-        0
-    );
+    assert_eq!(found("src/x.rs", "let metadata = \"data\"; // data\nuse tokio_util::x;"), 0);
+    assert_eq!(found("src/edge/public.rs", "use pingora::services::Service;"), 0);
 }
 
 #[test]
@@ -178,24 +112,10 @@ fn a_muddled_glossary_is_found() {
     let rows = "| **vendor** | a company | provider, key |\n| **key** | shown | |\n\
                 | **key** | again | |\n";
     let found = muddled(&Source::new("docs/glossary.md", rows));
-    assert!(
-        found.iter().any(|line| line.contains("both a word")),
-        "{found:?}"
-    );
-    assert!(
-        found.iter().any(|line| line.contains("two rows")),
-        "{found:?}"
-    );
-    assert!(
-        found
-            .iter()
-            .any(|line| line.contains("\"backend\" is banned")),
-        "{found:?}"
-    );
-    assert!(
-        !found.iter().any(|line| line.contains("\"provider\"")),
-        "{found:?}"
-    );
+    assert!(found.iter().any(|line| line.contains("both a word")), "{found:?}");
+    assert!(found.iter().any(|line| line.contains("two rows")), "{found:?}");
+    assert!(found.iter().any(|line| line.contains("\"backend\" is banned")), "{found:?}");
+    assert!(!found.iter().any(|line| line.contains("\"provider\"")), "{found:?}");
 }
 
 #[test]

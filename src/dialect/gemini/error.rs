@@ -65,32 +65,21 @@ pub(super) fn fault(status: u16, said: &Failed) -> VendorFault {
 
 impl Failed {
     fn is_about_our_key(&self) -> bool {
-        let reasons = self
-            .details
-            .iter()
-            .filter_map(|d| d.get("reason")?.as_str());
+        let reasons = self.details.iter().filter_map(|d| d.get("reason")?.as_str());
         let mut ours = reasons.filter(|reason| reason.starts_with("API_KEY_"));
         ours.next().is_some() || self.message.contains("API key not valid")
     }
 
     /// Whether a quota is gone for the day, or was never there: waiting does not help.
     fn is_used_up(&self) -> bool {
-        let violations = self
-            .details
-            .iter()
-            .filter_map(|d| d.get("violations")?.as_array());
-        let mut ids = violations
-            .flatten()
-            .filter_map(|v| v.get("quotaId")?.as_str());
+        let violations = self.details.iter().filter_map(|d| d.get("violations")?.as_array());
+        let mut ids = violations.flatten().filter_map(|v| v.get("quotaId")?.as_str());
         ids.any(|id| id.contains("PerDay")) || self.message.contains("limit: 0")
     }
 
     /// The wait that the error's details name, such as `34.07s`.
     fn retry_delay(&self) -> Option<Duration> {
-        let mut delays = self
-            .details
-            .iter()
-            .filter_map(|d| d.get("retryDelay")?.as_str());
+        let mut delays = self.details.iter().filter_map(|d| d.get("retryDelay")?.as_str());
         let seconds = delays.next()?.strip_suffix('s')?.parse().ok()?;
         Duration::try_from_secs_f64(seconds).ok()
     }

@@ -124,9 +124,7 @@ fn pictures(body: &Bytes, read: &Reply<'_>) -> Vec<Image> {
         .filter_map(|part| {
             let inline = part.inline_data.as_ref()?;
             let image = Image::new(inline.content.picture(body)?);
-            let format = image
-                .format
-                .or_else(|| declared(inline.mime_type.as_deref()?));
+            let format = image.format.or_else(|| declared(inline.mime_type.as_deref()?));
             Some(Image { format, ..image })
         })
         .collect()
@@ -169,9 +167,7 @@ fn tokens(usage: &Usage) -> TokenUsage {
 /// Text and image tokens; `None` when they are not told apart.
 fn by_modality(details: &[Modality]) -> Option<(u64, u64)> {
     let sum = |is_image: bool| {
-        let of_kind = details
-            .iter()
-            .filter(|d| (d.modality == "IMAGE") == is_image);
+        let of_kind = details.iter().filter(|d| (d.modality == "IMAGE") == is_image);
         of_kind.fold(0_u64, |sum, d| sum.saturating_add(d.token_count))
     };
     (!details.is_empty()).then(|| (sum(false), sum(true)))

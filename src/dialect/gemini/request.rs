@@ -99,10 +99,7 @@ fn refuse_what_has_no_word(request: &ImageRequest) -> Result<(), Unsupported> {
         ("count", request.count > 1),
         ("negative_prompt", request.negative_prompt.is_some()),
         ("style", request.style.is_some()),
-        (
-            "background",
-            request.background == Some(Background::Transparent),
-        ),
+        ("background", request.background == Some(Background::Transparent)),
     ];
     match checks.iter().find(|(_, asked)| *asked) {
         Some((parameter, _)) => Err(unsupported::no(parameter, "this API has no word for it")),
@@ -129,10 +126,7 @@ fn image_config(frame: Frame, offering: &Offering) -> Result<ImageConfig, Unsupp
         Frame::Pixels(wanted) => match shape(&offering.can, |_, size| size == wanted) {
             Some((ratio, size)) => (Some(ratio), Some(size)),
             None => {
-                return Err(unsupported::no(
-                    "frame",
-                    "this API draws ratios, not pixels",
-                ));
+                return Err(unsupported::no("frame", "this API draws ratios, not pixels"));
             }
         },
     };
@@ -169,10 +163,7 @@ fn tier(size: Size, vendor_model: &str) -> Result<Option<&'static str>, Unsuppor
     match tier {
         "512" if vendor_model.contains("3.1-flash-image") => Ok(Some(tier)),
         "2K" | "4K" if has_tiers => Ok(Some(tier)),
-        _ => Err(unsupported::no(
-            "frame",
-            "this model has no such size class",
-        )),
+        _ => Err(unsupported::no("frame", "this model has no such size class")),
     }
 }
 
@@ -181,10 +172,7 @@ fn safety_settings(safety: Option<Safety>) -> Vec<SafetySetting> {
         None | Some(Safety::Standard) => Vec::new(),
         Some(Safety::Low) => HARMS
             .into_iter()
-            .map(|category| SafetySetting {
-                category,
-                threshold: "BLOCK_NONE",
-            })
+            .map(|category| SafetySetting { category, threshold: "BLOCK_NONE" })
             .collect(),
     }
 }

@@ -106,11 +106,7 @@ impl Fields {
             above if above > *bounds.end() => Problem::TooLarge,
             within => return Ok(Some(within)),
         };
-        let message = format!(
-            "`{name}` must be between {} and {}",
-            bounds.start(),
-            bounds.end()
-        );
+        let message = format!("`{name}` must be between {} and {}", bounds.start(), bounds.end());
         Err(Refusal::field(name, problem, message))
     }
 
@@ -157,12 +153,8 @@ fn longer_than(text: &str, chars_max: usize) -> bool {
     reason = "`as` saturates, and every bound is far inside"
 )]
 fn whole(value: &Value) -> Option<i64> {
-    let float = || {
-        value
-            .as_f64()
-            .filter(|number| number.fract() == 0.0)
-            .map(|number| number as i64)
-    };
+    let float =
+        || value.as_f64().filter(|number| number.fract() == 0.0).map(|number| number as i64);
     value.as_i64().or_else(float)
 }
 
@@ -225,14 +217,8 @@ mod tests {
             refusal.message,
             "the body is not JSON that can be read: look at line 2 column 12"
         );
-        assert_eq!(
-            refused("", |_| Ok(())).message,
-            "the body is empty; send a JSON object"
-        );
-        assert_eq!(
-            refused("[1]", |_| Ok(())).message,
-            "the body must be a JSON object"
-        );
+        assert_eq!(refused("", |_| Ok(())).message, "the body is empty; send a JSON object");
+        assert_eq!(refused("[1]", |_| Ok(())).message, "the body must be a JSON object");
     }
 
     #[test]
@@ -251,10 +237,7 @@ mod tests {
     fn lengths_count_characters() {
         let mut fields = Fields::read(r#"{"a":"äöü","b":"äöüß"}"#.as_bytes()).unwrap();
         assert_eq!(fields.text("a", 3).unwrap().as_deref(), Some("äöü"));
-        assert_eq!(
-            fields.text("b", 3).unwrap_err().problem,
-            Some(Problem::TooLong)
-        );
+        assert_eq!(fields.text("b", 3).unwrap_err().problem, Some(Problem::TooLong));
     }
 
     #[test]

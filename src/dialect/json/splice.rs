@@ -41,10 +41,7 @@ impl Text<'_> {
 
 /// The base64 part of a `data:` address, or the text as it is.
 fn without_scheme(text: &str) -> &str {
-    match text
-        .strip_prefix("data:")
-        .and_then(|rest| rest.split_once(";base64,"))
-    {
+    match text.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,")) {
         Some((_, base64)) => base64,
         None => text,
     }
@@ -112,18 +109,14 @@ mod tests {
 
     fn picture_in(body: &'static str) -> (Bytes, Option<Picture>) {
         let body = Bytes::from_static(body.as_bytes());
-        let picture = serde_json::from_slice::<Text<'_>>(&body)
-            .unwrap()
-            .picture(&body);
+        let picture = serde_json::from_slice::<Text<'_>>(&body).unwrap().picture(&body);
         (body, picture)
     }
 
     #[test]
     fn a_picture_is_a_slice_of_the_body_it_came_in() {
         let (body, picture) = picture_in(r#""iVBORw0KGgo=""#);
-        let Some(Picture::Base64(slice)) = picture else {
-            panic!("no picture")
-        };
+        let Some(Picture::Base64(slice)) = picture else { panic!("no picture") };
         assert_eq!(slice, "iVBORw0KGgo=");
         assert_eq!(slice.as_ptr(), body[1..].as_ptr());
     }
@@ -146,9 +139,7 @@ mod tests {
     fn a_picture_is_written_without_a_copy() {
         let content = Bytes::from_static(b"iVBORw0KGgo=");
         let mut body = JsonBody::default();
-        body.raw("{\"p\":\"")
-            .picture(&Picture::Base64(content.clone()))
-            .raw("\"}");
+        body.raw("{\"p\":\"").picture(&Picture::Base64(content.clone())).raw("\"}");
         let slices = body.finish().into_slices();
         assert_eq!(slices.len(), 3);
         assert_eq!(slices[1].as_ptr(), content.as_ptr());

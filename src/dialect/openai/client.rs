@@ -34,11 +34,7 @@ impl ClientSide for Client {
                 (Claim::Model(id), Method::GET, "GET")
             }
         };
-        Some(if *method == only {
-            claim
-        } else {
-            Claim::WrongMethod { allow }
-        })
+        Some(if *method == only { claim } else { Claim::WrongMethod { allow } })
     }
 
     fn presented_key<'a>(&self, head: &'a http::HeaderMap) -> Option<&'a str> {
@@ -97,10 +93,7 @@ impl ClientSide for Client {
         };
         vec![
             ("x-ratelimit-limit-requests", limit.most.to_string()),
-            (
-                "x-ratelimit-remaining-requests",
-                limit.remaining.to_string(),
-            ),
+            ("x-ratelimit-remaining-requests", limit.remaining.to_string()),
             ("x-ratelimit-reset-requests", short(limit.resets_in)),
         ]
     }
@@ -120,17 +113,10 @@ fn short(wait: Duration) -> String {
     let (minutes, seconds) = (wait.as_secs() / 60, wait.as_secs() % 60);
     let ms = wait.subsec_millis();
     if wait.as_secs() == 0 {
-        return if ms == 0 {
-            "0s".to_owned()
-        } else {
-            format!("{ms}ms")
-        };
+        return if ms == 0 { "0s".to_owned() } else { format!("{ms}ms") };
     }
-    let decimals = if ms == 0 {
-        String::new()
-    } else {
-        format!(".{ms:03}").trim_end_matches('0').to_owned()
-    };
+    let decimals =
+        if ms == 0 { String::new() } else { format!(".{ms:03}").trim_end_matches('0').to_owned() };
     match (minutes / 60, minutes % 60) {
         (0, 0) => format!("{seconds}{decimals}s"),
         (0, minutes) => format!("{minutes}m{seconds}{decimals}s"),

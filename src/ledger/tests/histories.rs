@@ -12,31 +12,12 @@ use super::super::*;
 /// One event of a history. Names are small numbers, so that they often meet again.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
-    Grant {
-        id: u8,
-        workspace: u8,
-        amount: i64,
-        facts: u8,
-    },
-    Hold {
-        id: u8,
-        workspace: u8,
-        amount: i64,
-        lasts_ms: i64,
-        weight: u32,
-    },
-    Settle {
-        id: u8,
-        price: i64,
-        images: u32,
-    },
-    Void {
-        id: u8,
-    },
+    Grant { id: u8, workspace: u8, amount: i64, facts: u8 },
+    Hold { id: u8, workspace: u8, amount: i64, lasts_ms: i64, weight: u32 },
+    Settle { id: u8, price: i64, images: u32 },
+    Void { id: u8 },
     Sweep,
-    Wait {
-        ms: i64,
-    },
+    Wait { ms: i64 },
 }
 
 pub(crate) fn event() -> impl Strategy<Value = Event> {
@@ -58,19 +39,13 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
 pub(crate) const QUOTA_MOST: u32 = 12;
 
 pub(crate) fn now(unix_ms: i64) -> Now {
-    Now {
-        unix_ms,
-        tick_ms: 0,
-    }
+    Now { unix_ms, tick_ms: 0 }
 }
 
 /// A grant to `ws_one`; facts are `prio=1`, `from=5`, `until=9` and `promo`.
 pub(crate) fn grant_of(id: &str, amount: i64, facts: &[&str]) -> NewGrant {
-    let fact = |name: &str| {
-        facts
-            .iter()
-            .find_map(|fact| fact.strip_prefix(name)?.parse::<i64>().ok())
-    };
+    let fact =
+        |name: &str| facts.iter().find_map(|fact| fact.strip_prefix(name)?.parse::<i64>().ok());
     NewGrant {
         id: GrantId::known(id),
         workspace: WorkspaceId::known("ws_one"),
@@ -99,13 +74,7 @@ pub(crate) fn ask(id: &str, amount: i64, expires_at_ms: i64, quotas: Vec<QuotaAs
 
 /// What an event asks for, in the ledger's own words.
 pub(crate) fn new_grant(event: &Event, at_ms: i64) -> Option<NewGrant> {
-    let Event::Grant {
-        id,
-        workspace,
-        amount,
-        facts,
-    } = event
-    else {
+    let Event::Grant { id, workspace, amount, facts } = event else {
         return None;
     };
     Some(NewGrant {
@@ -121,14 +90,7 @@ pub(crate) fn new_grant(event: &Event, at_ms: i64) -> Option<NewGrant> {
 
 /// What an event asks for, in the ledger's own words.
 pub(crate) fn hold_ask(event: &Event, at_ms: i64) -> Option<HoldAsk> {
-    let Event::Hold {
-        id,
-        workspace,
-        amount,
-        lasts_ms,
-        weight,
-    } = event
-    else {
+    let Event::Hold { id, workspace, amount, lasts_ms, weight } = event else {
         return None;
     };
     let quota = QuotaAsk {
@@ -163,9 +125,7 @@ fn play(events: &[Event]) -> (Ledger, Vec<Entry>) {
             Event::Settle { id, price, images } => {
                 let hold = HoldId::known(&format!("hold_{id}"));
                 let price = Credits::from_nanos(*price);
-                ledger
-                    .settle(&hold, price, *images, at)
-                    .map(|done| done.changes)
+                ledger.settle(&hold, price, *images, at).map(|done| done.changes)
             }
             Event::Void { id } => {
                 let hold = HoldId::known(&format!("hold_{id}"));
@@ -190,9 +150,7 @@ fn check(ledger: &Ledger, entries: &[Entry]) {
     for entry in entries {
         assert!(entry.amount > Credits::ZERO);
         let sum = sums.entry(entry.workspace.clone()).or_default();
-        *sum = sum
-            .moved((entry.source, entry.target), entry.amount)
-            .unwrap();
+        *sum = sum.moved((entry.source, entry.target), entry.amount).unwrap();
         if entry.source == Account::Held {
             let hold = entry.hold.clone().unwrap();
             let first = endings.entry(hold).or_insert(entry.kind);

@@ -116,10 +116,7 @@ fn wait_out(
     let free_at = now_ms + u64::try_from(wait.as_millis()).unwrap();
     if exact {
         let early = ask(&mut windows.clone(), limits, images, free_at - 1);
-        prop_assert!(
-            matches!(early, Verdict::Denied(_)),
-            "could have come earlier"
-        );
+        prop_assert!(matches!(early, Verdict::Denied(_)), "could have come earlier");
     }
     let then = ask(&mut { windows }, limits, images, free_at);
     prop_assert!(matches!(then, Verdict::Admitted { .. }), "{:?}", then);
@@ -164,9 +161,7 @@ fn a_full_ring_evicts_only_what_no_limit_sees() {
     let mut chance = 7_u64;
     let mut now_ms = 0;
     for _ in 0..6000 {
-        chance = chance
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1);
+        chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         now_ms += (chance >> 60) / 3;
         let images = 1 + u32::from((chance >> 40).is_multiple_of(8));
         let allowed = oracle.allows(&limits, images, now_ms);

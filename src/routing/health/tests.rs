@@ -3,10 +3,7 @@
 use super::*;
 
 const fn at(seconds: u64) -> Now {
-    Now {
-        unix_ms: 0,
-        tick_ms: seconds * 1000,
-    }
+    Now { unix_ms: 0, tick_ms: seconds * 1000 }
 }
 
 fn outcome(health: &mut OfferingHealth, word: &str, now: Now) {
@@ -107,10 +104,7 @@ fn what_began_before_a_rest_does_not_end_it() {
         outcome(&mut health, "ill", at(1));
     }
     health.succeeded(early, Duration::from_secs(3), at(3));
-    assert_eq!(
-        health.view(at(3)).state,
-        BreakerState::Open { until_ms: 11_000 }
-    );
+    assert_eq!(health.view(at(3)).state, BreakerState::Open { until_ms: 11_000 });
 }
 
 #[test]
@@ -123,10 +117,7 @@ fn every_other_one_ill_is_too_many() {
     outcome(&mut health, "well", at(0));
     assert_eq!(health.view(at(0)).state, BreakerState::Closed);
     outcome(&mut health, "ill", at(0));
-    assert!(matches!(
-        health.view(at(0)).state,
-        BreakerState::Open { .. }
-    ));
+    assert!(matches!(health.view(at(0)).state, BreakerState::Open { .. }));
 }
 
 #[test]

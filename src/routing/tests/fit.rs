@@ -16,8 +16,7 @@ fn only(can: Capabilities, request: &ImageRequest) -> Result<Candidate, String> 
 
 fn changes(found: &Candidate) -> Vec<String> {
     let told = found.changes.iter();
-    told.map(|change| format!("{}: {}", change.parameter, change.how))
-        .collect()
+    told.map(|change| format!("{}: {}", change.parameter, change.how)).collect()
 }
 
 /// What is there, what is asked, what the vendor is asked, what it draws, and what is said of it.
@@ -57,10 +56,7 @@ fn a_frame_is_drawn_by_this_table() {
         };
         assert_eq!(changes(&found), told, "{row}");
         let made = found.crop_to.map(|size| size.to_string());
-        assert_eq!(
-            made.unwrap_or_default(),
-            cells[4].rsplit(' ').next().unwrap()
-        );
+        assert_eq!(made.unwrap_or_default(), cells[4].rsplit(' ').next().unwrap());
     }
 }
 
@@ -68,10 +64,7 @@ fn a_frame_is_drawn_by_this_table() {
 fn what_would_be_blown_up_or_mostly_cut_away_cannot_be_drawn() {
     for asked in ["4096x4096", "8:1", "1:9", "4000x100"] {
         let no = only(can(sizes()), &request(asked)).unwrap_err();
-        assert_eq!(
-            no,
-            format!("no offering can do this: one: cannot draw {asked}")
-        );
+        assert_eq!(no, format!("no offering can do this: one: cannot draw {asked}"));
     }
 }
 
@@ -101,10 +94,7 @@ fn a_format_that_cannot_be_asked_for_is_made_afterwards() {
 
     asked.format = Some(Format::Jpeg);
     let found = only(can(any_size()), &asked).unwrap();
-    assert_eq!(
-        (found.native_format, found.transcode_to),
-        (asked.format, None)
-    );
+    assert_eq!((found.native_format, found.transcode_to), (asked.format, None));
     assert!(found.is_native());
 }
 
@@ -113,17 +103,10 @@ fn a_negative_prompt_is_appended_and_a_seed_dropped_where_there_is_no_other_way(
     let mut asked = request("auto");
     asked.negative_prompt = Some("text".to_owned());
     asked.seed = Some(1);
-    let bare = Capabilities {
-        seed: false,
-        quality: true,
-        negative_prompt: false,
-        ..can(any_size())
-    };
+    let bare =
+        Capabilities { seed: false, quality: true, negative_prompt: false, ..can(any_size()) };
     let found = only(bare, &asked).unwrap();
-    assert_eq!(
-        changes(&found),
-        ["negative_prompt: appended to the prompt", "seed: dropped"]
-    );
+    assert_eq!(changes(&found), ["negative_prompt: appended to the prompt", "seed: dropped"]);
     let ask = found.ask(&asked, 0);
     assert_eq!(ask.prompt, "a fox\nAvoid: text");
     assert_eq!((ask.negative_prompt, ask.seed), (None, None));
@@ -182,28 +165,17 @@ fn frames() -> impl Strategy<Value = Frame> {
 
 fn abilities() -> impl Strategy<Value = Capabilities> {
     let bounds = (0..2000_u32, 0..5000_u32, 0..100_u32);
-    let within = bounds.prop_map(|(side_min, side_max, step)| Frames::Any {
-        side_min,
-        side_max,
-        step,
-    });
-    let frames = prop_oneof![
-        within,
-        Just(sizes()),
-        Just(ratios()),
-        Just(Frames::Sizes(Vec::new()))
-    ];
+    let within =
+        bounds.prop_map(|(side_min, side_max, step)| Frames::Any { side_min, side_max, step });
+    let frames =
+        prop_oneof![within, Just(sizes()), Just(ratios()), Just(Frames::Sizes(Vec::new()))];
     (frames, 0..5_u32, prop::array::uniform4(prop::bool::ANY)).prop_map(
         |(frames, count_max, flags)| Capabilities {
             count_max,
             seed: flags[0],
             negative_prompt: flags[1],
             transparency: flags[2],
-            formats: if flags[3] {
-                vec![Format::Jpeg]
-            } else {
-                Vec::new()
-            },
+            formats: if flags[3] { vec![Format::Jpeg] } else { Vec::new() },
             ..can(frames)
         },
     )

@@ -23,10 +23,7 @@ struct Pair {
 impl Pair {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let clock = Arc::new(ManualClock::at(Now {
-            unix_ms: 0,
-            tick_ms: 0,
-        }));
+        let clock = Arc::new(ManualClock::at(Now { unix_ms: 0, tick_ms: 0 }));
         let store = Store::open(dir.path(), Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
         let mut names = HashMap::new();
         for number in 0..3 {
@@ -34,13 +31,7 @@ impl Pair {
             let id = store.create_workspace(name.clone()).await.unwrap();
             names.insert(WorkspaceId::known(&name), id);
         }
-        Self {
-            ledger: Ledger::default(),
-            store,
-            clock,
-            dir,
-            names,
-        }
+        Self { ledger: Ledger::default(), store, clock, dir, names }
     }
 
     /// Plays one event on both sides; gives both answers as text.
@@ -64,10 +55,7 @@ impl Pair {
                 let hold = HoldId::known(&format!("hold_{id}"));
                 let price = Credits::from_nanos(*price);
                 let pure = self.ledger.settle(&hold, price, *images, now);
-                let receipt = Receipt {
-                    images: *images,
-                    ..receipt()
-                };
+                let receipt = Receipt { images: *images, ..receipt() };
                 let stored = self.store.settle(hold, price, receipt).await;
                 (told(pure.map(|done| done.outcome)), told(stored))
             }
@@ -82,10 +70,7 @@ impl Pair {
             }
             // Only the wall moves: ticks would make the store sweep when the ledger is not asked to.
             Event::Wait { ms } => {
-                let at = Now {
-                    unix_ms: now.unix_ms + ms,
-                    tick_ms: 0,
-                };
+                let at = Now { unix_ms: now.unix_ms + ms, tick_ms: 0 };
                 self.move_to(at).await;
                 (String::new(), String::new())
             }

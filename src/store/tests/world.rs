@@ -21,18 +21,10 @@ pub(super) struct World {
 impl World {
     pub(super) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let clock = Arc::new(ManualClock::at(Now {
-            unix_ms: START_MS,
-            tick_ms: 100_000_000,
-        }));
+        let clock = Arc::new(ManualClock::at(Now { unix_ms: START_MS, tick_ms: 100_000_000 }));
         let store = open(dir.path(), &clock);
         let workspace = store.create_workspace("the shop".to_owned()).await.unwrap();
-        Self {
-            store: Some(store),
-            clock,
-            workspace,
-            dir,
-        }
+        Self { store: Some(store), clock, workspace, dir }
     }
 
     pub(super) fn store(&self) -> &Store {
@@ -61,27 +53,19 @@ impl World {
         let (crashed, heard) = channel();
         let store = self.store.take().unwrap();
         store.send(Ask::Crash(crashed), None).unwrap();
-        tokio::task::spawn_blocking(move || heard.recv())
-            .await
-            .unwrap()
-            .unwrap();
+        tokio::task::spawn_blocking(move || heard.recv()).await.unwrap().unwrap();
         self.store = Some(open(self.dir(), &self.clock));
     }
 
     pub(super) fn meddle(&self, meddle: impl FnOnce(&Connection) + Send + 'static) {
         let ask = Ask::Meddle(Box::new(meddle));
-        self.store()
-            .outbox
-            .send(Letter { ask, _place: None })
-            .unwrap();
+        self.store().outbox.send(Letter { ask, _place: None }).unwrap();
     }
 
     /// Another connection, with nobody to mind it.
     pub(super) fn raw(&self) -> Connection {
         let database = Connection::open(self.dir().join("pixelgate.sqlite")).unwrap();
-        database
-            .pragma_update(None, "ignore_check_constraints", true)
-            .unwrap();
+        database.pragma_update(None, "ignore_check_constraints", true).unwrap();
         database.busy_timeout(Duration::from_secs(5)).unwrap();
         database
     }
@@ -133,10 +117,7 @@ impl World {
 
     pub(super) async fn quota_used(&self) -> u32 {
         let quota = pictures_of_the_day(0);
-        self.store()
-            .quota_used(quota.subject, quota.unit, quota.period)
-            .await
-            .unwrap()
+        self.store().quota_used(quota.subject, quota.unit, quota.period).await.unwrap()
     }
 
     pub(super) async fn create_key(&self) -> (KeyId, String) {

@@ -152,10 +152,7 @@ fn books_on(receipt: &mut Receipt, ask: &HoldAsk) {
     receipt.caller = Some(ReceiptCaller {
         workspace: ask.workspace.clone(),
         key: ask.key.clone(),
-        plan: caller
-            .as_ref()
-            .map(|caller| caller.plan.clone())
-            .unwrap_or_default(),
+        plan: caller.as_ref().map(|caller| caller.plan.clone()).unwrap_or_default(),
         test: caller.is_some_and(|caller| caller.test),
     });
 }

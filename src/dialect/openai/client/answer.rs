@@ -9,8 +9,7 @@ use super::super::super::json::JsonBody;
 
 pub(super) fn encode(answer: &Answer<'_>) -> WireReply {
     let mut body = JsonBody::default();
-    body.raw("{\"created\":")
-        .value(&answer.unix_ms.div_euclid(1000));
+    body.raw("{\"created\":").value(&answer.unix_ms.div_euclid(1000));
     echo(&mut body, answer);
     body.raw(",\"data\":[");
     for (index, image) in answer.response.images.iter().enumerate() {
@@ -32,21 +31,12 @@ fn echo(body: &mut JsonBody, answer: &Answer<'_>) {
     let (request, response) = (answer.request, answer.response);
     let first = response.images.first();
     let pairs = [
-        (
-            "background",
-            response.background.or(request.background).map(background),
-        ),
+        ("background", response.background.or(request.background).map(background)),
         (
             "output_format",
-            first
-                .and_then(|image| image.format)
-                .or(request.format)
-                .map(Format::name),
+            first.and_then(|image| image.format).or(request.format).map(Format::name),
         ),
-        (
-            "quality",
-            response.quality.or(request.quality).map(Quality::name),
-        ),
+        ("quality", response.quality.or(request.quality).map(Quality::name)),
     ];
     for (name, value) in pairs {
         if let Some(value) = value {

@@ -35,10 +35,7 @@ pub(super) fn decode(body: &[u8]) -> Result<ImageRequest, Refusal> {
     refuse_streams(&mut fields)?;
     for name in NOT_OFFERED {
         if fields.has(name) {
-            return Err(not_offered(
-                name,
-                format!("`{name}` is not offered here; leave it out"),
-            ));
+            return Err(not_offered(name, format!("`{name}` is not offered here; leave it out")));
         }
     }
     fields.finish()?;
@@ -67,9 +64,8 @@ fn frame(fields: &mut Fields) -> Result<Frame, Refusal> {
         return Ok(Frame::Auto);
     }
     let refused = |message| Refusal::field("size", Problem::BadValue, message);
-    let size: Size = text
-        .parse()
-        .map_err(|_| refused("`size` must be `auto` or pixels such as `1024x1024`"))?;
+    let size: Size =
+        text.parse().map_err(|_| refused("`size` must be `auto` or pixels such as `1024x1024`"))?;
     if let Some(message) = out_of_bounds(size) {
         return Err(refused(message));
     }
@@ -145,29 +141,18 @@ fn encoding(fields: &mut Fields, request: &mut ImageRequest) -> Result<(), Refus
         None | Some(100) => {}
         Some(_) => {
             let message = "`output_compression` needs `output_format` jpeg or webp";
-            return Err(Refusal::field(
-                "output_compression",
-                Problem::BadValue,
-                message,
-            ));
+            return Err(Refusal::field("output_compression", Problem::BadValue, message));
         }
     }
     Ok(())
 }
 
 fn format(fields: &mut Fields) -> Result<Option<Format>, Refusal> {
-    if ["gif", "svg"]
-        .iter()
-        .any(|word| fields.says("output_format", word))
-    {
+    if ["gif", "svg"].iter().any(|word| fields.says("output_format", word)) {
         let message = "`output_format` gif and svg are not offered here; use png, jpeg or webp";
         return Err(not_offered("output_format", message));
     }
-    let words = [
-        ("png", Format::Png),
-        ("jpeg", Format::Jpeg),
-        ("webp", Format::Webp),
-    ];
+    let words = [("png", Format::Png), ("jpeg", Format::Jpeg), ("webp", Format::Webp)];
     fields.word("output_format", &words)
 }
 
@@ -187,10 +172,7 @@ fn refuse_streams(fields: &mut Fields) -> Result<(), Refusal> {
 
 /// A value that the API documents and this gateway does not offer.
 fn not_offered(name: &'static str, message: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
-    Refusal {
-        kind: RefusalKind::Unsupported,
-        ..Refusal::field(name, Problem::BadValue, message)
-    }
+    Refusal { kind: RefusalKind::Unsupported, ..Refusal::field(name, Problem::BadValue, message) }
 }
 
 #[cfg(test)]
@@ -222,16 +204,9 @@ mod tests {
 
     #[test]
     fn a_size_beyond_the_documented_rule_is_refused() {
-        for size in [
-            "1000x1000",
-            "3856x1024",
-            "3840x2176",
-            "3088x1024",
-            "1024",
-            "1:1",
-            "-16x16",
-            "",
-        ] {
+        for size in
+            ["1000x1000", "3856x1024", "3840x2176", "3088x1024", "1024", "1:1", "-16x16", ""]
+        {
             assert!(!size_is_fine(size), "{size}");
         }
     }

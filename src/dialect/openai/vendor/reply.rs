@@ -118,14 +118,12 @@ fn address(body: &Bytes, text: &Text<'_>) -> Option<Picture> {
 }
 
 fn tokens(usage: Usage) -> TokenUsage {
-    let input = usage.input_tokens_details.unwrap_or(Tokens {
-        text_tokens: usage.input_tokens,
-        image_tokens: 0,
-    });
-    let output = usage.output_tokens_details.unwrap_or(Tokens {
-        text_tokens: 0,
-        image_tokens: usage.output_tokens,
-    });
+    let input = usage
+        .input_tokens_details
+        .unwrap_or(Tokens { text_tokens: usage.input_tokens, image_tokens: 0 });
+    let output = usage
+        .output_tokens_details
+        .unwrap_or(Tokens { text_tokens: 0, image_tokens: usage.output_tokens });
     TokenUsage {
         text_in: input.text_tokens,
         image_in: input.image_tokens,
@@ -147,9 +145,7 @@ fn fault(reply: &WireReply, error: &Value) -> VendorFault {
         code => shortened(&format!("{code}: {message}")),
     };
     match words.into_iter().find_map(topic) {
-        Some(Topic::Content) => VendorFault::Refused {
-            reason: reason(text("code"), message),
-        },
+        Some(Topic::Content) => VendorFault::Refused { reason: reason(text("code"), message) },
         Some(Topic::Account) => VendorFault::Denied { detail },
         None if message.starts_with("Incorrect API key") => VendorFault::Denied { detail },
         Some(Topic::Pace) => VendorFault::Busy { retry_after },
@@ -162,14 +158,9 @@ fn fault(reply: &WireReply, error: &Value) -> VendorFault {
 
 /// The filter's own words: its code, and its list of violations when it gives one.
 fn reason(code: &str, message: &str) -> String {
-    let code = if code.is_empty() {
-        "content filter"
-    } else {
-        code
-    };
-    let listed = message
-        .split_once("safety_violations=[")
-        .and_then(|(_, rest)| rest.split_once(']'));
+    let code = if code.is_empty() { "content filter" } else { code };
+    let listed =
+        message.split_once("safety_violations=[").and_then(|(_, rest)| rest.split_once(']'));
     match listed {
         Some((violations, _)) => shortened(&format!("{code}: {violations}")),
         None => shortened(code),

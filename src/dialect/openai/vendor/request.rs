@@ -94,9 +94,8 @@ pub(super) fn encode(
     // What cannot be chosen is seen in the picture itself, and transcoded if need be.
     let format = request.format.filter(|f| offering.can.formats.contains(f));
     body.output_format = format.map(Format::name);
-    body.output_compression = request
-        .compression
-        .filter(|_| matches!(format, Some(Format::Jpeg | Format::Webp)));
+    body.output_compression =
+        request.compression.filter(|_| matches!(format, Some(Format::Jpeg | Format::Webp)));
     if family.is_gpt() {
         // These always answer with base64, and refuse to be asked for it.
         body.moderation = request.safety.and_then(moderation);
@@ -112,10 +111,7 @@ fn size(frame: Frame) -> Result<Option<String>, Unsupported> {
     match frame {
         Frame::Auto => Ok(None),
         Frame::Pixels(size) => Ok(Some(size.to_string())),
-        Frame::Ratio(_) => Err(unsupported::no(
-            "frame",
-            "this API takes pixels, not ratios",
-        )),
+        Frame::Ratio(_) => Err(unsupported::no("frame", "this API takes pixels, not ratios")),
     }
 }
 
@@ -140,10 +136,9 @@ fn background(
     match background {
         None => Ok(None),
         Some(Background::Transparent) if offering.can.transparency => Ok(Some("transparent")),
-        Some(Background::Transparent) => Err(unsupported::no(
-            "background",
-            "this offering draws nothing transparent",
-        )),
+        Some(Background::Transparent) => {
+            Err(unsupported::no("background", "this offering draws nothing transparent"))
+        }
         Some(Background::Opaque) => Ok(family.is_gpt().then_some("opaque")),
     }
 }
