@@ -149,7 +149,10 @@ fn serve_public(
     options.h2c = true;
     options.h2_idle_timeout = Some(bounds.idle_timeout);
     proxy.server_options = Some(options);
-    let mut service = Service::new("public".to_owned(), Patient::new(proxy, bounds.head_timeout));
+    let mut service = Service::new(
+        "public".to_owned(),
+        Patient::new(proxy, bounds.head_timeout, gateway.telemetry.clone()),
+    );
     match &bounds.tls {
         None => service.add_tcp(&name),
         Some(files) => service.add_tls_with_settings(&name, None, tls(files)?),

@@ -25,6 +25,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
 use crate::id::RequestId;
+use crate::telemetry::{Bound, Telemetry};
 
 use super::public::Front;
 
@@ -32,11 +33,16 @@ use super::public::Front;
 pub(super) struct Patient {
     proxy: Arc<HttpProxy<Front>>,
     head_timeout: Duration,
+    telemetry: Telemetry,
 }
 
 impl Patient {
-    pub(super) fn new(proxy: HttpProxy<Front>, head_timeout: Duration) -> Self {
-        Self { proxy: Arc::new(proxy), head_timeout }
+    pub(super) fn new(
+        proxy: HttpProxy<Front>,
+        head_timeout: Duration,
+        telemetry: Telemetry,
+    ) -> Self {
+        Self { proxy: Arc::new(proxy), head_timeout, telemetry }
     }
 }
 
@@ -53,7 +59,7 @@ impl ServerApp for Patient {
         } else {
             stream
         };
-        let timed = Timed::new(bare, self.head_timeout);
+        let timed = Timed::new(bare, self.head_timeout, self.telemetry.clone());
         self.proxy.process_new(Box::new(timed), shutdown).await
     }
 
@@ -67,6 +73,7 @@ impl ServerApp for Patient {
 pub(super) struct Timed {
     inner: Stream,
     patience: Duration,
+    telemetry: Telemetry,
     began: Option<Instant>,
     timer: Option<Pin<Box<Sleep>>>,
     head_done: AtomicBool,
@@ -90,9 +97,9 @@ fn too_slow() -> Bytes {
 const H2_PREFACE: &[u8] = b"PRI * HTTP/2";
 
 impl Timed {
-    fn new(inner: Stream, patience: Duration) -> Self {
+    fn new(inner: Stream, patience: Duration, telemetry: Telemetry) -> Self {
         let head_done = AtomicBool::new(false);
-        Self { inner, patience, began: None, timer: None, head_done, farewell: None }
+        Self { inner, patience, telemetry, began: None, timer: None, head_done, farewell: None }
     }
 
     /// The head is complete; what follows has other bounds.
@@ -115,7 +122,11 @@ impl Timed {
             .timer
             .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(began + self.patience)));
         ready!(timer.as_mut().poll(cx));
-        let mut left = self.farewell.take().unwrap_or_else(too_slow);
+        let telemetry = &self.telemetry;
+        let mut left = self.farewell.take().unwrap_or_else(|| {
+            telemetry.metrics().bound_met(Bound::HeadTime);
+            too_slow()
+        });
         while !left.is_empty() {
             let Poll::Ready(written) = Pin::new(&mut self.inner).poll_write(cx, &left) else {
                 self.farewell = Some(left);

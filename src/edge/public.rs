@@ -323,6 +323,8 @@ impl ProxyHttp for Front {
 
     async fn request_filter(&self, session: &mut Session, (): &mut ()) -> pingora::Result<bool> {
         let session = session.as_downstream_mut();
+        // A drain waits for the last byte of the answer, not only for the work behind it.
+        let _written = self.gateway.tasks.token();
         let head_only = session.req_header().method == Method::HEAD;
         match self.answer(session).await {
             Some(reply) => write(session, reply, head_only).await?,

@@ -17,6 +17,8 @@ pub enum Bound {
     HeadFields,
     /// `public.body_bytes_max`
     BodyBytes,
+    /// `public.head_timeout`
+    HeadTime,
     /// `public.body_timeout`
     BodyTime,
     /// `public.in_flight_max`
@@ -32,6 +34,7 @@ impl Bound {
             Self::HeadBytes => "head_bytes_max",
             Self::HeadFields => "head_fields_max",
             Self::BodyBytes => "body_bytes_max",
+            Self::HeadTime => "head_timeout",
             Self::BodyTime => "body_timeout",
             Self::InFlight => "in_flight_max",
             Self::InFlightBytes => "in_flight_bytes_max",

@@ -85,9 +85,15 @@ async fn a_slow_head_and_a_slow_body_are_told_so() {
     let half = format!("POST {OPENAI} HTTP/1.1\r\nHost: a\r\nX-Slow: ");
     let answer = raw(&world, half.as_bytes(), false).await;
     assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
+    assert!(answer.contains("x-request-id: req_"), "{answer}");
     let request = head(&world, "Content-Length: 500\r\n") + "{\"model\":";
     let answer = raw(&world, request.as_bytes(), false).await;
     assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("request"), "{answer}");
+    let metrics = world.metrics().await;
+    for bound in ["head_timeout", "body_timeout"] {
+        let met = format!("pixelgate_bounds_met_total{{bound=\"{bound}\"}} 1");
+        assert!(metrics.contains(&met), "{met} is not in\n{metrics}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
