@@ -88,17 +88,21 @@ fn in_memory(criterion: &mut Criterion) {
     let (workspace, key) = (WorkspaceId::random(), KeyId::random());
     let mut ledger = Ledger::default();
     ledger.grant(&grant(&workspace), now()).expect("granted");
-    criterion.bench_function("ledger: hold and settle in memory", |bencher| {
-        bencher.iter_batched(
-            || ask(&workspace, &key, true),
-            |ask| {
-                let at = Now { unix_ms: 0, tick_ms: 0 };
-                ledger.hold(&ask, at).expect("held");
-                black_box(ledger.settle(&ask.hold, Credits::from_nanos(1), 1, at)).expect("settled")
-            },
-            criterion::BatchSize::SmallInput,
-        );
-    });
+    for (name, quotas) in [("no quota", false), ("two quotas", true)] {
+        let name = format!("ledger: hold and settle in memory, {name}");
+        criterion.bench_function(&name, |bencher| {
+            bencher.iter_batched_ref(
+                || ask(&workspace, &key, quotas),
+                |ask| {
+                    let at = Now { unix_ms: 0, tick_ms: 0 };
+                    ledger.hold(ask, at).expect("held");
+                    let price = Credits::from_nanos(1);
+                    black_box(ledger.settle(&ask.hold, price, 1, at)).expect("settled")
+                },
+                criterion::BatchSize::SmallInput,
+            );
+        });
+    }
 }
 
 /// Plays so many pairs, spread over the clients, each waiting for its answers.
