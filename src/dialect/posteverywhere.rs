@@ -175,9 +175,10 @@ const fn said_to_clients(kind: RefusalKind) -> (u16, &'static str) {
     match kind {
         RefusalKind::CreditsShort => (402, "insufficient_credits"),
         RefusalKind::ModelUnknown => (400, kind.code()),
-        RefusalKind::VendorFailed | RefusalKind::VendorTimedOut | RefusalKind::Unpriced => {
-            (500, kind.code())
-        }
+        RefusalKind::VendorFailed
+        | RefusalKind::VendorTimedOut
+        | RefusalKind::NoneAvailable
+        | RefusalKind::Unpriced => (500, kind.code()),
         RefusalKind::BadRequest
         | RefusalKind::BadFraming
         | RefusalKind::HeadTooLarge
@@ -197,7 +198,6 @@ const fn said_to_clients(kind: RefusalKind) -> (u16, &'static str) {
         | RefusalKind::QuotaExhausted
         | RefusalKind::ConcurrencyExceeded
         | RefusalKind::Overloaded
-        | RefusalKind::NoneAvailable
         | RefusalKind::StoreUnavailable
         | RefusalKind::Internal => (kind.status(), kind.code()),
     }

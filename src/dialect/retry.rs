@@ -34,7 +34,8 @@ fn is_hopeless(refusal: &Refusal) -> bool {
     too_long
         || match refusal.kind {
             RefusalKind::CreditsShort | RefusalKind::ContentRefused | RefusalKind::Unpriced => true,
-            RefusalKind::QuotaExhausted => refusal.retry_after.is_none(),
+            // Without a wait, the request alone is more than is ever allowed.
+            RefusalKind::QuotaExhausted | RefusalKind::RateLimited => refusal.retry_after.is_none(),
             RefusalKind::BadRequest
             | RefusalKind::BadFraming
             | RefusalKind::HeadTooLarge
@@ -50,7 +51,6 @@ fn is_hopeless(refusal: &Refusal) -> bool {
             | RefusalKind::ModelUnknown
             | RefusalKind::ModelForbidden
             | RefusalKind::Unsupported
-            | RefusalKind::RateLimited
             | RefusalKind::ConcurrencyExceeded
             | RefusalKind::Overloaded
             | RefusalKind::NoneAvailable

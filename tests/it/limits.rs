@@ -59,6 +59,9 @@ async fn a_call_for_four_weighs_four_and_a_refusal_nothing() {
     assert_eq!(world.post(OPENAI, &ask(1)).await.status, 200);
     assert_eq!(world.post(OPENAI, &ask(1)).await.status, 429);
     assert_eq!(world.available(), "95");
+    let never = world.post(OPENAI, &ask(6)).await;
+    assert_eq!((never.status, never.header("x-should-retry")), (429, Some("false")));
+    assert_eq!(never.header("retry-after"), None, "no wait makes six fit into five");
 }
 
 #[tokio::test(flavor = "multi_thread")]
