@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::vendor::{Answers, FakeVendor};
-use crate::world::{OPENAI, PAINTED, Reply, World};
+use crate::world::{OPENAI, PAINTED, POSTEVERYWHERE, Reply, World};
 
 /// Two vendors for one model, the first preferred.
 async fn two(first: Answers, second: Answers) -> (World, FakeVendor, FakeVendor) {
@@ -54,6 +54,10 @@ async fn with_both_down_the_client_gets_one_clear_error_and_keeps_its_credits() 
     let reply = ask(&world).await;
     assert_eq!(reply.status, 503, "{}", reply.json());
     assert!(reply.json()["error"]["message"].as_str().unwrap().contains("nothing was charged"));
+    let asked = json!({"model": "remote", "prompt": "a fox"});
+    let reply = world.post(POSTEVERYWHERE, &asked).await;
+    assert_eq!(reply.status, 500, "{}", reply.json());
+    assert!(reply.json()["meta"]["request_id"].is_string());
     assert_eq!(world.available(), "10");
     world.verify();
 }
