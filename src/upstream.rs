@@ -6,6 +6,7 @@
 //! vouches that a retry is safe to try; everything less certain is a fault for `attempt` to weigh.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -35,6 +36,9 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a connection may take to be made, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Addresses of one name that are tried in turn.
+const ADDRESSES_MAX: usize = 4;
+
 /// How long a resolved address is used.
 const ADDRESS_TTL: Duration = Duration::from_secs(30);
 
@@ -42,12 +46,18 @@ const ADDRESS_TTL: Duration = Duration::from_secs(30);
 pub type InProcessVendor =
     Box<dyn Fn(InProcess, WireRequest) -> BoxFuture<'static, WireReply> + Send + Sync>;
 
+/// The addresses of a name, and until when they are used.
+struct Resolved {
+    addresses: Arc<[SocketAddr]>,
+    until: Instant,
+}
+
 /// The way to every vendor.
 pub struct Upstream {
     connector: Connector,
     in_process: InProcessVendor,
     pacers: Pacers,
-    addresses: DashMap<(String, u16), (SocketAddr, Instant)>,
+    addresses: DashMap<(String, u16), Resolved>,
 }
 
 impl std::fmt::Debug for Upstream {
@@ -81,8 +91,8 @@ impl Upstream {
                     Ok((self.in_process)(*settings, wire.clone()).await)
                 }
                 BaseUrl::Http { tls, host, port, prefix } => {
-                    let mut peer = self.peer(host, *port, *tls).await?;
-                    self.over_http(vendor, &mut peer, &format!("{prefix}{}", wire.path), wire).await
+                    let peers = self.peers(host, *port, *tls).await?;
+                    self.over_http(vendor, peers, &format!("{prefix}{}", wire.path), wire).await
                 }
             }
         };
@@ -104,10 +114,10 @@ impl Upstream {
             body: Pieces::default(),
         };
         let exchange = async {
-            let mut peer = self.peer(&host, port, tls).await?;
+            let peers = self.peers(&host, port, tls).await?;
             // Our credential is for the vendor's API, never for the place its pictures lie.
             let stranger = Vendor { auth: AuthScheme::None, secret: None, ..vendor.clone() };
-            self.over_http(&stranger, &mut peer, &path, &wire).await
+            self.over_http(&stranger, peers, &path, &wire).await
         };
         let reply = tokio::time::timeout_at(deadline, exchange)
             .await
@@ -145,10 +155,9 @@ impl Upstream {
         Ok((tls, host, port, path.to_owned()))
     }
 
-    async fn peer(&self, host: &str, port: u16, tls: bool) -> Result<HttpPeer, VendorFault> {
-        let address = self.resolve(host, port).await?;
-        let sni = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let mut peer = HttpPeer::new(address, tls, sni);
+    /// The host at each of its addresses, in the order to try them.
+    async fn peers(&self, host: &str, port: u16, tls: bool) -> Result<Vec<HttpPeer>, VendorFault> {
+        let sni = host.trim_matches(['[', ']']);
         let mut options = PeerOptions::new();
         options.connection_timeout = Some(CONNECT_TIMEOUT);
         options.total_connection_timeout = Some(CONNECT_TIMEOUT);
@@ -157,30 +166,38 @@ impl Upstream {
         if tls {
             options.set_http_version(2, 1);
         }
-        peer.options = options;
-        Ok(peer)
+        let peer = |address: &SocketAddr| {
+            let mut peer = HttpPeer::new(*address, tls, sni.to_owned());
+            peer.options = options.clone();
+            peer
+        };
+        Ok(self.resolve(host, port).await?.iter().map(peer).collect())
     }
 
-    async fn resolve(&self, host: &str, port: u16) -> Result<SocketAddr, VendorFault> {
+    async fn resolve(&self, host: &str, port: u16) -> Result<Arc<[SocketAddr]>, VendorFault> {
         if let Ok(address) = host.trim_matches(['[', ']']).parse() {
-            return Ok(SocketAddr::new(address, port));
+            return Ok(Arc::from([SocketAddr::new(address, port)]));
         }
         let name = (host.to_owned(), port);
-        if let Some(known) = self.addresses.get(&name) {
-            let (address, until) = *known;
-            if Instant::now() < until {
-                return Ok(address);
-            }
+        if let Some(known) = self.addresses.get(&name)
+            && Instant::now() < known.until
+        {
+            return Ok(Arc::clone(&known.addresses));
         }
         let unreachable = |detail: String| VendorFault::Unreachable { detail };
-        let found = tokio::time::timeout(CONNECT_TIMEOUT, tokio::net::lookup_host((host, port)))
-            .await
-            .map_err(|_| unreachable(format!("the name {host} did not resolve in time")))?
-            .map_err(|error| unreachable(format!("the name {host} does not resolve: {error}")))?
-            .next()
-            .ok_or_else(|| unreachable(format!("the name {host} has no address")))?;
+        let found: Arc<[SocketAddr]> =
+            tokio::time::timeout(CONNECT_TIMEOUT, tokio::net::lookup_host((host, port)))
+                .await
+                .map_err(|_| unreachable(format!("the name {host} did not resolve in time")))?
+                .map_err(|error| unreachable(format!("the name {host} does not resolve: {error}")))?
+                .take(ADDRESSES_MAX)
+                .collect();
+        if found.is_empty() {
+            return Err(unreachable(format!("the name {host} has no address")));
+        }
         // Names are those of policy, so this map is as small as policy is.
-        self.addresses.insert(name, (found, Instant::now() + ADDRESS_TTL));
+        let until = Instant::now() + ADDRESS_TTL;
+        self.addresses.insert(name, Resolved { addresses: Arc::clone(&found), until });
         Ok(found)
     }
 }

@@ -15,23 +15,41 @@ use crate::fault::VendorFault;
 use super::{IDLE_TIMEOUT, Upstream};
 
 impl Upstream {
-    /// Sends and reads; once more where a pooled connection turned out to be closed.
+    /// Sends and reads, at the first address that can be reached.
     pub(super) async fn over_http(
         &self,
         vendor: &Vendor,
-        peer: &mut HttpPeer,
+        peers: Vec<HttpPeer>,
         path: &str,
         wire: &WireRequest,
     ) -> Result<WireReply, VendorFault> {
-        let head = request_head(vendor, peer, path, wire)?;
-        match self.exchange(vendor, peer, &head, wire).await {
+        let mut last = VendorFault::Unreachable { detail: "the host has no address".to_owned() };
+        for peer in peers {
+            match self.at_address(vendor, peer, path, wire).await {
+                Err(fault @ VendorFault::Unreachable { .. }) => last = fault,
+                ended => return ended,
+            }
+        }
+        Err(last)
+    }
+
+    /// Sends and reads; once more where a pooled connection turned out to be closed.
+    async fn at_address(
+        &self,
+        vendor: &Vendor,
+        mut peer: HttpPeer,
+        path: &str,
+        wire: &WireRequest,
+    ) -> Result<WireReply, VendorFault> {
+        let head = request_head(vendor, &peer, path, wire)?;
+        match self.exchange(vendor, &peer, &head, wire).await {
             Ok(reply) => Ok(reply),
             Err(Broken { fault, stale: false }) => Err(fault),
             Err(Broken { stale: true, .. }) => {
                 // A key of its own keeps this try away from the other pooled connections, which
                 // were probably closed together with the one that failed.
                 peer.group_key = peer.group_key.wrapping_add(1);
-                self.exchange(vendor, peer, &head, wire).await.map_err(|broken| broken.fault)
+                self.exchange(vendor, &peer, &head, wire).await.map_err(|broken| broken.fault)
             }
         }
     }
@@ -46,6 +64,7 @@ impl Upstream {
         let connected = self.connector.get_http_session(peer).await;
         let (mut session, reused) = connected.map_err(|error| Broken::before(&error))?;
         let sent = send(&mut session, head, wire).await;
+        let sent_whole = sent.is_ok();
         // A vendor may refuse a body early and close: its answer says more than the write error.
         let answered = match session.read_response_header().await {
             Ok(()) => Ok(()),
@@ -53,7 +72,10 @@ impl Upstream {
         };
         answered.map_err(|error| Broken::after(error, reused))?;
         let reply = read(&mut session, vendor.answer_bytes_max).await?;
-        self.connector.release_http_session(session, peer, Some(IDLE_TIMEOUT)).await;
+        // What was not sent to its end would run into the next request on this connection.
+        if sent_whole {
+            self.connector.release_http_session(session, peer, Some(IDLE_TIMEOUT)).await;
+        }
         Ok(reply)
     }
 }

@@ -2,7 +2,12 @@
 
 use std::process::Command;
 
-use crate::world::{PAINTED, World};
+use std::sync::atomic::Ordering;
+
+use serde_json::json;
+
+use crate::vendor::TlsVendor;
+use crate::world::{OPENAI, PAINTED, World};
 
 fn certificate(folder: &std::path::Path) -> (String, String) {
     let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
@@ -66,4 +71,46 @@ fn a_certificate_that_is_none_is_said_to_be_none() {
     let said = String::from_utf8_lossy(&tried.stderr).into_owned();
     assert!(!tried.status.success());
     assert!(said.contains("wrong.pem holds no PEM block of a CERTIFICATE"), "{said}");
+}
+
+/// A gateway whose vendor is at this port over TLS, and what it trusts.
+fn trusting(vendor: &TlsVendor, authority: &str) -> (World, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let trusted = folder.path().join("authority.pem");
+    std::fs::write(&trusted, authority).unwrap();
+    let policy = format!(
+        "{PAINTED}\n[vendors.acme]\ndialect = \"openai\"\nbase_url = \"https://localhost:{}/v1\"\n\
+         [models.remote]\ndeadline = \"5s\"\nprice = [{{ image = \"2\" }}]\n\
+         offerings = [{{ vendor = \"acme\", sizes = [\"64x64\"], cost = [{{ image = \"1\" }}] }}]\n",
+        vendor.port
+    );
+    let trusted = trusted.display().to_string();
+    let world = World::with_environment(&policy, "10", "", &[("SSL_CERT_FILE", &trusted)]);
+    (world, folder)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vendor_behind_tls_is_called_over_h2_or_http_1_as_it_can() {
+    let asked = json!({"model": "remote", "prompt": "a fox", "size": "64x64"});
+    let both: &[&[u8]] = &[b"h2", b"http/1.1"];
+    for (protocols, over_h2) in [(both, 3), (&both[1..], 0)] {
+        let vendor = TlsVendor::start(protocols).await;
+        let (world, _folder) = trusting(&vendor, &vendor.authority);
+        for _ in 0..3 {
+            let reply = world.post(OPENAI, &asked).await;
+            assert_eq!(reply.status, 200, "{}", reply.json());
+        }
+        assert_eq!(vendor.h2_calls.load(Ordering::SeqCst), over_h2);
+        assert_eq!(world.available(), "4");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vendor_whose_certificate_nobody_vouches_for_is_not_called() {
+    let (vendor, other) = (TlsVendor::start(&[b"h2"]).await, TlsVendor::start(&[b"h2"]).await);
+    let (world, _folder) = trusting(&vendor, &other.authority);
+    let asked = json!({"model": "remote", "prompt": "a fox", "size": "64x64"});
+    let reply = world.post(OPENAI, &asked).await;
+    assert_eq!(reply.status, 502, "{}", reply.json());
+    assert_eq!((vendor.h2_calls.load(Ordering::SeqCst), world.available().as_str()), (0, "10"));
 }

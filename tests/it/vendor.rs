@@ -24,9 +24,10 @@ pub(crate) struct Seen {
 }
 
 /// How a vendor answers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) enum Answers {
     /// A picture, in OpenAI's form, of the size that was asked for.
+    #[default]
     OpenAi,
     /// A picture in Gemini's form.
     Gemini,
@@ -47,7 +48,7 @@ pub(crate) struct FakeVendor {
 }
 
 /// What a vendor does, and what it has seen.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 struct Behaviour {
     answers: Answers,
     calls: Arc<AtomicUsize>,
@@ -98,6 +99,67 @@ impl FakeVendor {
             "[vendors.{name}]\ndialect = \"{dialect}\"\nbase_url = \"http://{address}/v1\"\ntimeout = \"2s\"\n"
         )
     }
+}
+
+/// A vendor as vendors are: behind TLS, with h2 for those who can. Counts what came over h2.
+pub(crate) struct TlsVendor {
+    pub(crate) port: u16,
+    pub(crate) h2_calls: Arc<AtomicUsize>,
+    /// The authority that vouches for it, as PEM.
+    pub(crate) authority: String,
+}
+
+impl TlsVendor {
+    pub(crate) async fn start(protocols: &[&[u8]]) -> Self {
+        let (config, authority) = tls_config(protocols);
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let h2_calls = Arc::<AtomicUsize>::default();
+        let counter = Arc::clone(&h2_calls);
+        spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                spawn(meet_over_tls(acceptor.clone(), stream, Arc::clone(&counter)));
+            }
+        });
+        Self { port, h2_calls, authority }
+    }
+}
+
+async fn meet_over_tls(
+    acceptor: tokio_rustls::TlsAcceptor,
+    stream: tokio::net::TcpStream,
+    h2_calls: Arc<AtomicUsize>,
+) {
+    // A client that does not trust the certificate hangs up here.
+    let Ok(stream) = acceptor.accept(stream).await else { return };
+    let service = service_fn(move |request: Request<Incoming>| {
+        let over_h2 = request.version() == hyper::Version::HTTP_2;
+        h2_calls.fetch_add(usize::from(over_h2), Ordering::SeqCst);
+        answer(request, Behaviour::default())
+    });
+    let server = hyper_util::server::conn::auto::Builder::new(hyper_util::rt::TokioExecutor::new());
+    let _ = server.serve_connection(TokioIo::new(stream), service).await;
+}
+
+fn tls_config(protocols: &[&[u8]]) -> (tokio_rustls::rustls::ServerConfig, String) {
+    use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+    let mut of_authority = rcgen::CertificateParams::new(Vec::<String>::new()).unwrap();
+    of_authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let authority_key = rcgen::KeyPair::generate().unwrap();
+    let authority = of_authority.self_signed(&authority_key).unwrap();
+    let issuer = rcgen::Issuer::new(of_authority, authority_key);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let certificate = params.signed_by(&key, &issuer).unwrap();
+    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let mut config = tokio_rustls::rustls::ServerConfig::builder()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    (config, authority.pem())
 }
 
 /// Work beside a test; it ends with the test's runtime.

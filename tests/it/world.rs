@@ -66,10 +66,20 @@ impl World {
 
     /// This policy, this many credits, and this on top of the default config.
     pub(crate) fn with(policy: &str, credits: &str, config: &str) -> Self {
+        Self::with_environment(policy, credits, config, &[])
+    }
+
+    /// The same, with these variables in the gateway's environment.
+    pub(crate) fn with_environment(
+        policy: &str,
+        credits: &str,
+        config: &str,
+        environment: &[(&str, &str)],
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("policies")).unwrap();
         std::fs::write(folder.path().join("policies/policy.toml"), policy).unwrap();
-        let mut world = Self::spawn(folder, config);
+        let mut world = Self::spawn(folder, config, environment);
         let created = world.cli(&["workspace", "create", "test"]);
         created.trim().clone_into(&mut world.workspace);
         if credits != "0" {
@@ -79,7 +89,7 @@ impl World {
         world
     }
 
-    fn spawn(folder: TempDir, config: &str) -> Self {
+    fn spawn(folder: TempDir, config: &str, environment: &[(&str, &str)]) -> Self {
         let file = folder.path().join("gateway.toml");
         let text = format!(
             "store.directory = \"{data}\"\npolicy.directory = \"{policies}\"\nadmin.address = \"127.0.0.1:0\"\n\
@@ -93,7 +103,7 @@ impl World {
             },
         );
         std::fs::write(&file, text).unwrap();
-        let (process, log, public, admin) = launch(&file);
+        let (process, log, public, admin) = launch(&file, environment);
         Self {
             folder,
             public,
@@ -112,7 +122,7 @@ impl World {
         let WorldParts { folder, workspace, key, mut process, config } = self.into_parts();
         process.kill().unwrap();
         process.wait().unwrap();
-        let mut next = Self::spawn(folder, &config);
+        let mut next = Self::spawn(folder, &config, &[]);
         next.workspace = workspace;
         next.key = key;
         next
@@ -263,11 +273,15 @@ pub(crate) async fn read(request: reqwest::RequestBuilder) -> Reply {
 
 #[expect(clippy::zombie_processes, reason = "World::drop and its kin wait for it")]
 /// Starts the binary and waits until its log says where it serves.
-fn launch(config: &Path) -> (Child, mpsc::Receiver<String>, String, String) {
+fn launch(
+    config: &Path,
+    environment: &[(&str, &str)],
+) -> (Child, mpsc::Receiver<String>, String, String) {
     use std::io::BufRead as _;
     let mut process = Command::new(env!("CARGO_BIN_EXE_pixelgate"))
         .args(["serve", "--config"])
         .arg(config)
+        .envs(environment.iter().copied())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
