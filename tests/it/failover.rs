@@ -190,3 +190,18 @@ async fn the_painter_plays_the_fault_that_policy_gives_it() {
         assert_eq!(world.available(), "10", "{fault}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vendor_that_closes_its_connections_without_notice_is_served_by_fresh_ones() {
+    let vendor = FakeVendor::start(Answers::ClosesWithoutNotice).await;
+    let policy = format!(
+        "{PAINTED}\n{}[models.remote]\nprice = [{{ image = \"1\" }}]\nofferings = [{{ vendor = \"acme\", sizes = [\"64x64\"], cost = [{{ image = \"1\" }}] }}]\n",
+        vendor.policy("acme", "openai")
+    );
+    let world = World::with(&policy, "100", "");
+    for _ in 0..50 {
+        let reply = ask(&world).await;
+        assert_eq!(reply.status, 200, "{}", reply.json());
+    }
+    assert_eq!((vendor.calls(), world.available().as_str()), (50, "50"), "none was drawn twice");
+}

@@ -39,6 +39,8 @@ pub(crate) enum Answers {
     Hangs,
     /// Half an answer, then the end of the connection.
     ClosesEarly,
+    /// A picture, then the end of the connection, which was not announced.
+    ClosesWithoutNotice,
 }
 
 /// A vendor on loopback.
@@ -170,24 +172,40 @@ pub(crate) fn spawn<Out: Send + 'static>(
     tokio::spawn(work)
 }
 
-async fn misbehave(mut stream: tokio::net::TcpStream, hangs: bool) {
+/// The start of an answer that never comes to its end.
+const HALF: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n\
+    content-length: 5000\r\n\r\n{\"data\":[";
+
+/// Reads a request, says something or nothing ever, and ends the connection.
+async fn misbehave(mut stream: tokio::net::TcpStream, calls: &AtomicUsize, says: Option<String>) {
     let mut buffer = vec![0; 64 << 10];
-    let _ = stream.read(&mut buffer).await;
-    if hangs {
-        std::future::pending::<()>().await;
+    if stream.read(&mut buffer).await.unwrap_or(0) == 0 {
+        return;
     }
-    let _ = stream
-        .write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 5000\r\n\r\n{\"data\":[")
-        .await;
+    calls.fetch_add(1, Ordering::SeqCst);
+    let Some(says) = says else { return std::future::pending().await };
+    // The gateway may have hung up.
+    let _ = stream.write_all(says.as_bytes()).await;
     let _ = stream.shutdown().await;
 }
 
 impl Behaviour {
     /// One connection, from its first byte to its last.
     async fn meet(self, stream: tokio::net::TcpStream) {
-        if matches!(self.answers, Answers::Hangs | Answers::ClosesEarly) {
-            self.calls.fetch_add(1, Ordering::SeqCst);
-            return misbehave(stream, matches!(self.answers, Answers::Hangs)).await;
+        let misbehaves = match self.answers {
+            Answers::Hangs => Some(None),
+            Answers::ClosesEarly => Some(Some(HALF.to_owned())),
+            Answers::ClosesWithoutNotice => {
+                let body = json!({"data": [{"b64_json": png(64, 64)}]}).to_string();
+                let length = body.len();
+                Some(Some(format!(
+                    "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+                )))
+            }
+            Answers::OpenAi | Answers::Gemini | Answers::Json(..) | Answers::Raw(..) => None,
+        };
+        if let Some(says) = misbehaves {
+            return misbehave(stream, &self.calls, says).await;
         }
         let service = service_fn(move |request| answer(request, self.clone()));
         let connection = hyper::server::conn::http1::Builder::new()
@@ -220,7 +238,9 @@ async fn answer(
         Answers::Gemini => (200, "application/json", gemini().to_string().into_bytes()),
         Answers::Json(status, body) => (status, "application/json", body.to_string().into_bytes()),
         Answers::Raw(status, kind, bytes) => (status, kind, bytes),
-        Answers::Hangs | Answers::ClosesEarly => (500, "text/plain", Vec::new()),
+        Answers::Hangs | Answers::ClosesEarly | Answers::ClosesWithoutNotice => {
+            (500, "text/plain", Vec::new())
+        }
     };
     let response = Response::builder().status(status).header("content-type", kind);
     Ok(response.body(Full::new(bytes.into())).unwrap())
