@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::clock::SystemClock;
 use crate::config::Config;
@@ -25,6 +25,28 @@ pub(super) struct Running {
     gateway: Arc<Gateway>,
     config: Config,
     background: tokio::task::JoinSet<()>,
+    signals: Signals,
+}
+
+/// What a process may be told from outside. Listened for before anything is served, so that who
+/// was told that it is ready can tell it to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, CliError> {
+        let listen = |kind| {
+            signal(kind).map_err(|source| CliError::System { what: "listen for signals", source })
+        };
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
+    }
 }
 
 /// Serves as configured until SIGTERM or SIGINT.
@@ -44,6 +66,7 @@ pub(super) async fn start(
     public: Socket,
     admin: Socket,
 ) -> Result<Running, CliError> {
+    let signals = Signals::listen()?;
     let clock = Arc::new(SystemClock::start());
     let policy = Arc::new(LivePolicy::load(&config.policy_directory)?);
     for warning in &policy.current().warnings {
@@ -77,7 +100,7 @@ pub(super) async fn start(
         background.spawn(policy.follow(move |look| tell_of_policy(&told, look)));
     }
     let edge = Edge::start(&gateway, &config.public, public, admin)?;
-    Ok(Running { store, edge, gateway, config, background })
+    Ok(Running { store, edge, gateway, config, background, signals })
 }
 
 fn cores() -> usize {
@@ -107,25 +130,19 @@ impl Running {
     /// Serves until SIGTERM or SIGINT, then stops in order: no new work, what is in flight, the
     /// books.
     pub(super) async fn until_told_to_stop(mut self) -> Result<(), CliError> {
-        let listen = |kind| {
-            signal(kind).map_err(|source| CliError::System { what: "listen for signals", source })
-        };
-        let mut terminate = listen(SignalKind::terminate())?;
-        let mut interrupt = listen(SignalKind::interrupt())?;
-        let mut hang_up = listen(SignalKind::hangup())?;
         loop {
             tokio::select! {
-                _ = terminate.recv() => break,
-                _ = interrupt.recv() => break,
-                _ = hang_up.recv() => self.gateway.policy.ask(),
+                _ = self.signals.terminate.recv() => break,
+                _ = self.signals.interrupt.recv() => break,
+                _ = self.signals.hang_up.recv() => self.gateway.policy.ask(),
             }
         }
         tracing::info!("stopping: finishing what is in flight");
         let finished = tokio::select! {
             finished = self.edge.stop(self.config.drain_timeout) => finished,
             // Asked twice: stop at once. Holds that are open end when they expire.
-            _ = terminate.recv() => false,
-            _ = interrupt.recv() => false,
+            _ = self.signals.terminate.recv() => false,
+            _ = self.signals.interrupt.recv() => false,
         };
         self.background.shutdown().await;
         self.store.close().await?;

@@ -112,7 +112,7 @@ async fn a_head_that_is_too_large_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn more_at_once_than_the_gateway_takes_is_asked_to_come_again() {
     let vendor = FakeVendor::start(Answers::OpenAi).await;
-    vendor.now_takes(Duration::from_millis(300));
+    vendor.now_takes(Duration::from_millis(1500));
     let policy = format!(
         "{PAINTED}\n{}\n[models.remote]\nprice = [{{ image = \"1\" }}]\nofferings = [{{ vendor = \"acme\", sizes = [\"64x64\"], cost = [{{ image = \"1\" }}] }}]\n",
         vendor.policy("acme", "openai")

@@ -92,7 +92,7 @@ async fn windows_survive_a_restart() {
 #[tokio::test(flavor = "multi_thread")]
 async fn only_so_many_requests_of_a_key_run_at_once() {
     let vendor = FakeVendor::start(Answers::OpenAi).await;
-    vendor.now_takes(std::time::Duration::from_millis(400));
+    vendor.now_takes(std::time::Duration::from_millis(1500));
     let policy = format!(
         "{}\n{}\n[models.remote]\nprice = [{{ image = \"2\" }}]\nofferings = [{{ vendor = \"acme\", sizes = [\"64x64\"], cost = [{{ image = \"1\" }}] }}]\n",
         limited("concurrency_max = 3"),
