@@ -58,7 +58,12 @@ async fn a_body_cut_short_is_refused_and_costs_nothing() {
     let world = World::painted("10");
     let request = head(&world, "Content-Length: 500\r\n") + "{\"model\":";
     let answer = raw(&world, request.as_bytes(), true).await;
-    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    for expected in
+        ["x-request-id: req_", "\"invalid_request_error\"", "before its announced length"]
+    {
+        assert!(answer.contains(expected), "{expected} is not in\n{answer}");
+    }
     assert_eq!(world.available(), "10");
 }
 
