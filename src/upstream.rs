@@ -106,7 +106,7 @@ impl Upstream {
         url: &str,
         deadline: Instant,
     ) -> Result<Bytes, VendorFault> {
-        let (tls, host, port, path) = self.allowed_picture(vendor, url)?;
+        let (tls, host, port, path) = allowed_picture(vendor, url)?;
         let wire = WireRequest {
             method: http::Method::GET,
             path: path.clone(),
@@ -128,31 +128,6 @@ impl Upstream {
                 detail: format!("its picture's address answered with status {status}"),
             }),
         }
-    }
-
-    #[expect(clippy::unused_self, reason = "a step of `fetch`, kept beside it")]
-    fn allowed_picture(
-        &self,
-        vendor: &Vendor,
-        url: &str,
-    ) -> Result<(bool, String, u16, String), VendorFault> {
-        let garbled = |detail: String| VendorFault::Garbled { detail };
-        let uri: http::Uri =
-            url.parse().map_err(|_| garbled("its picture's address is not a URL".to_owned()))?;
-        let tls = uri.scheme_str() == Some("https");
-        let host = uri.host().unwrap_or_default().to_owned();
-        let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
-        let of_vendor = matches!(&vendor.base, BaseUrl::Http { host: own, port: own_port, .. }
-            if *own == host && *own_port == port);
-        let allowed = tls && vendor.picture_hosts.contains(&host);
-        if !of_vendor && !allowed {
-            return Err(garbled(format!(
-                "its picture lies at {host}, which is not among vendors.{}.picture_hosts",
-                vendor.name
-            )));
-        }
-        let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-        Ok((tls, host, port, path.to_owned()))
     }
 
     /// The host at each of its addresses, in the order to try them.
@@ -200,4 +175,25 @@ impl Upstream {
         self.addresses.insert(name, Resolved { addresses: Arc::clone(&found), until });
         Ok(found)
     }
+}
+
+/// Where a picture lies, if policy lets it be fetched from there: TLS or not, host, port, path.
+fn allowed_picture(vendor: &Vendor, url: &str) -> Result<(bool, String, u16, String), VendorFault> {
+    let garbled = |detail: String| VendorFault::Garbled { detail };
+    let uri: http::Uri =
+        url.parse().map_err(|_| garbled("its picture's address is not a URL".to_owned()))?;
+    let tls = uri.scheme_str() == Some("https");
+    let host = uri.host().unwrap_or_default().to_owned();
+    let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
+    let of_vendor = matches!(&vendor.base, BaseUrl::Http { host: own, port: own_port, .. }
+        if *own == host && *own_port == port);
+    let allowed = tls && vendor.picture_hosts.contains(&host);
+    if !of_vendor && !allowed {
+        return Err(garbled(format!(
+            "its picture lies at {host}, which is not among vendors.{}.picture_hosts",
+            vendor.name
+        )));
+    }
+    let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    Ok((tls, host, port, path.to_owned()))
 }
