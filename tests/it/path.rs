@@ -229,3 +229,28 @@ async fn a_request_in_flight_is_finished_before_the_process_ends() {
     assert_eq!(asked.await.unwrap().status, 200);
     world.verify();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_is_fetched_from_its_vendor_and_from_nowhere_else() {
+    let elsewhere = json!({"data": [{"url": "http://127.0.0.1:9/picture.png"}]});
+    for (answers, status, left) in
+        [(Answers::Address, 200, "8"), (Answers::Json(200, elsewhere), 502, "10")]
+    {
+        let vendor = FakeVendor::start(answers).await;
+        let policy = format!(
+            "{PAINTED}\n{}[models.remote]\nprice = [{{ image = \"2\" }}]\nofferings = [{{ vendor = \"acme\", sizes = [\"64x64\"], cost = [{{ image = \"1\" }}] }}]\n",
+            vendor.policy("acme", "openai")
+        );
+        let world = World::with(&policy, "10", "");
+        let asked = json!({"model": "remote", "prompt": "a fox", "size": "64x64"});
+        let reply = world.post(OPENAI, &asked).await;
+        assert_eq!((reply.status, world.available().as_str()), (status, left), "{}", reply.json());
+        if status == 200 {
+            assert_eq!(dimensions(&from_base64(&reply.json()["data"][0]["b64_json"])), (64, 64));
+            assert!(!vendor.last().headers.contains_key("authorization"));
+        } else {
+            let line = world.log_line("an attempt failed");
+            assert!(line.contains("picture_hosts"), "{line}");
+        }
+    }
+}

@@ -31,6 +31,8 @@ pub(crate) enum Answers {
     OpenAi,
     /// A picture in Gemini's form.
     Gemini,
+    /// An address of its own that the picture lies at.
+    Address,
     /// This status and JSON body.
     Json(u16, Value),
     /// This status, type and body.
@@ -202,7 +204,11 @@ impl Behaviour {
                     "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
                 )))
             }
-            Answers::OpenAi | Answers::Gemini | Answers::Json(..) | Answers::Raw(..) => None,
+            Answers::OpenAi
+            | Answers::Gemini
+            | Answers::Address
+            | Answers::Json(..)
+            | Answers::Raw(..) => None,
         };
         if let Some(says) = misbehaves {
             return misbehave(stream, &self.calls, says).await;
@@ -223,6 +229,7 @@ async fn answer(
     let delay = *delay.lock().unwrap();
     calls.fetch_add(1, Ordering::SeqCst);
     let (head, body) = request.into_parts();
+    let host = head.headers.get("host").map(|h| h.to_str().unwrap().to_owned()).unwrap_or_default();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
     seen.lock().unwrap().push(Seen {
@@ -236,6 +243,15 @@ async fn answer(
     let (status, kind, bytes) = match answers {
         Answers::OpenAi => (200, "application/json", openai(&body).to_string().into_bytes()),
         Answers::Gemini => (200, "application/json", gemini().to_string().into_bytes()),
+        Answers::Address if head.method == hyper::Method::GET => {
+            use base64::Engine as _;
+            let engine = base64::engine::general_purpose::STANDARD;
+            (200, "image/png", engine.decode(png(64, 64)).unwrap())
+        }
+        Answers::Address => {
+            let url = format!("http://{host}/picture.png");
+            (200, "application/json", json!({"data": [{"url": url}]}).to_string().into_bytes())
+        }
         Answers::Json(status, body) => (status, "application/json", body.to_string().into_bytes()),
         Answers::Raw(status, kind, bytes) => (status, kind, bytes),
         Answers::Hangs | Answers::ClosesEarly | Answers::ClosesWithoutNotice => {
