@@ -80,12 +80,13 @@ fn large(criterion: &mut Criterion) {
         count: 1,
         ..ImageRequest::default()
     };
-    let (offering, to_app) = (offering(), client("openai"));
+    let (offering, to_app, asked) = (offering(), client("openai"), WireRequest::get("/"));
     for (name, body) in replies {
         let vendor = dialect::by_name(name).unwrap().vendor.unwrap();
         let reply = WireReply::json(200, Pieces::one(body));
         group.bench_function(format!("from {name}"), |bench| {
-            bench.iter(|| match vendor.decode_reply(&reply, &offering) {
+            let call = Call { request: &request, offering: &offering, asked: &asked };
+            bench.iter(|| match vendor.decode_reply(&call, &reply) {
                 Ok(Progress::Done(response)) => encoded(to_app, &request, &response),
                 other => panic!("no picture: {other:?}"),
             });
@@ -115,38 +116,10 @@ fn client(name: &str) -> &'static dyn ClientSide {
 }
 
 fn offering() -> Offering {
-    Offering {
-        name: "bench/vendor".to_owned(),
-        vendor: Arc::new(Vendor {
-            name: "vendor".to_owned(),
-            dialect: "openai",
-            base: BaseUrl::InProcess(InProcess::default()),
-            auth: AuthScheme::None,
-            secret: None,
-            secret_missing: None,
-            timeout: Duration::from_mins(1),
-            answer_bytes_max: 1 << 24,
-            picture_hosts: Vec::new(),
-            calls_per_minute_max: None,
-            for_tests: false,
-        }),
-        vendor_model: "bench".to_owned(),
-        can: Capabilities {
-            frames: Frames::Sizes(Vec::new()),
-            size_default: Size::new(1024, 1024),
-            count_max: 1,
-            formats: Vec::new(),
-            seed: false,
-            quality: true,
-            negative_prompt: false,
-            transparency: false,
-            edit: false,
-            prompt_chars_max: 32_000,
-        },
-        cost: Tariff::default(),
-        priority: 0,
-        stand_in: false,
-    }
+    let base = BaseUrl::InProcess(InProcess::default());
+    let vendor = Arc::new(Vendor::new("vendor", "openai", base));
+    let can = Capabilities::only(Frames::Sizes(Vec::new()), Size::new(1024, 1024));
+    Offering::new("bench/vendor", vendor, "bench", can)
 }
 
 criterion_group!(benches, small, large);

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use pixelgate::canonical::{Format, Frame, ImageRequest, Quality, Ratio, Size};
+use pixelgate::canonical::{Frame, ImageRequest, Quality, Ratio, Size};
 use pixelgate::catalog::{
-    AuthScheme, BaseUrl, Capabilities, Frames, InProcess, Model, Offering, Strategy, Tariff,
+    Balance, BaseUrl, Capabilities, Fidelity, Frames, InProcess, Model, Offering, Strategy, Tariff,
     TariffRow, Vendor,
 };
 use pixelgate::clock::Now;
 use pixelgate::price::{Work, quote};
-use pixelgate::routing::{OfferingHealth, candidates};
+use pixelgate::routing::{OfferingHealth, Want, candidates};
 use pixelgate::rules::{DeniedTerm, Rules};
 
 const NOW: Now = Now { unix_ms: 0, tick_ms: 100_000 };
@@ -31,39 +31,13 @@ fn tariff() -> Tariff {
 }
 
 fn offering(name: &str, frames: Frames) -> Arc<Offering> {
-    Arc::new(Offering {
-        name: name.to_owned(),
-        vendor: Arc::new(Vendor {
-            name: name.to_owned(),
-            dialect: "painter",
-            base: BaseUrl::InProcess(InProcess::default()),
-            auth: AuthScheme::None,
-            secret: None,
-            secret_missing: None,
-            timeout: Duration::from_mins(1),
-            answer_bytes_max: 1,
-            picture_hosts: Vec::new(),
-            calls_per_minute_max: None,
-            for_tests: false,
-        }),
-        vendor_model: "m-1".to_owned(),
-        can: Capabilities {
-            frames,
-            size_default: Size::new(1024, 1024),
-            count_max: 4,
-            formats: vec![Format::Png],
-            seed: true,
-            quality: true,
-            negative_prompt: true,
-            transparency: true,
-            edit: true,
-            prompt_chars_max: 4_000,
-        },
-        cost: tariff(),
-        priority: 1,
-        stand_in: false,
-    })
+    let base = BaseUrl::InProcess(InProcess::default());
+    let vendor = Arc::new(Vendor::new(name, "painter", base));
+    let can = Capabilities { count_max: 4, ..Capabilities::everything(frames, USUAL) };
+    Arc::new(Offering { cost: tariff(), ..Offering::new(name, vendor, "m-1", can) })
 }
+
+const USUAL: Size = Size::new(1024, 1024);
 
 fn model() -> Model {
     let sizes = [(1024, 1024), (1536, 1024), (1024, 1536)];
@@ -75,6 +49,8 @@ fn model() -> Model {
     Model {
         name: "m".to_owned(),
         strategy: Strategy::Cheapest,
+        fidelity: Fidelity::Emulate,
+        balance: Balance::default(),
         price: tariff(),
         offerings: vec![
             offering("m/one", Frames::Sizes(sizes.map(|(w, h)| Size::new(w, h)).into())),
@@ -102,7 +78,9 @@ fn choices(c: &mut Criterion) {
     let mut choose = |name: &str, request: ImageRequest| {
         c.bench_function(name, |b| {
             let view = |_: &str| health.view(NOW);
-            b.iter(|| candidates(black_box(&model), black_box(&request), false, &view, NOW));
+            let want =
+                Want { request: &request, test_mode: false, fidelity: Fidelity::Emulate, dice: 7 };
+            b.iter(|| candidates(black_box(&model), black_box(want), &view, NOW));
         });
     };
     let native = Frame::Pixels(Size::new(1024, 1024));

@@ -8,23 +8,27 @@ use std::time::Duration;
 
 use http::Method;
 
-use crate::canonical::{Answer, ImageRequest, Refusal, Standing};
+use crate::canonical::{Answer, ImageRequest, ImageResponse, Picture, Refusal, Standing};
 use crate::catalog::{AuthScheme, Offering};
+use crate::credits::Cost;
 use crate::fault::VendorFault;
 use crate::id::RequestId;
 
 mod gemini;
 mod head;
 mod json;
+mod multipart;
 mod openai;
 mod painter;
 mod posteverywhere;
 mod reply;
 mod retry;
+mod sse;
 mod unsupported;
 mod wire;
 
 pub use retry::retry_headers;
+pub use sse::{Event, Events};
 pub use wire::{Pieces, WireReply, WireRequest};
 
 /// Every dialect that is spoken here.
@@ -131,6 +135,11 @@ pub trait VendorSide: std::fmt::Debug + Sync {
     /// How a credential is shown unless policy says otherwise.
     fn auth_scheme(&self) -> AuthScheme;
 
+    /// How the area to change is marked in a mask.
+    fn mask_style(&self) -> MaskStyle {
+        MaskStyle::Alpha
+    }
+
     /// Canonical to body. `Unsupported` means: try the next candidate.
     fn encode_request(
         &self,
@@ -139,8 +148,35 @@ pub trait VendorSide: std::fmt::Debug + Sync {
     ) -> Result<WireRequest, Unsupported>;
 
     /// The vendor's answer to where the exchange stands.
-    fn decode_reply(&self, reply: &WireReply, offering: &Offering)
-    -> Result<Progress, VendorFault>;
+    fn decode_reply(&self, call: &Call<'_>, reply: &WireReply) -> Result<Progress, VendorFault>;
+
+    /// One event of an answer that is streamed, while more may follow: a preview, if it is one.
+    /// The whole stream is read by [`VendorSide::decode_reply`] once it has ended.
+    fn decode_event(&self, _call: &Call<'_>, _event: &Event) -> Option<Preview> {
+        None
+    }
+}
+
+/// What was said to a vendor, for reading its answer: sides keep nothing between steps.
+#[derive(Clone, Copy, Debug)]
+pub struct Call<'a> {
+    /// What is wanted.
+    pub request: &'a ImageRequest,
+    /// Of what.
+    pub offering: &'a Offering,
+    /// What was sent last.
+    pub asked: &'a WireRequest,
+}
+
+/// How the area to change is marked in a mask. Canonical masks are [`MaskStyle::Alpha`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MaskStyle {
+    /// It is transparent.
+    Alpha,
+    /// It is white on black.
+    White,
+    /// It is black on white.
+    Black,
 }
 
 /// A parameter that a vendor side cannot say.
@@ -157,14 +193,33 @@ pub struct Unsupported {
 #[derive(Debug)]
 pub enum Progress {
     /// The pictures are here.
-    Done(crate::canonical::ImageResponse),
-    /// Not yet: ask this, after waiting so long.
-    Pending {
-        /// What to ask.
-        next: Box<WireRequest>,
-        /// How long to wait before.
-        wait: Duration,
-    },
+    Done(ImageResponse),
+    /// The order is not placed yet: send this next, once.
+    Then(Box<WireRequest>),
+    /// The order is placed and not served yet.
+    Pending(Box<Pending>),
+}
+
+/// An order that a vendor is at work on.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    /// What to ask; asked again when the question, not the order, comes to nothing.
+    pub next: WireRequest,
+    /// The wait that the vendor advises; `None` leaves it to us.
+    pub wait: Option<Duration>,
+    /// What takes the order back, where the vendor can.
+    pub cancel: Option<WireRequest>,
+    /// What the vendor says it charges, if it says so before it is done.
+    pub cost: Option<Cost>,
+}
+
+/// A picture on the way to the final one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preview {
+    /// Which of the previews, from 0.
+    pub index: u32,
+    /// Its content.
+    pub picture: Picture,
 }
 
 /// The dialect of this name.

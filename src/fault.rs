@@ -1,5 +1,6 @@
 //! What went wrong at a vendor, and what we do next: one table.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -24,6 +25,14 @@ pub enum VendorFault {
     Rejected {
         /// The vendor's own words, shortened.
         detail: String,
+    },
+    /// Its dialect has no words for a parameter, so nothing was sent.
+    #[error("`{parameter}` cannot be said to the vendor: {why}")]
+    Inexpressible {
+        /// The canonical parameter.
+        parameter: &'static str,
+        /// What stands against it.
+        why: Cow<'static, str>,
     },
     /// Our credential, quota or bill is not good there.
     #[error("the vendor denies us: {detail}")]
@@ -83,6 +92,7 @@ impl VendorFault {
             Self::Unreachable { .. } => Next::Retry,
             Self::Busy { .. }
             | Self::Rejected { .. }
+            | Self::Inexpressible { .. }
             | Self::Denied { .. }
             | Self::Garbled { .. }
             | Self::Broken { .. }
@@ -98,6 +108,7 @@ impl VendorFault {
             Self::Busy { .. }
             | Self::Refused { .. }
             | Self::Rejected { .. }
+            | Self::Inexpressible { .. }
             | Self::Denied { .. }
             | Self::Broken { .. }
             | Self::Unreachable { .. } => false,
@@ -107,7 +118,7 @@ impl VendorFault {
     /// Whether it speaks against the offering's health. What the caller caused does not.
     pub const fn is_ill_health(&self) -> bool {
         match self {
-            Self::Refused { .. } | Self::Rejected { .. } => false,
+            Self::Refused { .. } | Self::Rejected { .. } | Self::Inexpressible { .. } => false,
             Self::Busy { .. }
             | Self::Denied { .. }
             | Self::Garbled { .. }
@@ -124,6 +135,7 @@ impl VendorFault {
             Self::Busy { .. } => "busy",
             Self::Refused { .. } => "refused",
             Self::Rejected { .. } => "rejected",
+            Self::Inexpressible { .. } => "inexpressible",
             Self::Denied { .. } => "denied",
             Self::Garbled { .. } => "garbled",
             Self::Broken { .. } => "broken",

@@ -20,7 +20,7 @@ use crate::media::Media;
 use crate::policy::{Plan, Policy};
 use crate::receipt::Receipt;
 use crate::reload::LivePolicy;
-use crate::routing::{self, Candidate};
+use crate::routing::{self, Candidate, Want};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::upstream::Upstream;
@@ -28,6 +28,7 @@ use crate::upstream::Upstream;
 mod admit;
 mod attempt;
 mod deliver;
+mod exchange;
 mod health;
 mod meet;
 mod refuse;
@@ -48,7 +49,7 @@ pub struct Gateway {
     /// Money, keys and usage.
     pub store: Store,
     /// The way to vendors.
-    pub upstream: Upstream,
+    pub upstream: Arc<Upstream>,
     /// Work on pictures, and their library.
     pub media: Media,
     /// Where receipts are told.
@@ -73,7 +74,7 @@ pub struct Hands {
     /// Money, keys and usage.
     pub store: Store,
     /// The way to vendors.
-    pub upstream: Upstream,
+    pub upstream: Arc<Upstream>,
     /// Work on pictures, and their library.
     pub media: Media,
     /// Where receipts are told.
@@ -146,7 +147,7 @@ impl Gateway {
         let model = model(&policy, &plan, &request)?;
         visit.receipt.model = Some(model.name.clone());
 
-        let candidates = self.candidates(&model, &request, &visit.caller)?;
+        let candidates = self.candidates(&model, &request, (&visit.caller, &plan))?;
         let quote = worth::quote(&model, &candidates, &request, &visit.caller)?;
         visit.receipt.size = candidates.first().map(delivered_size);
         let work = Work { model, request, candidates, quote };
@@ -193,11 +194,17 @@ impl Gateway {
         &self,
         model: &Model,
         request: &ImageRequest,
-        caller: &Caller,
+        (caller, plan): (&Caller, &Plan),
     ) -> Result<Vec<Candidate>, Refusal> {
         let now = self.clock.now();
         let health = |offering: &str| self.health.view(offering, now);
-        routing::candidates(model, request, caller.is_test(), &health, now)
+        let want = Want {
+            request,
+            test_mode: caller.is_test(),
+            fidelity: plan.fidelity.unwrap_or(model.fidelity),
+            dice: crate::id::random_number(),
+        };
+        routing::candidates(model, want, &health, now)
             .map_err(|none| refuse::no_candidate(&model.name, none))
     }
 

@@ -76,6 +76,16 @@ pub fn random_text(length: usize) -> String {
     bytes.iter().map(|b| char::from(*LETTERS.get(usize::from(b & 31)).unwrap_or(&b'0'))).collect()
 }
 
+/// Any number, a new one each time.
+///
+/// # Panics
+///
+/// When the machine gives no entropy: without it no name is safe, so nothing may go on.
+#[expect(clippy::expect_used, reason = "without entropy no name is safe, so nothing may go on")]
+pub fn random_number() -> u64 {
+    getrandom::u64().expect("the machine gives entropy")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

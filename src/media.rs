@@ -15,10 +15,12 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinError, spawn_blocking};
 
-use crate::canonical::{Format, Image, Picture, Size};
+use crate::canonical::{Format, Image, InputImage, Picture, Size};
+use crate::dialect::MaskStyle;
 use crate::id::{MediaId, WorkspaceId};
 use crate::raster::{self, RasterError};
 
+mod mask;
 mod rework;
 mod shelf;
 
@@ -96,6 +98,17 @@ impl Media {
             return Ok(image);
         }
         run(&self.jobs, move || rework::rework(image, job)).await
+    }
+
+    /// Marks in a mask the area to change as a vendor reads it, at the size of the picture it is
+    /// for.
+    pub async fn redraw_mask(
+        &self,
+        mask: InputImage,
+        over: InputImage,
+        style: MaskStyle,
+    ) -> Result<InputImage, MediaError> {
+        run(&self.jobs, move || mask::redraw(&mask, &over, style)).await
     }
 
     /// Keeps a picture for a workspace, under a name that nobody can guess.

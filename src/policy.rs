@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::catalog::{Model, Vendor};
+use crate::catalog::{Fidelity, Model, Vendor};
 use crate::limit::{Limit, Unit};
 use crate::rules::Rules;
 use crate::secret::Secret;
@@ -52,6 +52,8 @@ pub struct Plan {
     pub quotas: Vec<Quota>,
     /// Requests at once per key; `None` for no bound of its own.
     pub concurrency_max: Option<u32>,
+    /// What becomes of parameters that cannot be expressed; `None` leaves it to the model.
+    pub fidelity: Option<Fidelity>,
     /// Whether answers say which offering served and what it cost us.
     pub show_offering: bool,
 }

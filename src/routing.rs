@@ -9,7 +9,7 @@ use std::time::Duration;
 use thiserror::Error;
 
 use crate::canonical::{Frame, ImageRequest};
-use crate::catalog::{Model, Offering};
+use crate::catalog::{Fidelity, Model, Offering};
 use crate::clock::Now;
 
 mod fit;
@@ -49,23 +49,35 @@ pub enum NoCandidate {
     },
 }
 
+/// What is to be routed, and on what terms.
+#[derive(Clone, Copy, Debug)]
+pub struct Want<'a> {
+    /// What is asked.
+    pub request: &'a ImageRequest,
+    /// Whether a test-mode key asks.
+    pub test_mode: bool,
+    /// What becomes of what an offering cannot express.
+    pub fidelity: Fidelity,
+    /// Any number, a new one each time: what chance decides is decided by it.
+    pub dice: u64,
+}
+
 /// The offerings of a model that can serve a request, the one to try first in front.
 pub fn candidates(
     model: &Model,
-    request: &ImageRequest,
-    test_mode: bool,
+    want: Want<'_>,
     health: &dyn Fn(&str) -> HealthView,
     now: Now,
 ) -> Result<Vec<Candidate>, NoCandidate> {
-    refuse_too_large(model, request)?;
-    let offerings = if test_mode {
+    refuse_too_large(model, want.request)?;
+    let offerings = if want.test_mode {
         with_credential(model.test_offering.as_slice(), &model.name)?
     } else {
         with_credential(&model.offerings, &model.name)?
     };
-    let able = able(&offerings, request, model.pixels_max)?;
+    let able = able(&offerings, want, model.pixels_max)?;
     let mut awake = awake(able, health, now)?;
-    rank::rank(&mut awake, model.strategy, request);
+    rank::rank(&mut awake, model, want.request, want.dice);
     Ok(awake.into_iter().map(|(candidate, _)| candidate).collect())
 }
 
@@ -110,13 +122,13 @@ fn with_credential<'a>(
 
 fn able(
     offerings: &[&Arc<Offering>],
-    request: &ImageRequest,
+    want: Want<'_>,
     pixels_max: Option<u64>,
 ) -> Result<Vec<Candidate>, NoCandidate> {
     let mut able = Vec::with_capacity(offerings.len());
     let mut why = Vec::new();
     for offering in offerings {
-        match fit::fit(offering, request, pixels_max) {
+        match fit::fit(offering, want.request, pixels_max, want.fidelity) {
             Ok(candidate) => able.push(candidate),
             Err(problem) => why.push(format!("{}: {problem}", offering.name)),
         }

@@ -12,20 +12,24 @@ use std::time::Duration;
 use bytes::Bytes;
 use dashmap::DashMap;
 use futures_util::future::BoxFuture;
-use http::HeaderMap;
 use pingora::connectors::ConnectorOptions;
 use pingora::connectors::http::Connector;
 use pingora::upstreams::peer::{HttpPeer, PeerOptions};
 use tokio::time::Instant;
 
-use crate::catalog::{AuthScheme, BaseUrl, InProcess, Vendor};
-use crate::dialect::{Pieces, WireReply, WireRequest};
+use crate::catalog::{BaseUrl, InProcess, Vendor};
+use crate::dialect::{WireReply, WireRequest};
 use crate::fault::VendorFault;
 
+mod accounts;
 mod exchange;
-mod pace;
+mod place;
 
-use pace::Pacers;
+use accounts::Accounts;
+use exchange::Ask;
+use place::{Place, place};
+
+pub use accounts::Account;
 
 /// Connections kept open to vendors, all vendors together.
 const POOL_MAX: usize = 512;
@@ -38,6 +42,9 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Addresses of one name that are tried in turn.
 const ADDRESSES_MAX: usize = 4;
+
+/// Names whose addresses are remembered.
+const NAMES_MAX: usize = 1024;
 
 /// How long a resolved address is used.
 const ADDRESS_TTL: Duration = Duration::from_secs(30);
@@ -56,7 +63,7 @@ struct Resolved {
 pub struct Upstream {
     connector: Connector,
     in_process: InProcessVendor,
-    pacers: Pacers,
+    accounts: Accounts,
     addresses: DashMap<(String, u16), Resolved>,
 }
 
@@ -72,56 +79,59 @@ impl Upstream {
         Self {
             connector: Connector::new(Some(ConnectorOptions::new(POOL_MAX))),
             in_process,
-            pacers: Pacers::default(),
+            accounts: Accounts::default(),
             addresses: DashMap::new(),
         }
+    }
+
+    /// The account that takes the next order at a vendor, once its pace allows one.
+    pub async fn account(
+        &self,
+        vendor: &Vendor,
+        deadline: Instant,
+    ) -> Result<Account, VendorFault> {
+        self.accounts.take(vendor, deadline).await
+    }
+
+    /// Lets an account rest that a fault speaks against; whether another one can be tried.
+    pub fn note_fault(&self, vendor: &Vendor, account: Account, fault: &VendorFault) -> bool {
+        self.accounts.note(vendor, account, fault)
     }
 
     /// One exchange with a vendor, ended at `deadline` at the latest.
     pub async fn call(
         &self,
         vendor: &Vendor,
+        account: Account,
         wire: &WireRequest,
         deadline: Instant,
     ) -> Result<WireReply, VendorFault> {
-        self.pacers.wait(vendor, deadline).await?;
         let exchange = async {
             match &vendor.base {
                 BaseUrl::InProcess(settings) => {
                     Ok((self.in_process)(*settings, wire.clone()).await)
                 }
-                BaseUrl::Http { tls, host, port, prefix } => {
-                    let peers = self.peers(host, *port, *tls).await?;
-                    self.over_http(vendor, peers, &format!("{prefix}{}", wire.path), wire).await
+                BaseUrl::Http { .. } => {
+                    let place = place(vendor, &wire.path)?;
+                    let secret = vendor.secrets.get(account.0).filter(|_| place.is_api);
+                    let peers = self.peers(&place).await?;
+                    let ask = Ask { vendor, secret, path: &place.path, wire };
+                    self.over_http(ask, peers).await
                 }
             }
         };
         tokio::time::timeout_at(deadline, exchange).await.unwrap_or(Err(VendorFault::TimedOut))
     }
 
-    /// Fetches a picture that a vendor keeps, from a host that policy allows.
+    /// Fetches a picture that a vendor keeps, from the vendor itself or a host that policy lists.
     pub async fn fetch(
         &self,
         vendor: &Vendor,
+        account: Account,
         url: &str,
         deadline: Instant,
     ) -> Result<Bytes, VendorFault> {
-        let (tls, host, port, path) = allowed_picture(vendor, url)?;
-        let wire = WireRequest {
-            method: http::Method::GET,
-            path: path.clone(),
-            headers: HeaderMap::new(),
-            body: Pieces::default(),
-        };
-        let exchange = async {
-            let peers = self.peers(&host, port, tls).await?;
-            // Our credential is for the vendor's API, never for the place its pictures lie.
-            let stranger = Vendor { auth: AuthScheme::None, secret: None, ..vendor.clone() };
-            self.over_http(&stranger, peers, &path, &wire).await
-        };
-        let reply = tokio::time::timeout_at(deadline, exchange)
-            .await
-            .unwrap_or(Err(VendorFault::TimedOut))?;
+        let reply = self.call(vendor, account, &WireRequest::get(url), deadline).await?;
         match reply.status {
             200 => Ok(reply.body.to_bytes()),
             status => Err(VendorFault::Garbled {
@@ -131,22 +141,27 @@ impl Upstream {
     }
 
     /// The host at each of its addresses, in the order to try them.
-    async fn peers(&self, host: &str, port: u16, tls: bool) -> Result<Vec<HttpPeer>, VendorFault> {
-        let sni = host.trim_matches(['[', ']']);
+    async fn peers(&self, place: &Place) -> Result<Vec<HttpPeer>, VendorFault> {
+        let sni = place.host.trim_matches(['[', ']']);
         let mut options = PeerOptions::new();
         options.connection_timeout = Some(CONNECT_TIMEOUT);
         options.total_connection_timeout = Some(CONNECT_TIMEOUT);
         options.idle_timeout = Some(IDLE_TIMEOUT);
         options.max_h2_streams = 32;
-        if tls {
+        if place.tls {
             options.set_http_version(2, 1);
         }
+        let addresses = self.resolve(&place.host, place.port).await?;
+        if place.is_named && !addresses.iter().all(|address| place::is_public(address.ip())) {
+            let detail = format!("it names {}, which is inside our own network", place.host);
+            return Err(VendorFault::Garbled { detail });
+        }
         let peer = |address: &SocketAddr| {
-            let mut peer = HttpPeer::new(*address, tls, sni.to_owned());
+            let mut peer = HttpPeer::new(*address, place.tls, sni.to_owned());
             peer.options = options.clone();
             peer
         };
-        Ok(self.resolve(host, port).await?.iter().map(peer).collect())
+        Ok(addresses.iter().map(peer).collect())
     }
 
     async fn resolve(&self, host: &str, port: u16) -> Result<Arc<[SocketAddr]>, VendorFault> {
@@ -170,30 +185,13 @@ impl Upstream {
         if found.is_empty() {
             return Err(unreachable(format!("the name {host} has no address")));
         }
-        // Names are those of policy, so this map is as small as policy is.
+        // Names are of policy or below one of policy, so this map stays small; names below one are
+        // the vendor's choice, so it is kept from growing all the same.
+        if self.addresses.len() >= NAMES_MAX {
+            self.addresses.clear();
+        }
         let until = Instant::now() + ADDRESS_TTL;
         self.addresses.insert(name, Resolved { addresses: Arc::clone(&found), until });
         Ok(found)
     }
-}
-
-/// Where a picture lies, if policy lets it be fetched from there: TLS or not, host, port, path.
-fn allowed_picture(vendor: &Vendor, url: &str) -> Result<(bool, String, u16, String), VendorFault> {
-    let garbled = |detail: String| VendorFault::Garbled { detail };
-    let uri: http::Uri =
-        url.parse().map_err(|_| garbled("its picture's address is not a URL".to_owned()))?;
-    let tls = uri.scheme_str() == Some("https");
-    let host = uri.host().unwrap_or_default().to_owned();
-    let port = uri.port_u16().unwrap_or(if tls { 443 } else { 80 });
-    let of_vendor = matches!(&vendor.base, BaseUrl::Http { host: own, port: own_port, .. }
-        if *own == host && *own_port == port);
-    let allowed = tls && vendor.picture_hosts.contains(&host);
-    if !of_vendor && !allowed {
-        return Err(garbled(format!(
-            "its picture lies at {host}, which is not among vendors.{}.picture_hosts",
-            vendor.name
-        )));
-    }
-    let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
-    Ok((tls, host, port, path.to_owned()))
 }

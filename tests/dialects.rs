@@ -13,16 +13,20 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use pixelgate::canonical::{Problem, Refusal, RefusalKind};
-use pixelgate::dialect::{self, Claim, ClientSide, Dialect, RefusalContext, VendorSide};
+use pixelgate::dialect::{self, Call, Claim, ClientSide, Dialect, RefusalContext, VendorSide};
 use pixelgate::id::RequestId;
 use serde_json::{Map, Value, json};
 
+#[path = "dialects/faithful.rs"]
+mod faithful;
 #[path = "dialects/hostile.rs"]
 mod hostile;
 #[path = "dialects/passing.rs"]
 mod passing;
 #[path = "dialects/shapes.rs"]
 mod shapes;
+#[path = "dialects/talk.rs"]
+mod talk;
 
 /// 2026-11-21T10:00:00Z, give or take 250 ms.
 const UNIX_MS: i64 = 1_795_255_200_250;
@@ -124,6 +128,7 @@ fn every_dialect_keeps_to_its_goldens() {
         if let Some(vendor) = dialect.vendor {
             calls(&mut folder, vendor);
             replies(&mut folder, vendor);
+            talks(&mut folder, vendor);
         }
         faults.extend(folder.close());
     }
@@ -143,7 +148,7 @@ fn every_side_has_the_cases_that_are_required() {
         if dialect.vendor.is_some() {
             required.extend(["full.request.json", "minimal.request.json"]);
             required.extend(["done.reply.json", "busy.reply.json", "garbled.reply.json"]);
-            required.extend(["refused.reply.json", "broken.reply.json"]);
+            required.extend(["refused.reply.json", "broken.reply.json", "done.talk.json"]);
         }
         for name in required {
             assert!(names.contains(name), "{}: no {name}", dialect.name);
@@ -250,9 +255,28 @@ fn calls(folder: &mut Folder, vendor: &dyn VendorSide) {
 /// `CASE.reply.json` → `CASE.outcome.json`
 fn replies(folder: &mut Folder, vendor: &dyn VendorSide) {
     for case in folder.cases(".reply.json") {
-        let reply = shapes::wire_reply(&folder.read(&format!("{case}.reply.json")));
-        let offering = shapes::offering(&Value::Null);
-        let shown = shapes::outcome_shown(vendor.decode_reply(&reply, &offering));
+        let golden = folder.read(&format!("{case}.reply.json"));
+        let reply = shapes::wire_reply(&golden);
+        let offering = shapes::offering(&golden["offering"]);
+        let request =
+            shapes::image_request(&asked_or(&golden["request"], json!({ "prompt": "x" })));
+        let asked = json!({ "method": "POST", "path": "/" });
+        let asked = shapes::wire_request(&asked_or(&golden["asked"], asked));
+        let call = Call { request: &request, offering: &offering, asked: &asked };
+        let shown = shapes::outcome_shown(vendor.decode_reply(&call, &reply));
         folder.expect(&format!("{case}.outcome.json"), &shown);
+    }
+}
+
+fn asked_or(golden: &Value, usual: Value) -> Value {
+    if golden.is_null() { usual } else { golden.clone() }
+}
+
+/// `CASE.talk.json` → `CASE.said.json`: an order and everything that is said until its end
+fn talks(folder: &mut Folder, vendor: &dyn VendorSide) {
+    for case in folder.cases(".talk.json") {
+        let golden = folder.read(&format!("{case}.talk.json"));
+        let said = talk::play(vendor, &golden);
+        folder.expect(&format!("{case}.said.json"), &said);
     }
 }

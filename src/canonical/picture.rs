@@ -57,6 +57,37 @@ impl Format {
 }
 
 impl Picture {
+    /// Whether the text of a picture can be base64 to its end. Only its ends are looked at: text
+    /// that was cut off or is something else shows there, and the middle is not ours to read.
+    pub fn is_whole(&self) -> bool {
+        use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+        use base64::{Engine as _, alphabet};
+        const LENIENT: GeneralPurpose = GeneralPurpose::new(
+            &alphabet::STANDARD,
+            GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+        );
+        match self {
+            Self::Base64(text) => {
+                let tail = text.len().saturating_sub(1) / 4 * 4;
+                let last = text.get(tail.saturating_sub(12)..).unwrap_or_default();
+                LENIENT.decode(last).is_ok()
+            }
+            Self::Binary(_) | Self::Url(_) => true,
+        }
+    }
+
+    /// The encoded picture itself; `None` for an address and for text that is not base64.
+    pub fn to_binary(&self) -> Option<Bytes> {
+        use base64::Engine as _;
+        match self {
+            Self::Binary(bytes) => Some(bytes.clone()),
+            Self::Base64(text) => {
+                base64::engine::general_purpose::STANDARD.decode(text).ok().map(Bytes::from)
+            }
+            Self::Url(_) => None,
+        }
+    }
+
     /// The format that the content itself declares; `None` for an address or no known picture.
     pub fn sniff(&self) -> Option<Format> {
         use base64::Engine as _;

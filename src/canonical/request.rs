@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use super::frame::Frame;
-use super::picture::Format;
+use super::picture::{Format, Picture};
 
 /// One request for pictures. Bounds are the client side's: what is here was allowed there.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -52,6 +51,9 @@ pub struct ImageRequest {
     /// What is behind the subject; `None` leaves it to the offering.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub background: Option<Background>,
+    /// How far to go from the input picture: 0 leaves it as it is, 1 forgets it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub strength: Option<f32>,
     /// Pictures to work from.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<InputImage>,
@@ -147,18 +149,29 @@ pub enum Delivery {
     Bytes,
 }
 
-/// A picture that the app sent.
+/// A picture that the app sent: inline, never an address.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct InputImage {
-    /// Its media type as declared.
-    pub mime: String,
-    /// Its encoded bytes.
+    /// Its encoding, read from its own first bytes.
+    pub format: Format,
+    /// Its content.
     #[serde(serialize_with = "only_the_length")]
-    pub bytes: Bytes,
+    pub picture: Picture,
 }
 
-fn only_the_length<S: serde::Serializer>(bytes: &Bytes, to: S) -> Result<S::Ok, S::Error> {
-    to.collect_str(&format_args!("{} bytes", bytes.len()))
+impl InputImage {
+    /// A picture whose content says what it is; `None` when it is no known picture.
+    pub fn new(picture: Picture) -> Option<Self> {
+        Some(Self { format: picture.sniff()?, picture })
+    }
+}
+
+fn only_the_length<S: serde::Serializer>(picture: &Picture, to: S) -> Result<S::Ok, S::Error> {
+    match picture {
+        Picture::Base64(text) => to.collect_str(&format_args!("{} letters", text.len())),
+        Picture::Binary(bytes) => to.collect_str(&format_args!("{} bytes", bytes.len())),
+        Picture::Url(_) => to.serialize_str("an address"),
+    }
 }
 
 impl Quality {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use crate::credits::Credits;
+use crate::credits::{Cost, Credits};
 use crate::id::{MediaId, RequestId};
 
 use super::frame::Size;
@@ -21,6 +21,8 @@ pub struct ImageResponse {
     pub quality: Option<Quality>,
     /// The background that the vendor resolved, if it says so.
     pub background: Option<Background>,
+    /// What the vendor says it charges for all of it, if it says so.
+    pub cost: Option<Cost>,
 }
 
 /// One picture and what is known of it.
@@ -66,7 +68,7 @@ pub struct TokenUsage {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
     /// The canonical parameter.
-    pub parameter: &'static str,
+    pub parameter: Cow<'static, str>,
     /// What was done about it.
     pub how: Cow<'static, str>,
 }

@@ -80,7 +80,7 @@ pub(super) async fn start(
     let hands = Hands {
         policy: Arc::clone(&policy),
         store: store.clone(),
-        upstream: Upstream::new(painter::Painter::new(workers).into_vendor()),
+        upstream: Arc::new(Upstream::new(painter::Painter::new(workers).into_vendor())),
         media,
         telemetry,
     };

@@ -3,7 +3,7 @@
 //! Vendor side only. It answers 200 to nearly everything, so what happened is read from words in
 //! the body.
 
-use super::{Dialect, Progress, Unsupported, VendorSide, WireReply, WireRequest};
+use super::{Call, Dialect, Progress, Unsupported, VendorSide, WireReply, WireRequest};
 use crate::canonical::ImageRequest;
 use crate::catalog::{AuthScheme, Offering};
 use crate::fault::VendorFault;
@@ -32,7 +32,7 @@ impl VendorSide for Vendor {
         request::encode(request, offering)
     }
 
-    fn decode_reply(&self, reply: &WireReply, _: &Offering) -> Result<Progress, VendorFault> {
+    fn decode_reply(&self, _: &Call<'_>, reply: &WireReply) -> Result<Progress, VendorFault> {
         reply::decode(reply)
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::json::Text;
 use super::reply::{fault_of_status, garbled, not_json, shortened};
 use super::unsupported::{self, Unsupported};
-use super::{Dialect, Progress, VendorSide, WireReply, WireRequest};
+use super::{Call, Dialect, Progress, VendorSide, WireReply, WireRequest};
 use crate::canonical::{
     Background, Format, Frame, Image, ImageRequest, ImageResponse, Quality, Size,
 };
@@ -91,7 +91,14 @@ impl VendorSide for Vendor {
         offering: &Offering,
     ) -> Result<WireRequest, Unsupported> {
         unsupported::all_but_generation(request)?;
-        refuse_what_is_not_painted(request)?;
+        unsupported::refuse(&[
+            ("negative_prompt", request.negative_prompt.is_some()),
+            ("style", request.style.is_some()),
+            ("steps", request.steps.is_some()),
+            ("guidance", request.guidance.is_some()),
+            ("safety", request.safety.is_some()),
+            ("end_user", request.end_user.is_some()),
+        ])?;
         let size = size(request.frame, &offering.can);
         let paint = Paint {
             model: &offering.vendor_model,
@@ -105,10 +112,10 @@ impl VendorSide for Vendor {
             quality: request.quality,
             background: request.background,
         };
-        unsupported::as_json("/paint", &paint)
+        unsupported::as_json("/paint", &paint, request, offering)
     }
 
-    fn decode_reply(&self, reply: &WireReply, _: &Offering) -> Result<Progress, VendorFault> {
+    fn decode_reply(&self, _: &Call<'_>, reply: &WireReply) -> Result<Progress, VendorFault> {
         let body = reply.body.to_bytes();
         if reply.status != 200 {
             return Err(fault(reply.status, &body));
@@ -131,16 +138,6 @@ impl VendorSide for Vendor {
             return Err(garbled("an answer without a picture"));
         }
         Ok(Progress::Done(ImageResponse { images, ..ImageResponse::default() }))
-    }
-}
-
-fn refuse_what_is_not_painted(request: &ImageRequest) -> Result<(), Unsupported> {
-    if request.negative_prompt.is_some() {
-        return Err(unsupported::no("negative_prompt", "the painter takes none"));
-    }
-    match request.style {
-        Some(_) => Err(unsupported::no("style", "the painter has one of its own")),
-        None => Ok(()),
     }
 }
 

@@ -1,10 +1,11 @@
-//! What vendor sides share about saying no: parameters that their API has no words for.
+//! What vendor sides share about requests: parameters that their API has no words for, bodies.
 
 use std::borrow::Cow;
 
 use serde::Serialize;
+use serde_json::Value;
 
-use crate::canonical::{ImageRequest, Operation};
+use crate::canonical::{ImageRequest, InputImage, Operation, Picture};
 use crate::catalog::Offering;
 
 pub(crate) use super::Unsupported;
@@ -15,19 +16,22 @@ pub(crate) const fn no(parameter: &'static str, why: &'static str) -> Unsupporte
     Unsupported { parameter, why: Cow::Borrowed(why) }
 }
 
-/// Everything that an API which only draws from a prompt cannot say.
-pub(crate) fn all_but_generation(request: &ImageRequest) -> Result<(), Unsupported> {
-    let checks = [
-        ("operation", request.operation != Operation::Generate),
-        ("inputs", !request.inputs.is_empty()),
-        ("mask", request.mask.is_some()),
-        ("steps", request.steps.is_some()),
-        ("guidance", request.guidance.is_some()),
-    ];
-    match checks.iter().find(|(_, asked)| *asked) {
+/// The first of these parameters that was asked for; a side lists what it has no words for.
+pub(crate) fn refuse(asked: &[(&'static str, bool)]) -> Result<(), Unsupported> {
+    match asked.iter().find(|(_, asked)| *asked) {
         Some((parameter, _)) => Err(no(parameter, "this API has no such parameter")),
         None => Ok(()),
     }
+}
+
+/// Everything that an API which only draws from a prompt cannot say.
+pub(crate) fn all_but_generation(request: &ImageRequest) -> Result<(), Unsupported> {
+    refuse(&[
+        ("operation", request.operation != Operation::Generate),
+        ("inputs", !request.inputs.is_empty()),
+        ("mask", request.mask.is_some()),
+        ("strength", request.strength.is_some()),
+    ])
 }
 
 /// The negative prompt, where the offering takes one.
@@ -43,10 +47,65 @@ pub(crate) fn negative_prompt<'a>(
     }
 }
 
-/// The request as a JSON body.
-pub(crate) fn as_json(path: &str, body: &impl Serialize) -> Result<WireRequest, Unsupported> {
-    match serde_json::to_vec(body) {
-        Ok(json) => Ok(WireRequest::post_json(path, json)),
-        Err(_) => Err(no("prompt", "it cannot be written as JSON")),
+/// The request as a JSON body, with what only this dialect knows: the caller's options, and over
+/// them what policy adds.
+pub(crate) fn as_json(
+    path: &str,
+    body: &impl Serialize,
+    request: &ImageRequest,
+    offering: &Offering,
+) -> Result<WireRequest, Unsupported> {
+    let unwritable = || no("prompt", "it cannot be written as JSON");
+    if extras(request, offering).next().is_none() {
+        let json = serde_json::to_vec(body).map_err(|_| unwritable())?;
+        return Ok(WireRequest::post_json(path, json));
     }
+    let mut body = serde_json::to_value(body).map_err(|_| unwritable())?;
+    for (name, value) in extras(request, offering) {
+        merge(&mut body, name, value);
+    }
+    Ok(WireRequest::post_json(path, body.to_string()))
+}
+
+/// What only this dialect knows, policy last.
+pub(crate) fn extras<'a>(
+    request: &'a ImageRequest,
+    offering: &'a Offering,
+) -> impl Iterator<Item = (&'a String, &'a Value)> {
+    let own = request.options.get(offering.vendor.dialect);
+    own.into_iter().flatten().chain(&offering.extra)
+}
+
+/// Sets a field; an object is merged into the object that is there.
+fn merge(body: &mut Value, name: &str, value: &Value) {
+    let Some(fields) = body.as_object_mut() else { return };
+    match (fields.get_mut(name), value) {
+        (Some(there @ Value::Object(_)), Value::Object(more)) => {
+            for (name, value) in more {
+                merge(there, name, value);
+            }
+        }
+        _ => {
+            fields.insert(name.to_owned(), value.clone());
+        }
+    }
+}
+
+/// An input picture as base64 text.
+pub(crate) fn base64(image: &InputImage) -> Result<Cow<'_, str>, Unsupported> {
+    use base64::Engine as _;
+    match &image.picture {
+        Picture::Base64(text) => std::str::from_utf8(text)
+            .map(Cow::Borrowed)
+            .map_err(|_| no("inputs", "it is not base64")),
+        Picture::Binary(bytes) => {
+            Ok(base64::engine::general_purpose::STANDARD.encode(bytes).into())
+        }
+        Picture::Url(_) => Err(no("inputs", "it is an address, not a picture")),
+    }
+}
+
+/// An input picture as a `data:` address.
+pub(crate) fn data_address(image: &InputImage) -> Result<String, Unsupported> {
+    Ok(format!("data:{};base64,{}", image.format.mime(), base64(image)?))
 }

@@ -8,7 +8,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 pub struct WireRequest {
     /// The method.
     pub method: Method,
-    /// Path and query; towards a vendor it is appended to the vendor's base.
+    /// Path and query; towards a vendor it is appended to the vendor's base. A vendor that names
+    /// the whole address of what to ask next is taken at its word only where policy lists the host.
     pub path: String,
     /// Headers, without credentials and framing.
     pub headers: HeaderMap,
@@ -92,6 +93,25 @@ impl WireReply {
 }
 
 impl WireRequest {
+    /// A question without a body.
+    pub fn get(path: impl Into<String>) -> Self {
+        Self {
+            method: Method::GET,
+            path: path.into(),
+            headers: HeaderMap::new(),
+            body: Pieces::default(),
+        }
+    }
+
+    /// The same request with one more header; an unprintable value is left out.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(HeaderName::from_static(name), value);
+        }
+        self
+    }
+
     /// A JSON request.
     pub fn post_json(path: impl Into<String>, body: impl Into<Bytes>) -> Self {
         Self {
@@ -100,6 +120,11 @@ impl WireRequest {
             headers: json_headers(),
             body: Pieces::one(body),
         }
+    }
+
+    /// A JSON request whose body is written in pieces, so that pictures in it are not copied.
+    pub fn post_pieces(path: impl Into<String>, body: Pieces) -> Self {
+        Self { method: Method::POST, path: path.into(), headers: json_headers(), body }
     }
 }
 

@@ -5,14 +5,15 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use crate::canonical::{Change, Image, ImageRequest, ImageResponse, Picture};
-use crate::catalog::{Offering, Vendor};
+use crate::canonical::{Change, Image, ImageRequest, ImageResponse};
+use crate::catalog::Offering;
 use crate::credits::Cost;
-use crate::dialect::{self, Progress, VendorSide, WireRequest};
 use crate::fault::{Next, VendorFault};
 use crate::price::{self, Work};
 use crate::routing::{Candidate, Permit};
+use crate::upstream::Account;
 
+use super::exchange::no_picture;
 use super::{Gateway, Visit, micros};
 
 /// Candidates that one request may go through.
@@ -21,8 +22,8 @@ const ATTEMPTS_MAX: usize = 4;
 /// Times that one candidate is tried when nothing had been sent.
 const TRIES_MAX: usize = 2;
 
-/// Questions about a job that a vendor answers later.
-const POLLS_MAX: usize = 600;
+/// Accounts at one vendor that one request may go through.
+const ACCOUNTS_TRIED_MAX: usize = 4;
 
 /// Pictures, and the candidate that drew them.
 pub(super) struct Delivery {
@@ -57,7 +58,8 @@ impl Gateway {
         Err(last)
     }
 
-    /// One candidate, and once more where nothing had been sent. No fault when it rests.
+    /// One candidate, and once more where nothing had been sent or another account of ours may do
+    /// better. No fault when it rests.
     async fn attempt_one(
         &self,
         visit: &mut Visit,
@@ -65,19 +67,34 @@ impl Gateway {
         request: &ImageRequest,
         deadline: Instant,
     ) -> Result<Delivery, Option<VendorFault>> {
+        let vendor = &candidate.offering.vendor;
         let mut last = None;
-        for _ in 0..TRIES_MAX {
+        for _ in 0..TRIES_MAX.max(vendor.secrets.len().min(ACCOUNTS_TRIED_MAX)) {
             let now = self.clock.now();
             let Some(permit) = self.health.begin(&candidate.offering.name, now) else {
                 return Err(last);
             };
-            let tried = self.attempt(visit, candidate, request, (permit, deadline)).await;
+            let began = Instant::now();
+            let deadline = deadline.min(began + vendor.timeout);
+            let (account, tried) = match self.upstream.account(vendor, deadline).await {
+                Ok(account) => {
+                    let terms = (permit, account, deadline);
+                    (Some(account), self.attempt(visit, candidate, request, terms).await)
+                }
+                Err(fault) => {
+                    // It was our own pace that kept us from asking.
+                    self.health.failed(&candidate.offering.name, permit, false, now);
+                    (None, Err(fault))
+                }
+            };
             let fault = match tried {
                 Ok(delivery) => return Ok(delivery),
                 Err(fault) => fault,
             };
             log_fault(visit, candidate, &fault);
-            let again = fault.next() == Next::Retry;
+            let has_another =
+                account.is_some_and(|account| self.upstream.note_fault(vendor, account, &fault));
+            let again = fault.next() == Next::Retry || has_another;
             last = Some(fault);
             if !again {
                 break;
@@ -92,7 +109,7 @@ impl Gateway {
         visit: &mut Visit,
         candidate: &Candidate,
         request: &ImageRequest,
-        (permit, deadline): (Permit, Instant),
+        (permit, account, deadline): (Permit, Account, Instant),
     ) -> Result<Delivery, VendorFault> {
         let offering = &candidate.offering;
         visit.receipt.offering = Some(offering.name.clone());
@@ -100,9 +117,10 @@ impl Gateway {
         visit.receipt.attempts += candidate.calls;
 
         let began = Instant::now();
-        let deadline = deadline.min(began + offering.vendor.timeout);
-        let shares = shares(candidate, request);
-        let calls = shares.iter().map(|share| self.exchange(offering, share, deadline));
+        let calls = shares(candidate, request).into_iter().map(async |share| {
+            let share = self.with_mask_for(&offering.vendor, share).await?;
+            self.exchange(offering, &share, (account, deadline)).await
+        });
         let replies = join_all(calls).await;
         let took = began.elapsed();
         visit.receipt.vendor_us += micros(took);
@@ -119,7 +137,7 @@ impl Gateway {
         let (asked, got) = (request.count, response.images.len());
         if u32::try_from(got).is_ok_and(|got| got < asked) {
             let how = format!("{got} of {asked} were delivered and paid for");
-            changes.push(Change { parameter: "count", how: how.into() });
+            changes.push(Change { parameter: "count".into(), how: how.into() });
         }
         let cost = booked_cost(candidate, request, &response);
         Ok(Delivery { response, candidate: candidate.clone(), changes, cost })
@@ -142,54 +160,6 @@ impl Gateway {
             self.telemetry.attempt(&offering.vendor.name, took.as_secs_f64(), reply.as_ref().err());
         }
     }
-
-    /// One call and, where the vendor answers later, the questions that follow it.
-    async fn exchange(
-        &self,
-        offering: &Offering,
-        request: &ImageRequest,
-        deadline: Instant,
-    ) -> Result<ImageResponse, VendorFault> {
-        let vendor = &offering.vendor;
-        let side = vendor_side(vendor)?;
-        let mut wire: WireRequest = side
-            .encode_request(request, offering)
-            .map_err(|unsupported| VendorFault::Rejected { detail: unsupported.to_string() })?;
-        for _ in 0..POLLS_MAX {
-            let reply = self.upstream.call(vendor, &wire, deadline).await?;
-            match side.decode_reply(&reply, offering)? {
-                Progress::Done(response) => return self.here(vendor, response, deadline).await,
-                Progress::Pending { next, wait } => {
-                    tokio::time::timeout_at(deadline, tokio::time::sleep(wait))
-                        .await
-                        .map_err(|_| VendorFault::TimedOut)?;
-                    wire = *next;
-                }
-            }
-        }
-        Err(VendorFault::TimedOut)
-    }
-
-    /// The response with every picture here and known to be one.
-    async fn here(
-        &self,
-        vendor: &Vendor,
-        mut response: ImageResponse,
-        deadline: Instant,
-    ) -> Result<ImageResponse, VendorFault> {
-        for image in &mut response.images {
-            if let Picture::Url(url) = &image.picture {
-                let bytes = self.upstream.fetch(vendor, url, deadline).await?;
-                image.picture = Picture::Binary(bytes);
-            }
-            image.format = image.picture.sniff();
-            if image.format.is_none() {
-                let detail = "what it calls a picture is none".to_owned();
-                return Err(VendorFault::Garbled { detail });
-            }
-        }
-        if response.images.is_empty() { Err(no_picture()) } else { Ok(response) }
-    }
 }
 
 fn log_fault(visit: &Visit, candidate: &Candidate, fault: &VendorFault) {
@@ -202,32 +172,19 @@ fn log_fault(visit: &Visit, candidate: &Candidate, fault: &VendorFault) {
     );
 }
 
-fn no_picture() -> VendorFault {
-    VendorFault::Garbled { detail: "it answered without a picture".to_owned() }
-}
-
-fn vendor_side(vendor: &Vendor) -> Result<&'static dyn VendorSide, VendorFault> {
-    dialect::by_name(vendor.dialect).and_then(|dialect| dialect.vendor).ok_or_else(|| {
-        VendorFault::Rejected { detail: "its dialect has no vendor side".to_owned() }
-    })
-}
-
 /// The request as each call of the fan-out asks it.
 fn shares(candidate: &Candidate, request: &ImageRequest) -> Vec<ImageRequest> {
-    let share = |call| {
-        let mut share = candidate.ask(request, call);
-        // A compression is that of the format it was asked with.
-        share.compression = share.compression.filter(|_| share.format == request.format);
-        share
-    };
-    (0..candidate.calls).map(share).collect()
+    (0..candidate.calls).map(|call| candidate.ask(request, call)).collect()
 }
 
 /// All pictures that came, and the first fault among the rest.
 fn gather(
     replies: Vec<Result<ImageResponse, VendorFault>>,
 ) -> (ImageResponse, Option<VendorFault>) {
-    let mut all = ImageResponse::default();
+    // A sum in which a call is missing would be wrong, so either all say their cost or none does.
+    let mut costs = replies.iter().flatten().map(|reply| reply.cost);
+    let cost = costs.try_fold(Cost::ZERO, |sum, cost| sum.plus(cost?).ok());
+    let mut all = ImageResponse { cost, ..ImageResponse::default() };
     let mut first = None;
     for reply in replies {
         match reply {
@@ -247,8 +204,12 @@ fn gather(
     (all, first)
 }
 
-/// What the vendor charges for what it drew; nothing where policy has no cost for it.
+/// What the vendor charges for what it drew: what it says itself, what policy says otherwise;
+/// nothing where neither has a word for it.
 fn booked_cost(candidate: &Candidate, request: &ImageRequest, response: &ImageResponse) -> Cost {
+    if let Some(cost) = response.cost {
+        return cost;
+    }
     let work = Work {
         count: u32::try_from(response.images.len()).unwrap_or(u32::MAX),
         size: candidate.size,

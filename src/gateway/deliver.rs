@@ -91,12 +91,12 @@ fn note_surprise(changes: &mut Vec<Change>, job: &Rework, drawn: &Image) {
         && !said(changes, "size")
     {
         let how = format!("drawn at {from}, scaled and cropped to {to}");
-        changes.push(Change { parameter: "size", how: how.into() });
+        changes.push(Change { parameter: "size".into(), how: how.into() });
     }
     if let (Some(to), Some(from)) = (job.format, drawn.format)
         && !said(changes, "format")
     {
         let how = format!("drawn as {}, transcoded to {}", from.name(), to.name());
-        changes.push(Change { parameter: "format", how: how.into() });
+        changes.push(Change { parameter: "format".into(), how: how.into() });
     }
 }

@@ -176,6 +176,10 @@ pub(super) fn fault(fault: &VendorFault) -> Refusal {
             Kind::ContentRefused,
             "the content filter of the model refused this prompt; change it and try again",
         ),
+        VendorFault::Inexpressible { parameter, why } => Refusal::new(
+            Kind::Unsupported,
+            format!("nothing that serves this can be told `{parameter}`: {why}; leave it out"),
+        ),
         VendorFault::Rejected { .. } => {
             Refusal::new(Kind::VendorFailed, "the vendor rejected the request; nothing was charged")
         }

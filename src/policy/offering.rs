@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use toml::Spanned;
 
-use crate::canonical::{Ratio, Size};
+use crate::canonical::{Format, Ratio, Size};
 use crate::catalog::{Capabilities, Frames, Model, Offering, Tariff, TariffRow, Vendor};
 use crate::credits::{Cost, Credits};
 
@@ -62,6 +62,8 @@ fn model(policy: &Policy, name: &str, raw: &RawModel, faults: &mut Faults<'_>) -
     Model {
         name: name.to_owned(),
         strategy: raw.strategy,
+        fidelity: raw.fidelity,
+        balance: raw.balance,
         price,
         test_offering: test_offering(policy, name, &offerings),
         offerings,
@@ -80,32 +82,21 @@ fn test_offering(
     let own = offerings.iter().find(|offering| offering.vendor.for_tests);
     own.cloned().or_else(|| {
         let vendor = policy.vendors.values().find(|vendor| vendor.for_tests)?;
-        Some(Arc::new(Offering {
-            name: format!("{model}/{}", vendor.name),
-            vendor: Arc::clone(vendor),
-            vendor_model: model.to_owned(),
-            can: Capabilities {
-                frames: Frames::Any { side_min: 1, side_max: 4096, step: 1 },
-                size_default: SIZE_USUAL,
-                count_max: 10,
-                formats: vec![
-                    crate::canonical::Format::Png,
-                    crate::canonical::Format::Jpeg,
-                    crate::canonical::Format::Webp,
-                ],
-                seed: true,
-                quality: true,
-                negative_prompt: false,
-                transparency: true,
-                edit: false,
-                prompt_chars_max: 32_000,
-            },
-            cost: Tariff {
-                rows: vec![TariffRow { pixels_max: None, quality: None, image_nanos: 0 }],
-            },
-            priority: 0,
-            stand_in: false,
-        }))
+        let frames = Frames::Any { side_min: 1, side_max: 4096, step: 1 };
+        let can = Capabilities {
+            count_max: 10,
+            formats: vec![Format::Png, Format::Jpeg, Format::Webp],
+            seed: true,
+            quality: true,
+            compression: true,
+            transparency: true,
+            prompt_chars_max: 32_000,
+            ..Capabilities::only(frames, SIZE_USUAL)
+        };
+        let name = format!("{model}/{}", vendor.name);
+        let cost =
+            Tariff { rows: vec![TariffRow { pixels_max: None, quality: None, image_nanos: 0 }] };
+        Some(Arc::new(Offering { cost, ..Offering::new(name, Arc::clone(vendor), model, can) }))
     })
 }
 
@@ -126,26 +117,46 @@ fn offering(
         faults.note(raw.vendor.span(), format!("{place}.vendor"), problem, &hint);
     }
     let (vendor, frames) = (vendor?, frames?);
+    let size_default = raw.size_default.unwrap_or_else(|| usual_size(&frames));
+    let mut can = Capabilities {
+        count_max: raw.count_max.map_or(1, std::num::NonZero::get),
+        formats: raw.formats.clone(),
+        inputs_max: raw.inputs_max,
+        prompt_chars_max: raw.prompt_chars_max.unwrap_or(PROMPT_CHARS_MAX_DEFAULT),
+        ..Capabilities::only(frames, size_default)
+    };
+    for ability in &raw.can {
+        *can.flag(*ability) = true;
+    }
+    let name = format!("{model}/{}", vendor.name);
+    let vendor_model = raw.model.clone().unwrap_or_else(|| model.to_owned());
     Some(Offering {
-        name: format!("{model}/{}", vendor.name),
-        vendor: Arc::clone(vendor),
-        vendor_model: raw.model.clone().unwrap_or_else(|| model.to_owned()),
-        can: Capabilities {
-            size_default: raw.size_default.unwrap_or_else(|| usual_size(&frames)),
-            frames,
-            count_max: raw.count_max.map_or(1, std::num::NonZero::get),
-            formats: raw.formats.clone(),
-            seed: raw.seed,
-            quality: raw.quality,
-            negative_prompt: raw.negative_prompt,
-            transparency: raw.transparency,
-            edit: raw.edit,
-            prompt_chars_max: raw.prompt_chars_max.unwrap_or(PROMPT_CHARS_MAX_DEFAULT),
-        },
         cost,
         priority: raw.priority,
+        weight: raw.weight.map_or(1, std::num::NonZero::get),
+        extra: raw.extra.clone(),
+        workflow: workflow(raw, place, faults),
         stand_in: raw.stand_in,
+        ..Offering::new(name, Arc::clone(vendor), vendor_model, can)
     })
+}
+
+/// The workflow, which is JSON inside the policy's own text.
+fn workflow(
+    raw: &RawOffering,
+    place: &str,
+    faults: &mut Faults<'_>,
+) -> Option<Arc<serde_json::Value>> {
+    let text = raw.workflow.as_ref()?;
+    match serde_json::from_str(text.get_ref()) {
+        Ok(workflow) => Some(Arc::new(workflow)),
+        Err(error) => {
+            let hint = "paste the workflow as the engine exports it for its API";
+            let problem = format!("is not JSON: {error}");
+            faults.note(text.span(), format!("{place}.workflow"), problem, hint);
+            None
+        }
+    }
 }
 
 fn frames(

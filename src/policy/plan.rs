@@ -39,6 +39,7 @@ fn plan(name: &str, raw: &RawPlan, policy: &Policy, faults: &mut Faults<'_>) -> 
         limits,
         quotas,
         concurrency_max: raw.concurrency_max.map(std::num::NonZero::get),
+        fidelity: raw.fidelity,
         show_offering: raw.show_offering,
     }
 }

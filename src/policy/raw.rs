@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::canonical::{Format, Quality, Ratio, Size};
-use crate::catalog::{PlayedFault, Strategy};
+use crate::catalog::{Ability, Balance, Fidelity, PlayedFault, Strategy};
 use crate::scalar::{ByteCount, Span};
 
 #[derive(Debug, Default, Deserialize)]
@@ -46,10 +46,14 @@ pub(super) struct RawVendor {
     pub(super) base_url: Spanned<String>,
     pub(super) auth: Option<Spanned<String>>,
     pub(super) secret: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) secrets: Vec<Spanned<String>>,
     pub(super) timeout: Option<Span>,
     pub(super) answer_bytes_max: Option<ByteCount>,
     #[serde(default)]
-    pub(super) picture_hosts: Vec<String>,
+    pub(super) hosts: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) picture_hosts: Vec<Spanned<String>>,
     pub(super) calls_per_minute_max: Option<NonZeroU32>,
     #[serde(default)]
     pub(super) for_tests: bool,
@@ -62,6 +66,10 @@ pub(super) struct RawVendor {
 pub(super) struct RawModel {
     #[serde(default)]
     pub(super) strategy: Strategy,
+    #[serde(default)]
+    pub(super) fidelity: Fidelity,
+    #[serde(default)]
+    pub(super) balance: Balance,
     pub(super) deadline: Option<Span>,
     pub(super) size_max: Option<Size>,
     pub(super) price: Spanned<Vec<RawTariffRow>>,
@@ -78,12 +86,12 @@ pub(super) struct RawTariffRow {
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(clippy::struct_excessive_bools, reason = "each is one independent ability")]
 pub(super) struct RawOffering {
     pub(super) vendor: Spanned<String>,
     pub(super) model: Option<String>,
     #[serde(default)]
     pub(super) priority: u32,
+    pub(super) weight: Option<NonZeroU32>,
     #[serde(default)]
     pub(super) stand_in: bool,
     pub(super) sizes: Option<Vec<Size>>,
@@ -93,18 +101,16 @@ pub(super) struct RawOffering {
     pub(super) count_max: Option<NonZeroU32>,
     #[serde(default)]
     pub(super) formats: Vec<Format>,
+    /// What it can do beyond drawing from a prompt.
     #[serde(default)]
-    pub(super) seed: bool,
+    pub(super) can: Vec<Ability>,
     #[serde(default)]
-    pub(super) quality: bool,
-    #[serde(default)]
-    pub(super) negative_prompt: bool,
-    #[serde(default)]
-    pub(super) transparency: bool,
-    #[serde(default)]
-    pub(super) edit: bool,
+    pub(super) inputs_max: u32,
     pub(super) prompt_chars_max: Option<usize>,
     pub(super) cost: Spanned<Vec<RawTariffRow>>,
+    #[serde(default)]
+    pub(super) extra: serde_json::Map<String, serde_json::Value>,
+    pub(super) workflow: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -125,6 +131,7 @@ pub(super) struct RawPlan {
     #[serde(default)]
     pub(super) quotas: Vec<Spanned<RawQuota>>,
     pub(super) concurrency_max: Option<NonZeroU32>,
+    pub(super) fidelity: Option<Fidelity>,
     #[serde(default)]
     pub(super) show_offering: bool,
 }

@@ -7,6 +7,7 @@ use toml::Spanned;
 
 use crate::catalog::{AuthScheme, BaseUrl, InProcess, Vendor};
 use crate::dialect;
+use crate::secret::Secret;
 
 use super::build::{Faults, there_are};
 use super::raw::{RawFile, RawVendor};
@@ -53,28 +54,57 @@ fn vendor(
         None => side.map(|(_, side)| side.auth_scheme()),
         Some(text) => auth_scheme(text, &place("auth"), faults),
     };
-    let secret_place = raw.secret.as_ref().map(|text| secret_place(text, &place("secret"), faults));
-    let (secret, secret_missing) = match secret_place {
-        None => (None, None),
-        Some(None) => return None,
-        Some(Some(at)) => match find_secret(&at) {
-            Some(secret) => (Some(secret), None),
-            None => (None, Some(at.to_string())),
-        },
+    let (secrets, secret_missing) = secrets(name, raw, find_secret, faults)?;
+    let hosts = |key, texts: &[Spanned<String>], faults: &mut Faults<'_>| {
+        texts.iter().filter_map(|text| host(text, &place(key), faults)).collect()
     };
     Some(Vendor {
         name: name.to_owned(),
         dialect: side?.0,
         base: base?,
         auth: auth?,
-        secret,
+        secrets,
         secret_missing,
         timeout: raw.timeout.map_or(TIMEOUT_DEFAULT, |span| span.0),
         answer_bytes_max: raw.answer_bytes_max.map_or(ANSWER_BYTES_MAX_DEFAULT, |bytes| bytes.0),
-        picture_hosts: raw.picture_hosts.clone(),
+        hosts: hosts("hosts", &raw.hosts, faults),
+        picture_hosts: hosts("picture_hosts", &raw.picture_hosts, faults),
         calls_per_minute_max: raw.calls_per_minute_max,
         for_tests: raw.for_tests,
     })
+}
+
+/// The credentials that are there, and the place of the first that is not when none is.
+fn secrets(
+    name: &str,
+    raw: &RawVendor,
+    find_secret: FindSecret<'_>,
+    faults: &mut Faults<'_>,
+) -> Option<(Vec<Secret>, Option<String>)> {
+    let (mut found, mut missing) = (Vec::new(), None);
+    for text in raw.secret.iter().chain(&raw.secrets) {
+        let at = secret_place(text, &format!("vendors.{name}.secret"), faults)?;
+        match find_secret(&at) {
+            Some(secret) => found.push(secret),
+            None => missing = missing.or_else(|| Some(at.to_string())),
+        }
+    }
+    let missing = missing.filter(|_| found.is_empty());
+    Some((found, missing))
+}
+
+/// A host name, or every host below one.
+fn host(text: &Spanned<String>, place: &str, faults: &mut Faults<'_>) -> Option<String> {
+    let host = text.get_ref();
+    let name = host.strip_prefix("*.").unwrap_or(host);
+    let is_letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b':');
+    if name.contains('.') && name.bytes().all(is_letter) || name == "localhost" {
+        return Some(host.to_ascii_lowercase());
+    }
+    let problem = format!("`{host}` is no host");
+    let hint = "write a name such as \"cdn.example.com\", or \"*.example.com\" for all below it";
+    faults.note(text.span(), place.to_owned(), problem, hint);
+    None
 }
 
 /// How long one exchange may take unless policy says otherwise.
@@ -133,18 +163,24 @@ fn auth_scheme(text: &Spanned<String>, place: &str, faults: &mut Faults<'_>) -> 
     let scheme = match text.get_ref().as_str() {
         "bearer" => Some(AuthScheme::Bearer),
         "none" => Some(AuthScheme::None),
-        other => other
-            .strip_prefix("header:")
-            .map(str::trim)
-            .filter(|name| http::HeaderName::from_bytes(name.as_bytes()).is_ok())
-            .map(|name| AuthScheme::Header(name.to_owned())),
+        "basic" => Some(AuthScheme::Basic),
+        other => other.split_once(':').and_then(|(way, name)| named_scheme(way, name.trim())),
     };
     if scheme.is_none() {
         let problem = format!("`{}` is no way to show a credential", text.get_ref());
-        let hint = "write \"bearer\", \"none\" or \"header: <name>\"";
+        let hint = "write \"bearer\", \"basic\", \"none\", \"header: <name>\" or \"word: <word>\"";
         faults.note(text.span(), place.to_owned(), problem, hint);
     }
     scheme
+}
+
+fn named_scheme(way: &str, name: &str) -> Option<AuthScheme> {
+    let is_token = http::HeaderName::from_bytes(name.as_bytes()).is_ok();
+    match way {
+        "header" if is_token => Some(AuthScheme::Header(name.to_owned())),
+        "word" if is_token => Some(AuthScheme::Word(name.to_owned())),
+        _ => None,
+    }
 }
 
 fn secret_place(

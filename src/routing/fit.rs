@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::canonical::{Background, Change, Format, Frame, ImageRequest, Operation, Size};
-use crate::catalog::{Capabilities, Offering};
+use crate::canonical::{Background, Change, Format, Frame, ImageRequest, Operation, Safety, Size};
+use crate::catalog::{Capabilities, Fidelity, Offering};
 
 use super::shape;
 
@@ -52,12 +52,22 @@ impl Candidate {
             request.seed.filter(|_| can.seed).map(|seed| seed.saturating_add(i64::from(asked)));
         if let Some(suffix) = &self.prompt_suffix {
             ask.prompt.push_str(suffix);
-            ask.style = None;
         }
+        let is_transparent = request.background == Some(Background::Transparent);
+        ask.background = request.background.filter(|_| can.transparency || !is_transparent);
         ask.negative_prompt = ask.negative_prompt.filter(|_| can.negative_prompt);
+        ask.style = ask.style.filter(|_| can.style);
         ask.quality = request.quality.filter(|_| can.quality);
-        ask.steps = None;
-        ask.guidance = None;
+        ask.steps = request.steps.filter(|_| can.steps);
+        ask.guidance = request.guidance.filter(|_| can.guidance);
+        ask.strength = request.strength.filter(|_| can.strength);
+        ask.safety = request.safety.filter(|_| can.safety);
+        // A compression is that of the format it was asked with.
+        let is_native = ask.format == request.format;
+        ask.compression = request.compression.filter(|_| can.compression && is_native);
+        ask.end_user = ask.end_user.filter(|_| can.end_user);
+        ask.previews = if can.previews { request.previews } else { 0 };
+        ask.options.retain(|dialect, _| dialect == self.offering.vendor.dialect);
         ask
     }
 
@@ -72,18 +82,20 @@ pub(super) fn fit(
     offering: &Arc<Offering>,
     request: &ImageRequest,
     pixels_max: Option<u64>,
+    fidelity: Fidelity,
 ) -> Result<Candidate, String> {
     let can = &offering.can;
     refuse_unable(can, request)?;
     let mut changes = Vec::new();
 
-    let plan = shape::plan(can, request.frame, pixels_max)
+    let is_lenient = fidelity == Fidelity::Lenient;
+    let plan = shape::plan(can, request.frame, pixels_max, is_lenient)
         .ok_or_else(|| format!("cannot draw {}", request.frame))?;
     if let Some(most) = pixels_max.filter(|most| plan.finished().pixels() > *most) {
         let size = plan.finished();
         return Err(format!("draws {size}, and the model allows {most} pixels"));
     }
-    changes.extend(plan.change());
+    changes.extend(plan.change(request.frame));
 
     let (calls, images_per_call) = spread(can, request)?;
     changes.extend((calls > 1).then(|| fan_out(calls, images_per_call, request.count)));
@@ -91,10 +103,23 @@ pub(super) fn fit(
     let (native_format, transcode_to) = formats(can, request);
     changes.extend(transcode_to.map(|made| transcoded(native_format, made)));
 
+    if request.background == Some(Background::Transparent) && !can.transparency {
+        if !is_lenient {
+            return Err("cannot draw a transparent background".to_owned());
+        }
+        changes.push(change("background", DROPPED));
+    }
+
     let prompt_suffix = suffix(can, request)?;
-
     changes.extend(said_otherwise(can, request));
+    changes.extend(options_of_others(offering, request));
 
+    if fidelity == Fidelity::Strict
+        && let Some(first) = changes.first()
+    {
+        let Change { parameter, how } = first;
+        return Err(format!("cannot do `{parameter}` as asked ({how}), and nothing else will do"));
+    }
     Ok(Candidate {
         offering: Arc::clone(offering),
         size: plan.drawn,
@@ -109,17 +134,23 @@ pub(super) fn fit(
     })
 }
 
-/// What no emulation makes up for.
+/// What no emulation makes up for, and nobody would want dropped.
 fn refuse_unable(can: &Capabilities, request: &ImageRequest) -> Result<(), String> {
-    let works_from_pictures = match request.operation {
-        Operation::Edit | Operation::Variation => true,
-        Operation::Generate => !request.inputs.is_empty() || request.mask.is_some(),
-    };
-    if works_from_pictures && !can.edit {
+    let inputs = request.inputs.len();
+    if inputs > usize::try_from(can.inputs_max).unwrap_or(usize::MAX) {
+        return Err(match can.inputs_max {
+            0 => "cannot work from pictures".to_owned(),
+            most => format!("works from at most {most} pictures, not {inputs}"),
+        });
+    }
+    if request.operation != Operation::Generate && can.inputs_max == 0 {
         return Err("cannot work from pictures".to_owned());
     }
-    if request.background == Some(Background::Transparent) && !can.transparency {
-        return Err("cannot draw a transparent background".to_owned());
+    if request.operation == Operation::Variation && !can.variation {
+        return Err("draws no variations".to_owned());
+    }
+    if request.mask.is_some() && !can.mask {
+        return Err("cannot be told where to change a picture".to_owned());
     }
     Ok(())
 }
@@ -135,10 +166,18 @@ fn spread(can: &Capabilities, request: &ImageRequest) -> Result<(u32, u32), Stri
     Ok((count.div_ceil(each), each))
 }
 
+const DROPPED: &str = "dropped";
+const IN_PROMPT: &str = "appended to the prompt";
+const LEFT: &str = "left to the vendor";
+
+fn change(parameter: &'static str, how: impl Into<Cow<'static, str>>) -> Change {
+    Change { parameter: Cow::Borrowed(parameter), how: how.into() }
+}
+
 fn fan_out(calls: u32, each: u32, count: u32) -> Change {
     let even = calls.saturating_mul(each) == count;
     let up_to = if even { "" } else { "up to " };
-    Change { parameter: "count", how: format!("{calls} calls of {up_to}{each}").into() }
+    change("count", format!("{calls} calls of {up_to}{each}"))
 }
 
 /// The encoding to ask for, and the one to make of it.
@@ -157,26 +196,39 @@ fn formats(can: &Capabilities, request: &ImageRequest) -> (Option<Format>, Optio
 
 fn transcoded(native: Option<Format>, made: Format) -> Change {
     let from = native.map_or("the vendor chooses", Format::name);
-    Change {
-        parameter: "format",
-        how: format!("drawn as {from}, converted to {}", made.name()).into(),
-    }
+    change("format", format!("drawn as {from}, converted to {}", made.name()))
 }
 
 /// Parameters that the vendor is told in another way, or not at all: best effort by nature.
 fn said_otherwise(can: &Capabilities, request: &ImageRequest) -> impl Iterator<Item = Change> {
-    let in_prompt = "appended to the prompt";
+    let is_lossy = matches!(request.format, Some(Format::Jpeg | Format::Webp));
+    let is_native = request.format.is_some_and(|format| can.formats.contains(&format));
+    let uncompressed = is_lossy && is_native && !can.compression;
     [
-        ("negative_prompt", negative(can, request).is_some(), in_prompt),
-        ("style", request.style.is_some(), in_prompt),
-        ("seed", request.seed.is_some() && !can.seed, "dropped"),
-        ("quality", request.quality.is_some() && !can.quality, "left to the vendor"),
-        ("steps", request.steps.is_some(), "left to the vendor"),
-        ("guidance", request.guidance.is_some(), "left to the vendor"),
+        ("negative_prompt", negative(can, request).is_some(), IN_PROMPT),
+        ("style", request.style.is_some() && !can.style, IN_PROMPT),
+        ("seed", request.seed.is_some() && !can.seed, DROPPED),
+        ("quality", request.quality.is_some() && !can.quality, LEFT),
+        ("steps", request.steps.is_some() && !can.steps, LEFT),
+        ("guidance", request.guidance.is_some() && !can.guidance, LEFT),
+        ("strength", request.strength.is_some() && !can.strength, LEFT),
+        ("safety", request.safety == Some(Safety::Low) && !can.safety, LEFT),
+        ("compression", request.compression.is_some() && uncompressed, LEFT),
+        ("end_user", request.end_user.is_some() && !can.end_user, "not passed on"),
+        ("previews", request.previews > 0 && !can.previews, "only the finished picture"),
     ]
     .into_iter()
     .filter(|(_, changed, _)| *changed)
-    .map(|(parameter, _, how)| Change { parameter, how: Cow::Borrowed(how) })
+    .map(|(parameter, _, how)| change(parameter, how))
+}
+
+/// Options that only another dialect has words for.
+fn options_of_others(offering: &Offering, request: &ImageRequest) -> Vec<Change> {
+    let foreign = request.options.iter().filter(|(d, _)| *d != offering.vendor.dialect);
+    let names = foreign.flat_map(|(_, options)| options.keys());
+    names
+        .map(|name| Change { parameter: Cow::Owned(name.clone()), how: Cow::Borrowed(DROPPED) })
+        .collect()
 }
 
 /// The negative prompt of an offering that takes none.
@@ -187,7 +239,8 @@ fn negative<'r>(can: &Capabilities, request: &'r ImageRequest) -> Option<&'r str
 
 /// What the prompt must carry besides itself; refuses what is too long in all.
 fn suffix(can: &Capabilities, request: &ImageRequest) -> Result<Option<String>, String> {
-    let style = request.style.as_deref().map(|style| format!("\nStyle: {style}"));
+    let style = request.style.as_deref().filter(|_| !can.style);
+    let style = style.map(|style| format!("\nStyle: {style}"));
     let negative = negative(can, request).map(|text| format!("\nAvoid: {text}"));
     let suffix = match (style, negative) {
         (Some(style), Some(negative)) => Some(style + &negative),

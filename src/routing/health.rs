@@ -69,6 +69,8 @@ pub struct HealthView {
     pub state: BreakerState,
     /// Attempts without an outcome yet.
     pub in_flight: u32,
+    /// The share of the latest attempts that were ill, in percent.
+    pub ill_percent: u32,
 }
 
 /// Whether an offering may be asked.
@@ -110,7 +112,13 @@ impl OfferingHealth {
             let idle_ms = millis(now.tick_ms.saturating_sub(at_ms));
             latency_ms * (-idle_ms / FORGET_MS).exp()
         };
-        HealthView { expected_ms: self.latency.map(fade), state, in_flight: self.in_flight }
+        let ill = self.sample.count_ones().saturating_mul(100);
+        HealthView {
+            expected_ms: self.latency.map(fade),
+            state,
+            in_flight: self.in_flight,
+            ill_percent: ill.checked_div(self.sampled).unwrap_or(0),
+        }
     }
 
     /// Begins an attempt; takes the trial where only one is to be had, `None` while it rests.

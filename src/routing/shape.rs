@@ -24,8 +24,19 @@ pub(super) struct Plan {
 }
 
 /// Plans a frame with what an offering can draw; `None` where it cannot come near enough.
-pub(super) fn plan(can: &Capabilities, frame: Frame, pixels_max: Option<u64>) -> Option<Plan> {
+///
+/// A lenient plan takes the nearest shape as it is where too little of it would be left.
+pub(super) fn plan(
+    can: &Capabilities,
+    frame: Frame,
+    pixels_max: Option<u64>,
+    is_lenient: bool,
+) -> Option<Plan> {
     let natives = Natives { can, pixels_max };
+    let bearable = |native, drawn, crop_to| {
+        let plan = bearable(native, drawn, crop_to);
+        plan.or_else(|| is_lenient.then_some(Plan { frame: native, drawn, crop_to: None }))
+    };
     match frame {
         Frame::Auto => Some(Plan { frame, drawn: can.size_default, crop_to: None }),
         Frame::Ratio(ratio) => {
@@ -49,8 +60,17 @@ impl Plan {
     }
 
     /// What the caller is told, when the picture is made up afterwards.
-    pub(super) fn change(&self) -> Option<Change> {
-        let (drawn, made) = (self.drawn, self.crop_to?);
+    pub(super) fn change(&self, asked: Frame) -> Option<Change> {
+        let drawn = self.drawn;
+        let Some(made) = self.crop_to else {
+            let is_other = match asked {
+                Frame::Auto => false,
+                Frame::Ratio(ratio) => ratio.distance(drawn.width, drawn.height) > SAME_SHAPE,
+                Frame::Pixels(size) => drawn != size,
+            };
+            let how = format!("drawn at {drawn}, the nearest there is");
+            return is_other.then(|| Change { parameter: "size".into(), how: how.into() });
+        };
         let fits_a_side = drawn.width == made.width || drawn.height == made.height;
         let how = if Ratio::new(made.width, made.height).distance(drawn.width, drawn.height) < 1e-9
         {
@@ -60,7 +80,10 @@ impl Plan {
         } else {
             "scaled and cropped"
         };
-        Some(Change { parameter: "size", how: format!("drawn at {drawn}, {how} to {made}").into() })
+        Some(Change {
+            parameter: "size".into(),
+            how: format!("drawn at {drawn}, {how} to {made}").into(),
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::canonical::{Format, Ratio, Size};
 use crate::catalog::{
-    AuthScheme, BaseUrl, Capabilities, Frames, InProcess, Strategy as By, Tariff, TariffRow, Vendor,
+    Balance, BaseUrl, Capabilities, Frames, InProcess, Strategy as By, Tariff, TariffRow, Vendor,
 };
 
 use super::*;
@@ -13,16 +13,13 @@ const NOW: Now = Now { unix_ms: 0, tick_ms: 1_000 };
 
 fn can(frames: Frames) -> Capabilities {
     Capabilities {
-        frames,
-        size_default: Size::new(1024, 1024),
         count_max: 4,
         formats: vec![Format::Png, Format::Jpeg],
-        seed: true,
-        quality: true,
-        negative_prompt: true,
-        transparency: true,
-        edit: true,
+        steps: false,
+        guidance: false,
+        style: false,
         prompt_chars_max: 1000,
+        ..Capabilities::everything(frames, Size::new(1024, 1024))
     }
 }
 
@@ -50,29 +47,16 @@ fn flat(image_nanos: i64) -> Tariff {
 
 fn offering(name: &str, can: Capabilities) -> Offering {
     Offering {
-        name: name.to_owned(),
-        vendor: Arc::new(vendor(None)),
-        vendor_model: "m-1".to_owned(),
-        can,
         cost: flat(10),
         priority: 1,
-        stand_in: false,
+        ..Offering::new(name, Arc::new(vendor(None)), "m-1", can)
     }
 }
 
 fn vendor(secret_missing: Option<&str>) -> Vendor {
     Vendor {
-        name: "v".to_owned(),
-        dialect: "painter",
-        base: BaseUrl::InProcess(InProcess::default()),
-        auth: AuthScheme::None,
-        secret: None,
         secret_missing: secret_missing.map(str::to_owned),
-        timeout: Duration::from_mins(1),
-        answer_bytes_max: 1,
-        picture_hosts: Vec::new(),
-        calls_per_minute_max: None,
-        for_tests: false,
+        ..Vendor::new("v", "painter", BaseUrl::InProcess(InProcess::default()))
     }
 }
 
@@ -80,6 +64,8 @@ fn model(offerings: Vec<Offering>) -> Model {
     Model {
         name: "m".to_owned(),
         strategy: By::Cheapest,
+        fidelity: Fidelity::Emulate,
+        balance: Balance::default(),
         price: flat(20),
         offerings: offerings.into_iter().map(Arc::new).collect(),
         test_offering: None,
@@ -98,10 +84,14 @@ fn request(frame: &str) -> ImageRequest {
 }
 
 const WELL: HealthView =
-    HealthView { expected_ms: None, state: BreakerState::Closed, in_flight: 0 };
+    HealthView { expected_ms: None, state: BreakerState::Closed, in_flight: 0, ill_percent: 0 };
 
 fn route(model: &Model, request: &ImageRequest) -> Result<Vec<Candidate>, NoCandidate> {
-    candidates(model, request, false, &|_| WELL, NOW)
+    candidates(model, want(request), &|_| WELL, NOW)
+}
+
+fn want(request: &ImageRequest) -> Want<'_> {
+    Want { request, test_mode: false, fidelity: Fidelity::Emulate, dice: 7 }
 }
 
 fn names(found: &[Candidate]) -> Vec<&str> {
@@ -128,7 +118,10 @@ fn a_stand_in_serves_only_while_nobody_else_has_a_credential() {
 #[test]
 fn test_mode_is_served_by_the_test_offering_alone() {
     let mut tested = model(vec![offering("real", can(any_size()))]);
-    let ask = |model: &Model| candidates(model, &request("auto"), true, &|_| WELL, NOW);
+    let ask = |model: &Model| {
+        let asked = request("auto");
+        candidates(model, Want { test_mode: true, ..want(&asked) }, &|_| WELL, NOW)
+    };
     assert!(matches!(ask(&tested), Err(NoCandidate::NoneCan { .. })));
     tested.test_offering = Some(Arc::new(offering("painter", can(any_size()))));
     assert_eq!(names(&ask(&tested).unwrap()), ["painter"]);
@@ -158,7 +151,7 @@ fn each_strategy_has_its_own_order() {
     ] {
         let mut model = three();
         model.strategy = strategy;
-        let found = candidates(&model, &request("auto"), false, &view, NOW).unwrap();
+        let found = candidates(&model, want(&request("auto")), &view, NOW).unwrap();
         assert_eq!(names(&found), order, "{strategy:?}");
     }
 }
@@ -173,7 +166,7 @@ fn an_offering_never_seen_is_tried_by_one_request_at_a_time() {
             in_flight: if name == "first" { in_flight } else { 0 },
             ..WELL
         };
-        let found = candidates(&model, &request("auto"), false, &view, NOW).unwrap();
+        let found = candidates(&model, want(&request("auto")), &view, NOW).unwrap();
         found[0].offering.name.clone()
     };
     assert_eq!(first_with(0), "first");
@@ -198,11 +191,11 @@ fn who_rests_is_left_out_and_the_first_to_wake_says_when() {
     let one = |name: &str| {
         if name == "cheap" { resting(9_000) } else { WELL }
     };
-    let found = candidates(&three(), &request("auto"), false, &one, NOW).unwrap();
+    let found = candidates(&three(), want(&request("auto")), &one, NOW).unwrap();
     assert_eq!(names(&found), ["quick", "first"]);
 
     let all = |name: &str| resting(if name == "quick" { 3_500 } else { 9_000 });
-    let no = candidates(&three(), &request("auto"), false, &all, NOW).unwrap_err();
+    let no = candidates(&three(), want(&request("auto")), &all, NOW).unwrap_err();
     let retry_after = Duration::from_millis(2_500);
     assert_eq!(no, NoCandidate::AllResting { retry_after });
 }

@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 
+use base64::Engine as _;
 use bytes::BytesMut;
 use http::HeaderMap;
+use http::header::AUTHORIZATION;
 use pingora::http::RequestHeader;
 use pingora::protocols::http::client::HttpSession;
 use pingora::upstreams::peer::HttpPeer;
@@ -11,21 +13,31 @@ use pingora::upstreams::peer::HttpPeer;
 use crate::catalog::{AuthScheme, Vendor};
 use crate::dialect::{Pieces, WireReply, WireRequest};
 use crate::fault::VendorFault;
+use crate::secret::Secret;
 
 use super::{IDLE_TIMEOUT, Upstream};
+
+/// What is sent, and in whose name.
+#[derive(Clone, Copy)]
+pub(super) struct Ask<'a> {
+    pub(super) vendor: &'a Vendor,
+    /// The credential to show; `None` for a place that is not the vendor's API.
+    pub(super) secret: Option<&'a Secret>,
+    /// Path and query at the place that is asked.
+    pub(super) path: &'a str,
+    pub(super) wire: &'a WireRequest,
+}
 
 impl Upstream {
     /// Sends and reads, at the first address that can be reached.
     pub(super) async fn over_http(
         &self,
-        vendor: &Vendor,
+        ask: Ask<'_>,
         peers: Vec<HttpPeer>,
-        path: &str,
-        wire: &WireRequest,
     ) -> Result<WireReply, VendorFault> {
         let mut last = VendorFault::Unreachable { detail: "the host has no address".to_owned() };
         for peer in peers {
-            match self.at_address(vendor, peer, path, wire).await {
+            match self.at_address(ask, peer).await {
                 Err(fault @ VendorFault::Unreachable { .. }) => last = fault,
                 ended => return ended,
             }
@@ -34,36 +46,29 @@ impl Upstream {
     }
 
     /// Sends and reads; once more where a pooled connection turned out to be closed.
-    async fn at_address(
-        &self,
-        vendor: &Vendor,
-        mut peer: HttpPeer,
-        path: &str,
-        wire: &WireRequest,
-    ) -> Result<WireReply, VendorFault> {
-        let head = request_head(vendor, &peer, path, wire)?;
-        match self.exchange(vendor, &peer, &head, wire).await {
+    async fn at_address(&self, ask: Ask<'_>, mut peer: HttpPeer) -> Result<WireReply, VendorFault> {
+        let head = request_head(ask, &peer)?;
+        match self.exchange(ask, &peer, &head).await {
             Ok(reply) => Ok(reply),
             Err(Broken { fault, stale: false }) => Err(fault),
             Err(Broken { stale: true, .. }) => {
                 // A key of its own keeps this try away from the other pooled connections, which
                 // were probably closed together with the one that failed.
                 peer.group_key = peer.group_key.wrapping_add(1);
-                self.exchange(vendor, &peer, &head, wire).await.map_err(|broken| broken.fault)
+                self.exchange(ask, &peer, &head).await.map_err(|broken| broken.fault)
             }
         }
     }
 
     async fn exchange(
         &self,
-        vendor: &Vendor,
+        ask: Ask<'_>,
         peer: &HttpPeer,
         head: &RequestHeader,
-        wire: &WireRequest,
     ) -> Result<WireReply, Broken> {
         let connected = self.connector.get_http_session(peer).await;
         let (mut session, reused) = connected.map_err(|error| Broken::before(&error))?;
-        let sent = send(&mut session, head, wire).await;
+        let sent = send(&mut session, head, ask.wire).await;
         let sent_whole = sent.is_ok();
         // A vendor may refuse a body early and close: its answer says more than the write error.
         let answered = match session.read_response_header().await {
@@ -71,7 +76,7 @@ impl Upstream {
             Err(read_error) => Err(sent.err().unwrap_or(read_error)),
         };
         answered.map_err(|error| Broken::after(error, reused))?;
-        let reply = read(&mut session, vendor.answer_bytes_max).await?;
+        let reply = read(&mut session, ask.vendor.answer_bytes_max).await?;
         // What was not sent to its end would run into the next request on this connection.
         if sent_whole {
             self.connector.release_http_session(session, peer, Some(IDLE_TIMEOUT)).await;
@@ -110,12 +115,8 @@ fn one_line(error: &pingora::Error) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn request_head(
-    vendor: &Vendor,
-    peer: &HttpPeer,
-    path: &str,
-    wire: &WireRequest,
-) -> Result<RequestHeader, VendorFault> {
+fn request_head(ask: Ask<'_>, peer: &HttpPeer) -> Result<RequestHeader, VendorFault> {
+    let Ask { vendor, secret, path, wire } = ask;
     let rejected = |_| VendorFault::Rejected { detail: "the request has no valid head".to_owned() };
     let mut head =
         RequestHeader::build(wire.method.clone(), path.as_bytes(), None).map_err(rejected)?;
@@ -127,17 +128,19 @@ fn request_head(
     if !wire.body.is_empty() || wire.method == http::Method::POST {
         head.insert_header(http::header::CONTENT_LENGTH, wire.body.len()).map_err(rejected)?;
     }
-    if let Some(secret) = &vendor.secret {
-        match &vendor.auth {
-            AuthScheme::Bearer => {
-                let shown = format!("Bearer {}", secret.reveal());
-                head.insert_header(http::header::AUTHORIZATION, shown).map_err(rejected)?;
+    if let Some(secret) = secret {
+        let secret = secret.reveal();
+        let (name, shown) = match &vendor.auth {
+            AuthScheme::Bearer => (AUTHORIZATION.to_string(), format!("Bearer {secret}")),
+            AuthScheme::Word(word) => (AUTHORIZATION.to_string(), format!("{word} {secret}")),
+            AuthScheme::Basic => {
+                let coded = base64::engine::general_purpose::STANDARD.encode(secret);
+                (AUTHORIZATION.to_string(), format!("Basic {coded}"))
             }
-            AuthScheme::Header(name) => {
-                head.insert_header(name.clone(), secret.reveal()).map_err(rejected)?;
-            }
-            AuthScheme::None => {}
-        }
+            AuthScheme::Header(name) => (name.clone(), secret.to_owned()),
+            AuthScheme::None => return Ok(head),
+        };
+        head.insert_header(name, shown).map_err(rejected)?;
     }
     Ok(head)
 }

@@ -6,12 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pixelgate::canonical::{
-    Answer, Image, ImageRequest, ImageResponse, Picture, Refusal, RefusalKind, Standing, Stored,
-    TokenUsage,
+    Answer, Image, ImageRequest, ImageResponse, InputImage, Picture, Refusal, RefusalKind, Size,
+    Standing, Stored, TokenUsage,
 };
-use pixelgate::catalog::{
-    AuthScheme, BaseUrl, Capabilities, Frames, InProcess, Offering, Tariff, Vendor,
-};
+use pixelgate::catalog::{Ability, BaseUrl, Capabilities, Frames, InProcess, Offering, Vendor};
 use pixelgate::credits::Credits;
 use pixelgate::dialect::{ListedModel, Pieces, Progress, WireReply, WireRequest};
 use pixelgate::fault::VendorFault;
@@ -21,7 +19,7 @@ use serde_json::{Value, json};
 
 /// Whether the runner writes files of this name.
 pub(crate) fn is_produced(name: &str) -> bool {
-    let endings = ["canonical", "refusal", "listing", "answer", "vendor", "outcome"];
+    let endings = ["canonical", "refusal", "listing", "answer", "vendor", "outcome", "said"];
     endings.iter().any(|e| name.ends_with(&format!(".{e}.json")))
 }
 
@@ -52,8 +50,12 @@ fn headers(golden: &Value) -> HeaderMap {
     pairs.collect()
 }
 
-/// `body` is JSON; `body_text` is whatever it says.
+/// `body` is JSON; `body_text` is whatever it says; `body_base64` is what is no text.
 fn body(golden: &Value) -> Pieces {
+    use base64::Engine as _;
+    if let Some(text) = golden["body_base64"].as_str() {
+        return Pieces::one(base64::engine::general_purpose::STANDARD.decode(text).unwrap());
+    }
     match (&golden["body"], &golden["body_text"]) {
         (Value::Null, Value::Null) => Pieces::default(),
         (Value::Null, text) => Pieces::one(text.as_str().unwrap().to_owned()),
@@ -84,8 +86,28 @@ fn headers_shown(headers: &HeaderMap) -> Value {
     Value::Object(pairs.collect())
 }
 
+/// JSON as JSON, a form as the list of its parts, nothing as nothing.
 fn body_shown(body: &Pieces) -> Value {
-    serde_json::from_slice(&body.to_bytes()).unwrap()
+    let bytes = body.to_bytes();
+    if bytes.is_empty() {
+        return Value::Null;
+    }
+    let form = || {
+        let text = String::from_utf8_lossy(&bytes);
+        let (boundary, _) = text.split_once("\r\n").unwrap();
+        let parts = text.split(boundary).filter(|part| part.contains("\r\n\r\n"));
+        json!({ "form": parts.map(part_shown).collect::<Vec<_>>() })
+    };
+    serde_json::from_slice(&bytes).unwrap_or_else(|_| form())
+}
+
+fn part_shown(part: &str) -> Value {
+    let (head, content) = part.trim_start().split_once("\r\n\r\n").unwrap();
+    let content = content.strip_suffix("\r\n").unwrap();
+    let is_file = head.contains("filename=");
+    let content =
+        if is_file { format!("{} letters", content.chars().count()) } else { content.to_owned() };
+    json!({ "head": head.split("\r\n").collect::<Vec<_>>(), "content": content })
 }
 
 /// A field if it is there.
@@ -104,6 +126,14 @@ pub(crate) fn image_request(golden: &Value) -> ImageRequest {
         operation: field(golden, "operation").unwrap_or_default(),
         seed: field(golden, "seed"),
         steps: field(golden, "steps"),
+        guidance: field(golden, "guidance"),
+        strength: field(golden, "strength"),
+        inputs: field(golden, "inputs")
+            .map(|inputs: Vec<String>| inputs.into_iter().map(input).collect())
+            .unwrap_or_default(),
+        mask: field(golden, "mask").map(input),
+        previews: field(golden, "previews").unwrap_or_default(),
+        options: field(golden, "options").unwrap_or_default(),
         style: field(golden, "style"),
         quality: field(golden, "quality"),
         format: field(golden, "format"),
@@ -118,58 +148,45 @@ pub(crate) fn image_request(golden: &Value) -> ImageRequest {
 
 /// An offering that can do anything, but for what the golden says.
 pub(crate) fn offering(golden: &Value) -> Offering {
-    let shapes: Option<Vec<(pixelgate::canonical::Ratio, _)>> = field(golden, "ratios");
+    let ratios: Option<Vec<(pixelgate::canonical::Ratio, _)>> = field(golden, "ratios");
+    let sizes: Option<Vec<Size>> = field(golden, "sizes");
     let any = Frames::Any { side_min: 16, side_max: 4096, step: 16 };
-    let formats = field(golden, "formats");
-    let can = |ability| field(golden, ability).unwrap_or(true);
-    let model = field(golden, "vendor_model");
+    let frames = ratios.map(Frames::Ratios).or_else(|| sizes.map(Frames::Sizes));
+    let size_default = field(golden, "size_default").unwrap_or(Size::new(1024, 1024));
+    let mut can = Capabilities::everything(frames.unwrap_or(any), size_default);
+    can.count_max = field(golden, "count_max").unwrap_or(can.count_max);
+    can.formats = field(golden, "formats").unwrap_or(can.formats);
+    for lacking in golden["cannot"].as_array().into_iter().flatten() {
+        let ability: Ability = serde_json::from_value(lacking.clone()).unwrap();
+        *can.flag(ability) = false;
+    }
+    let model: Option<String> = field(golden, "vendor_model");
+    let base = BaseUrl::InProcess(InProcess::default());
+    let vendor = Arc::new(Vendor::new("vendor", "golden", base));
+    let model = model.unwrap_or_else(|| "golden-model".to_owned());
     Offering {
-        name: "golden/vendor".to_owned(),
-        vendor: Arc::new(vendor()),
-        vendor_model: model.unwrap_or_else(|| "golden-model".to_owned()),
-        can: Capabilities {
-            frames: shapes.map_or(any, Frames::Ratios),
-            size_default: field(golden, "size_default")
-                .unwrap_or(pixelgate::canonical::Size::new(1024, 1024)),
-            count_max: 10,
-            formats: formats.unwrap_or_else(|| {
-                use pixelgate::canonical::Format::{Jpeg, Png, Webp};
-                vec![Png, Jpeg, Webp]
-            }),
-            seed: can("seed"),
-            quality: true,
-            negative_prompt: can("negative_prompt"),
-            transparency: can("transparency"),
-            edit: false,
-            prompt_chars_max: 32_000,
-        },
-        cost: Tariff::default(),
-        priority: 0,
-        stand_in: false,
+        extra: field(golden, "extra").unwrap_or_default(),
+        workflow: field::<Value>(golden, "workflow").map(Arc::new),
+        ..Offering::new("golden/vendor", vendor, model, can)
     }
 }
 
-fn vendor() -> Vendor {
-    Vendor {
-        name: "vendor".to_owned(),
-        dialect: "golden",
-        base: BaseUrl::InProcess(InProcess::default()),
-        auth: AuthScheme::None,
-        secret: None,
-        secret_missing: None,
-        timeout: Duration::from_mins(1),
-        answer_bytes_max: 1 << 20,
-        picture_hosts: Vec::new(),
-        calls_per_minute_max: None,
-        for_tests: false,
-    }
+/// A picture that an app sends, as the base64 text that the golden has for it.
+fn input(base64: String) -> InputImage {
+    InputImage::new(Picture::Base64(base64.into())).unwrap()
 }
 
 pub(crate) fn outcome_shown(outcome: Result<Progress, VendorFault>) -> Value {
     match outcome {
         Ok(Progress::Done(response)) => json!({ "done": response_shown(&response) }),
-        Ok(Progress::Pending { next, wait }) => json!({
-            "pending": { "next": request_shown(&next), "wait_ms": ms(wait) },
+        Ok(Progress::Then(next)) => json!({ "then": request_shown(&next) }),
+        Ok(Progress::Pending(pending)) => json!({
+            "pending": without_nulls(json!({
+                "next": request_shown(&pending.next),
+                "wait_ms": pending.wait.map(ms),
+                "cancel": pending.cancel.as_ref().map(request_shown),
+                "cost": pending.cost.map(|cost| cost.nanos()),
+            })),
         }),
         Err(fault) => {
             let mut shown = json!({
@@ -204,6 +221,7 @@ fn response_shown(response: &ImageResponse) -> Value {
         "usage": usage,
         "quality": response.quality,
         "background": response.background,
+        "cost": response.cost.map(|cost| cost.nanos()),
     }))
 }
 
@@ -258,6 +276,7 @@ impl Delivered {
                 usage: golden.get("usage").map(tokens),
                 quality: field(golden, "quality"),
                 background: field(golden, "background"),
+                cost: None,
             },
             charged: field(golden, "charged").unwrap_or_default(),
             remaining: field(golden, "remaining").unwrap_or_default(),

@@ -91,8 +91,7 @@ async fn an_unknown_model_a_wrong_method_and_an_impossible_size_are_each_said() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_prompt_of_the_longest_length_passes_and_one_more_character_fails() {
-    let policy =
-        crate::world::PAINTED.replace("seed = true", "seed = true, prompt_chars_max = 40000");
+    let policy = crate::world::PAINTED.replace("can = [", "prompt_chars_max = 40000, can = [");
     let world = World::with(&policy, "10", "");
     for (length, status) in [(32_000, 200), (32_001, 400)] {
         // Characters, not bytes: each of these is three bytes long.

@@ -18,7 +18,7 @@ for_tests = true
 
 [models.paint]
 price = [{ image = "1" }]
-offerings = [{ vendor = "painter", sides = { min = 16, max = 4096, step = 1 }, count_max = 10, formats = ["png", "jpeg", "webp"], seed = true, quality = true, transparency = true, cost = [{ image = "0.01" }] }]
+offerings = [{ vendor = "painter", sides = { min = 16, max = 4096, step = 1 }, count_max = 10, formats = ["png", "jpeg", "webp"], can = ["seed", "quality", "compression", "transparency"], cost = [{ image = "0.01" }] }]
 
 [plans.open]
 models = ["*"]

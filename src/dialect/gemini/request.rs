@@ -89,22 +89,23 @@ pub(super) fn encode(
         safety_settings: safety_settings(request.safety),
     };
     let path = format!("/models/{}:generateContent", offering.vendor_model);
-    unsupported::as_json(&path, &body)
+    unsupported::as_json(&path, &body, request, offering)
 }
 
-/// Encoding and effort are not refused: the one is mended by transcoding, the other is a wish.
+/// The encoding is not refused: it is mended by transcoding.
 fn refuse_what_has_no_word(request: &ImageRequest) -> Result<(), Unsupported> {
     unsupported::all_but_generation(request)?;
-    let checks = [
+    unsupported::refuse(&[
         ("count", request.count > 1),
         ("negative_prompt", request.negative_prompt.is_some()),
         ("style", request.style.is_some()),
+        ("steps", request.steps.is_some()),
+        ("guidance", request.guidance.is_some()),
+        ("quality", request.quality.is_some()),
+        ("compression", request.compression.is_some()),
+        ("end_user", request.end_user.is_some()),
         ("background", request.background == Some(Background::Transparent)),
-    ];
-    match checks.iter().find(|(_, asked)| *asked) {
-        Some((parameter, _)) => Err(unsupported::no(parameter, "this API has no word for it")),
-        None => Ok(()),
-    }
+    ])
 }
 
 fn seed(request: &ImageRequest, offering: &Offering) -> Result<Option<i32>, Unsupported> {

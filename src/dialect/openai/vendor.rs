@@ -1,6 +1,6 @@
 //! The half of the OpenAI dialect that faces vendors: OpenAI itself and everyone compatible.
 
-use super::super::{Progress, Unsupported, VendorSide, WireReply, WireRequest};
+use super::super::{Call, Progress, Unsupported, VendorSide, WireReply, WireRequest};
 use crate::canonical::ImageRequest;
 use crate::catalog::{AuthScheme, Offering};
 use crate::fault::VendorFault;
@@ -25,7 +25,7 @@ impl VendorSide for Vendor {
         request::encode(request, offering)
     }
 
-    fn decode_reply(&self, reply: &WireReply, _: &Offering) -> Result<Progress, VendorFault> {
+    fn decode_reply(&self, _: &Call<'_>, reply: &WireReply) -> Result<Progress, VendorFault> {
         reply::decode(reply)
     }
 }

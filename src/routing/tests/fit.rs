@@ -103,8 +103,7 @@ fn a_negative_prompt_is_appended_and_a_seed_dropped_where_there_is_no_other_way(
     let mut asked = request("auto");
     asked.negative_prompt = Some("text".to_owned());
     asked.seed = Some(1);
-    let bare =
-        Capabilities { seed: false, quality: true, negative_prompt: false, ..can(any_size()) };
+    let bare = Capabilities { seed: false, negative_prompt: false, ..can(any_size()) };
     let found = only(bare, &asked).unwrap();
     assert_eq!(changes(&found), ["negative_prompt: appended to the prompt", "seed: dropped"]);
     let ask = found.ask(&asked, 0);
@@ -116,7 +115,7 @@ fn a_negative_prompt_is_appended_and_a_seed_dropped_where_there_is_no_other_way(
 fn what_nothing_makes_up_for_is_a_no() {
     let unable = Capabilities {
         transparency: false,
-        edit: false,
+        inputs_max: 0,
         negative_prompt: false,
         prompt_chars_max: 10,
         ..can(any_size())

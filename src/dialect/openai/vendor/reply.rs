@@ -99,6 +99,7 @@ fn pictures(body: &Bytes, read: &Reply<'_>) -> ImageResponse {
         usage: loose(read.usage).map(tokens),
         quality: loose::<Quality>(read.quality),
         background: loose::<Background>(read.background),
+        cost: None,
     }
 }
 

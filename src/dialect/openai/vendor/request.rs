@@ -78,6 +78,10 @@ pub(super) fn encode(
     offering: &Offering,
 ) -> Result<WireRequest, Unsupported> {
     unsupported::all_but_generation(request)?;
+    unsupported::refuse(&[
+        ("steps", request.steps.is_some()),
+        ("guidance", request.guidance.is_some()),
+    ])?;
     let family = Family::of(&offering.vendor_model);
     let mut body = Body {
         model: &offering.vendor_model,
@@ -101,10 +105,11 @@ pub(super) fn encode(
         body.moderation = request.safety.and_then(moderation);
         body.safety_identifier = request.end_user.as_deref();
     } else {
+        unsupported::refuse(&[("safety", request.safety == Some(Safety::Low))])?;
         body.response_format = Some("b64_json");
         body.user = request.end_user.as_deref();
     }
-    unsupported::as_json("/images/generations", &body)
+    unsupported::as_json("/images/generations", &body, request, offering)
 }
 
 fn size(frame: Frame) -> Result<Option<String>, Unsupported> {

@@ -1,0 +1,115 @@
+//! A vendor: where it is, how our credential is shown, what is read of its answers.
+
+use std::time::Duration;
+
+use crate::secret::Secret;
+
+/// A company or engine that we call.
+#[derive(Clone, Debug)]
+pub struct Vendor {
+    /// Its name in policy, logs and labels.
+    pub name: String,
+    /// The registered name of the dialect it speaks.
+    pub dialect: &'static str,
+    /// Where it is.
+    pub base: BaseUrl,
+    /// How our credential is shown.
+    pub auth: AuthScheme,
+    /// Our credentials, one for each account; empty when policy names none.
+    pub secrets: Vec<Secret>,
+    /// The place policy says the credential is in, when it was not there.
+    pub secret_missing: Option<String>,
+    /// How long one exchange may take.
+    pub timeout: Duration,
+    /// The largest answer that is read.
+    pub answer_bytes_max: usize,
+    /// Further hosts of its API, that our credential may be shown to when an answer names them.
+    /// `*.example.com` stands for every host below `example.com`.
+    pub hosts: Vec<String>,
+    /// Hosts that pictures may be fetched from, without our credential, written in the same way.
+    pub picture_hosts: Vec<String>,
+    /// The most calls per minute that each account is sent; `None` for no pacing.
+    pub calls_per_minute_max: Option<std::num::NonZeroU32>,
+    /// Whether test-mode keys are served from here, at no charge.
+    pub for_tests: bool,
+}
+
+/// Where a vendor is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BaseUrl {
+    /// Inside this process: the painter.
+    InProcess(InProcess),
+    /// A server.
+    Http {
+        /// Whether the connection is TLS.
+        tls: bool,
+        /// Host name or address.
+        host: String,
+        /// TCP port.
+        port: u16,
+        /// What precedes every path, without a slash at its end.
+        prefix: String,
+    },
+}
+
+/// How the in-process painter behaves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InProcess {
+    /// How long it pretends to think.
+    pub latency: Duration,
+    /// The fault it plays on every call, for people who test their own apps.
+    pub fault: Option<PlayedFault>,
+}
+
+/// A fault that the painter can play.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PlayedFault {
+    /// Status 429.
+    Busy,
+    /// Status 500.
+    Broken,
+    /// Success without a picture.
+    Empty,
+    /// The content filter says no.
+    Refused,
+    /// Never answers.
+    Hang,
+    /// HTML in place of JSON.
+    Garbled,
+}
+
+/// How a credential is shown to a vendor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuthScheme {
+    /// `Authorization: Bearer <secret>`
+    Bearer,
+    /// `<header>: <secret>`
+    Header(String),
+    /// `Authorization: <word> <secret>`
+    Word(String),
+    /// `Authorization: Basic <base64 of the secret>`, the secret being `user:password`.
+    Basic,
+    /// Not at all.
+    None,
+}
+
+impl Vendor {
+    /// A vendor of which nothing else is said: a minute for a call, 64 MiB for an answer.
+    pub fn new(name: impl Into<String>, dialect: &'static str, base: BaseUrl) -> Self {
+        Self {
+            name: name.into(),
+            dialect,
+            base,
+            auth: AuthScheme::None,
+            secrets: Vec::new(),
+            secret_missing: None,
+            timeout: Duration::from_mins(1),
+            answer_bytes_max: 64 << 20,
+            hosts: Vec::new(),
+            picture_hosts: Vec::new(),
+            calls_per_minute_max: None,
+            for_tests: false,
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! One order at one vendor: placed once, asked after until it is served, taken back when its time
+//! is over.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::canonical::{ImageRequest, ImageResponse, Picture};
+use crate::catalog::{Offering, Vendor};
+use crate::credits::Cost;
+use crate::dialect::{self, Call, MaskStyle, Pending, Progress, VendorSide, WireRequest};
+use crate::fault::VendorFault;
+use crate::upstream::Account;
+
+use super::Gateway;
+
+/// Steps of an order that is not placed yet, uploads among them.
+const STEPS_MAX: usize = 24;
+
+/// Questions about an order that is placed.
+const POLLS_MAX: usize = 600;
+
+/// Questions in a row that may come to nothing before the order is given up.
+const POLLS_LOST_MAX: u32 = 5;
+
+/// The first wait between questions, where the vendor advises none.
+const WAIT_FIRST: Duration = Duration::from_millis(500);
+
+/// The longest wait between questions of our own choosing.
+const WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// How long a vendor may take to take an order back.
+const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Where an order stands.
+#[derive(Default)]
+struct Order {
+    steps: usize,
+    polls: usize,
+    lost: u32,
+    wait: Option<Duration>,
+    is_placed: bool,
+    cancel: Option<WireRequest>,
+    cost: Option<Cost>,
+}
+
+impl Gateway {
+    /// An order, from the first byte sent to pictures that are here and known to be some.
+    pub(super) async fn exchange(
+        &self,
+        offering: &Offering,
+        request: &ImageRequest,
+        (account, deadline): (Account, Instant),
+    ) -> Result<ImageResponse, VendorFault> {
+        let vendor = &offering.vendor;
+        let mut order = Order::default();
+        let asked = self.ask(offering, request, (account, deadline), &mut order).await;
+        let mut response = match asked {
+            Ok(response) => response,
+            Err(fault) => {
+                if fault.outcome_unknown() {
+                    self.take_back(vendor, account, order.cancel);
+                }
+                return Err(fault);
+            }
+        };
+        response.cost = response.cost.or(order.cost);
+        self.here(vendor, account, response, deadline).await
+    }
+
+    async fn ask(
+        &self,
+        offering: &Offering,
+        request: &ImageRequest,
+        (account, deadline): (Account, Instant),
+        order: &mut Order,
+    ) -> Result<ImageResponse, VendorFault> {
+        let vendor = &offering.vendor;
+        let side = vendor_side(vendor)?;
+        let mut wire = side.encode_request(request, offering).map_err(|unsupported| {
+            let dialect::Unsupported { parameter, why } = unsupported;
+            VendorFault::Inexpressible { parameter, why }
+        })?;
+        loop {
+            let replied = self.upstream.call(vendor, account, &wire, deadline).await;
+            let decoded = replied.and_then(|reply| {
+                side.decode_reply(&Call { request, offering, asked: &wire }, &reply)
+            });
+            match decoded {
+                Ok(Progress::Done(response)) => return Ok(response),
+                Ok(Progress::Then(next)) => {
+                    wire = *next;
+                    order.step()?;
+                }
+                Ok(Progress::Pending(pending)) => {
+                    let wait = order.is_pending(&pending)?;
+                    wire = pending.next;
+                    pause(wait, deadline).await?;
+                }
+                Err(fault) => pause(order.is_lost(&wire, fault)?, deadline).await?,
+            }
+        }
+    }
+
+    /// Takes back an order that nobody waits for any more; nobody waits for that either.
+    fn take_back(&self, vendor: &Vendor, account: Account, cancel: Option<WireRequest>) {
+        let Some(cancel) = cancel else { return };
+        let (upstream, vendor) = (std::sync::Arc::clone(&self.upstream), vendor.clone());
+        self.tasks.spawn(async move {
+            let deadline = Instant::now() + CANCEL_TIMEOUT;
+            let told = upstream.call(&vendor, account, &cancel, deadline).await;
+            let status = told.map_or(0, |reply| reply.status);
+            tracing::info!(vendor = vendor.name, status, "an order was taken back");
+        });
+    }
+
+    /// The response with every picture here and known to be one.
+    async fn here(
+        &self,
+        vendor: &Vendor,
+        account: Account,
+        mut response: ImageResponse,
+        deadline: Instant,
+    ) -> Result<ImageResponse, VendorFault> {
+        for image in &mut response.images {
+            if let Picture::Url(url) = &image.picture {
+                let bytes = self.upstream.fetch(vendor, account, url, deadline).await?;
+                image.picture = Picture::Binary(bytes);
+            }
+            image.format = image.picture.sniff().filter(|_| image.picture.is_whole());
+            if image.format.is_none() {
+                let detail = "what it calls a picture is none".to_owned();
+                return Err(VendorFault::Garbled { detail });
+            }
+        }
+        if response.images.is_empty() { Err(no_picture()) } else { Ok(response) }
+    }
+
+    /// The request with its mask marked as the vendor reads masks.
+    pub(super) async fn with_mask_for(
+        &self,
+        vendor: &Vendor,
+        mut request: ImageRequest,
+    ) -> Result<ImageRequest, VendorFault> {
+        let style = vendor_side(vendor)?.mask_style();
+        let (Some(mask), Some(over)) = (&request.mask, request.inputs.first()) else {
+            return Ok(request);
+        };
+        if style == MaskStyle::Alpha {
+            return Ok(request);
+        }
+        let redrawn = self.media.redraw_mask(mask.clone(), over.clone(), style).await;
+        let inexpressible = |error: crate::media::MediaError| VendorFault::Inexpressible {
+            parameter: "mask",
+            why: super::refuse::chain(&error).into(),
+        };
+        request.mask = Some(redrawn.map_err(inexpressible)?);
+        Ok(request)
+    }
+}
+
+impl Order {
+    const fn step(&mut self) -> Result<(), VendorFault> {
+        self.steps += 1;
+        if self.steps < STEPS_MAX { Ok(()) } else { Err(VendorFault::TimedOut) }
+    }
+
+    /// The wait before the next question.
+    fn is_pending(&mut self, pending: &Pending) -> Result<Duration, VendorFault> {
+        self.is_placed = true;
+        self.lost = 0;
+        self.cancel = pending.cancel.clone().or_else(|| self.cancel.take());
+        self.cost = pending.cost.or(self.cost);
+        self.polls += 1;
+        if self.polls >= POLLS_MAX {
+            return Err(VendorFault::TimedOut);
+        }
+        Ok(pending.wait.unwrap_or_else(|| self.next_wait()))
+    }
+
+    /// The wait before the same question again, where only the question came to nothing: it buys
+    /// nothing, so it may be asked again, and what is drawn and billed is not given up for it.
+    fn is_lost(&mut self, wire: &WireRequest, fault: VendorFault) -> Result<Duration, VendorFault> {
+        let buys_nothing = self.is_placed && wire.method == http::Method::GET;
+        let passes = match &fault {
+            VendorFault::Busy { .. }
+            | VendorFault::Broken { .. }
+            | VendorFault::Cut { .. }
+            | VendorFault::Unreachable { .. } => true,
+            VendorFault::Refused { .. }
+            | VendorFault::Rejected { .. }
+            | VendorFault::Inexpressible { .. }
+            | VendorFault::Denied { .. }
+            | VendorFault::Garbled { .. }
+            | VendorFault::TimedOut => false,
+        };
+        self.lost += 1;
+        if !buys_nothing || !passes || self.lost > POLLS_LOST_MAX {
+            return Err(fault);
+        }
+        if let VendorFault::Busy { retry_after: Some(wait) } = fault {
+            return Ok(wait);
+        }
+        Ok(self.next_wait())
+    }
+
+    fn next_wait(&mut self) -> Duration {
+        let wait = self.wait.map_or(WAIT_FIRST, |last| (last * 3 / 2).min(WAIT_MAX));
+        self.wait = Some(wait);
+        wait
+    }
+}
+
+async fn pause(wait: Duration, deadline: Instant) -> Result<(), VendorFault> {
+    let pause = tokio::time::timeout_at(deadline, tokio::time::sleep(wait)).await;
+    pause.map_err(|_| VendorFault::TimedOut)
+}
+
+pub(super) fn no_picture() -> VendorFault {
+    VendorFault::Garbled { detail: "it answered without a picture".to_owned() }
+}
+
+fn vendor_side(vendor: &Vendor) -> Result<&'static dyn VendorSide, VendorFault> {
+    dialect::by_name(vendor.dialect).and_then(|dialect| dialect.vendor).ok_or_else(|| {
+        VendorFault::Rejected { detail: "its dialect has no vendor side".to_owned() }
+    })
+}

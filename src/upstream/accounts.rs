@@ -1,0 +1,147 @@
+//! Our accounts at vendors: which one takes the next order, and how many each is sent.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use dashmap::DashMap;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::time::Instant;
+
+use crate::catalog::Vendor;
+use crate::fault::VendorFault;
+
+/// How long an account rests whose credential or bill is not good, when there is another.
+const DENIED_REST: Duration = Duration::from_mins(1);
+
+/// How long an account rests that is busy, when there is another and the vendor names no time.
+const BUSY_REST: Duration = Duration::from_secs(5);
+
+/// One of our accounts at a vendor: the place of its credential among the vendor's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Account(pub(super) usize);
+
+/// Every account of every vendor.
+#[derive(Debug, Default)]
+pub(super) struct Accounts {
+    /// One pacer for each vendor, account and rate: a policy that changes the rate starts afresh.
+    pacers: DashMap<(String, usize, NonZeroU32), Arc<DefaultDirectRateLimiter>>,
+    resting: DashMap<(String, usize), Instant>,
+    turn: AtomicUsize,
+}
+
+impl Accounts {
+    /// The account that takes the next order, once it may; busy when none may before `deadline`.
+    pub(super) async fn take(
+        &self,
+        vendor: &Vendor,
+        deadline: Instant,
+    ) -> Result<Account, VendorFault> {
+        let count = vendor.secrets.len().max(1);
+        let first = self.turn.fetch_add(1, Ordering::Relaxed) % count;
+        let mut awake: Vec<usize> = (0..count).map(|nth| (first + nth) % count).collect();
+        awake.retain(|account| !self.rests(vendor, *account));
+        let Some(rate) = vendor.calls_per_minute_max else {
+            return Ok(Account(awake.first().copied().unwrap_or(first)));
+        };
+        let ready =
+            awake.iter().find(|account| self.pacer(vendor, **account, rate).check().is_ok());
+        if let Some(account) = ready {
+            return Ok(Account(*account));
+        }
+        let account = awake.first().copied().unwrap_or(first);
+        let pacer = self.pacer(vendor, account, rate);
+        tokio::time::timeout_at(deadline, pacer.until_ready())
+            .await
+            .map(|()| Account(account))
+            .map_err(|_| VendorFault::Busy { retry_after: None })
+    }
+
+    /// Lets an account rest that a fault speaks against; whether another one can be tried.
+    pub(super) fn note(&self, vendor: &Vendor, account: Account, fault: &VendorFault) -> bool {
+        let rest = match fault {
+            VendorFault::Busy { retry_after } => retry_after.unwrap_or(BUSY_REST),
+            VendorFault::Denied { .. } => DENIED_REST,
+            VendorFault::Refused { .. }
+            | VendorFault::Rejected { .. }
+            | VendorFault::Inexpressible { .. }
+            | VendorFault::Garbled { .. }
+            | VendorFault::Broken { .. }
+            | VendorFault::TimedOut
+            | VendorFault::Cut { .. }
+            | VendorFault::Unreachable { .. } => return false,
+        };
+        if vendor.secrets.len() < 2 {
+            return false;
+        }
+        self.resting.insert((vendor.name.clone(), account.0), Instant::now() + rest);
+        (0..vendor.secrets.len()).any(|other| !self.rests(vendor, other))
+    }
+
+    fn rests(&self, vendor: &Vendor, account: usize) -> bool {
+        let until = self.resting.get(&(vendor.name.clone(), account));
+        until.is_some_and(|until| Instant::now() < *until)
+    }
+
+    fn pacer(
+        &self,
+        vendor: &Vendor,
+        account: usize,
+        rate: NonZeroU32,
+    ) -> Arc<DefaultDirectRateLimiter> {
+        let pacer = self.pacers.entry((vendor.name.clone(), account, rate));
+        let fresh = || Arc::new(RateLimiter::direct(Quota::per_minute(rate)));
+        Arc::clone(&pacer.or_insert_with(fresh))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::catalog::{BaseUrl, InProcess};
+    use crate::secret::Secret;
+
+    use super::*;
+
+    fn vendor(accounts: usize, rate: Option<u32>) -> Vendor {
+        let secrets = (0..accounts).map(|n| Secret::new(format!("key {n}"))).collect();
+        Vendor {
+            secrets,
+            calls_per_minute_max: rate.and_then(NonZeroU32::new),
+            ..Vendor::new("v", "painter", BaseUrl::InProcess(InProcess::default()))
+        }
+    }
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_millis(20)
+    }
+
+    #[tokio::test]
+    async fn accounts_take_turns_and_one_that_is_denied_is_left_out() {
+        let (accounts, vendor) = (Accounts::default(), vendor(2, None));
+        let one = accounts.take(&vendor, soon()).await.unwrap();
+        assert_ne!(accounts.take(&vendor, soon()).await, Ok(one));
+        let denied = VendorFault::Denied { detail: String::new() };
+        assert!(accounts.note(&vendor, one, &denied), "the other one is awake");
+        for _ in 0..4 {
+            assert_ne!(accounts.take(&vendor, soon()).await, Ok(one));
+        }
+    }
+
+    #[tokio::test]
+    async fn every_account_has_a_pace_of_its_own() {
+        let (accounts, vendor) = (Accounts::default(), vendor(2, Some(1)));
+        assert!(accounts.take(&vendor, soon()).await.is_ok());
+        assert!(accounts.take(&vendor, soon()).await.is_ok());
+        let third = accounts.take(&vendor, soon()).await;
+        assert_eq!(third, Err(VendorFault::Busy { retry_after: None }));
+    }
+
+    #[tokio::test]
+    async fn what_the_caller_caused_is_not_the_accounts_fault() {
+        let (accounts, vendor) = (Accounts::default(), vendor(2, None));
+        let refused = VendorFault::Refused { reason: String::new() };
+        assert!(!accounts.note(&vendor, Account(0), &refused));
+        assert!(!accounts.rests(&vendor, 0));
+    }
+}
