@@ -7,6 +7,7 @@ use crate::catalog::{
 
 use super::*;
 
+mod choice;
 mod fit;
 
 const NOW: Now = Now { unix_ms: 0, tick_ms: 1_000 };
