@@ -3,17 +3,14 @@
 
 use std::hint::black_box;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use http::{HeaderMap, Method};
 use pixelgate::canonical::{Answer, Image, ImageRequest, ImageResponse, Picture, Size, Stored};
-use pixelgate::catalog::{
-    AuthScheme, BaseUrl, Capabilities, Frames, InProcess, Offering, Tariff, Vendor,
-};
+use pixelgate::catalog::{BaseUrl, Capabilities, Frames, InProcess, Offering, Vendor};
 use pixelgate::credits::Credits;
-use pixelgate::dialect::{self, ClientSide, Pieces, Progress, WireReply, WireRequest};
+use pixelgate::dialect::{self, Call, ClientSide, Pieces, Progress, WireReply, WireRequest};
 use pixelgate::id::{MediaId, RequestId};
 
 /// Base64 characters in the large answer.

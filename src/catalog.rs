@@ -37,7 +37,9 @@ pub struct Model {
 }
 
 /// How offerings are ranked.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
     /// The lowest cost first.
@@ -54,7 +56,9 @@ pub enum Strategy {
 }
 
 /// What becomes of a parameter that an offering cannot express.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Fidelity {
     /// The offering is not asked: what is asked is done as it is asked, or refused.

@@ -10,6 +10,7 @@ use crate::reload;
 
 mod books;
 mod demo;
+mod quote;
 mod serve;
 
 /// One endpoint in front of image-generation vendors, with books that balance.
@@ -37,6 +38,8 @@ enum Verb {
         /// The folder; the config's when not given.
         folder: Option<PathBuf>,
     },
+    /// Says what a request would come to under a policy: who can draw it, the price, the changes.
+    Quote(quote::QuoteArgs),
     /// Workspaces: who pays.
     #[command(subcommand)]
     Workspace(books::WorkspaceVerb),
@@ -80,6 +83,8 @@ enum CliError {
     },
     #[error("metrics cannot be set up")]
     Metrics(#[from] prometheus::Error),
+    #[error("{message}")]
+    Refused { message: String },
     #[error("the books do not balance")]
     Unbalanced,
     #[error("what was in flight did not finish within life.drain_timeout")]
@@ -99,6 +104,7 @@ impl CliError {
             | Self::Edge(_)
             | Self::Media(_)
             | Self::System { .. }
+            | Self::Refused { .. }
             | Self::Metrics(_) => 1,
         }
     }
@@ -129,6 +135,7 @@ async fn run(cli: Cli) -> Result<(), CliError> {
         Verb::Serve => serve::serve(config).await,
         Verb::Demo(args) => demo::demo(config, cli.data, args).await,
         Verb::Check { folder } => check(&folder.unwrap_or(config.policy_directory)),
+        Verb::Quote(args) => quote::run(&args, &config.policy_directory),
         Verb::Workspace(verb) => books::workspace(&config.store_directory, verb).await,
         Verb::Key(verb) => books::key(&config.store_directory, verb).await,
         Verb::Credits(verb) => books::credits(&config.store_directory, verb).await,

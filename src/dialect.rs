@@ -16,6 +16,7 @@ use crate::id::RequestId;
 
 mod gemini;
 mod head;
+mod house;
 mod json;
 mod multipart;
 mod openai;
@@ -33,7 +34,7 @@ pub use wire::{Pieces, WireReply, WireRequest};
 
 /// Every dialect that is spoken here.
 pub static ALL: &[Dialect] =
-    &[openai::DIALECT, posteverywhere::DIALECT, gemini::DIALECT, painter::DIALECT];
+    &[openai::DIALECT, posteverywhere::DIALECT, gemini::DIALECT, painter::DIALECT, house::DIALECT];
 
 /// One way of spelling image requests.
 #[derive(Debug)]
@@ -86,6 +87,8 @@ pub trait ClientSide: std::fmt::Debug + Sync {
 pub enum Claim {
     /// Pictures.
     Images,
+    /// What pictures would come to, without any being drawn.
+    Quote,
     /// The list of models.
     Models,
     /// One model of the list.
@@ -225,6 +228,11 @@ pub struct Preview {
 /// The dialect of this name.
 pub fn by_name(name: &str) -> Option<&'static Dialect> {
     ALL.iter().find(|dialect| dialect.name == name)
+}
+
+/// The client side that speaks where no other claims a path.
+pub fn fallback() -> &'static dyn ClientSide {
+    &house::Client
 }
 
 /// The client side that claims this path, and what for.

@@ -31,6 +31,7 @@ mod deliver;
 mod exchange;
 mod health;
 mod meet;
+pub mod quote;
 mod refuse;
 mod reply;
 mod worth;
@@ -122,6 +123,10 @@ impl Gateway {
         let reply = match visit.claim.clone() {
             Claim::Images => match self.fulfil(&mut visit, body).await {
                 Ok(fulfilled) => self.reply_with_pictures(&visit, &fulfilled),
+                Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
+            },
+            Claim::Quote => match self.quote(&visit, body).await {
+                Ok(reply) => reply,
                 Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
             },
             Claim::Models => self.reply_with_models(&mut visit, None),

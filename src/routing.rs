@@ -62,6 +62,17 @@ pub struct Want<'a> {
     pub dice: u64,
 }
 
+/// Every offering of a model, looked at for a request.
+#[derive(Clone, Debug, Default)]
+pub struct Survey {
+    /// Who can serve it now, the one to try first in front, and how each has been doing.
+    pub ranked: Vec<(Candidate, HealthView)>,
+    /// Who cannot, and why.
+    pub unable: Vec<(Arc<Offering>, String)>,
+    /// Who could and rests, and until which tick in milliseconds.
+    pub resting: Vec<(Arc<Offering>, u64)>,
+}
+
 /// The offerings of a model that can serve a request, the one to try first in front.
 pub fn candidates(
     model: &Model,
@@ -69,16 +80,49 @@ pub fn candidates(
     health: &dyn Fn(&str) -> HealthView,
     now: Now,
 ) -> Result<Vec<Candidate>, NoCandidate> {
+    let Survey { ranked, unable, resting } = survey(model, want, health)?;
+    if !ranked.is_empty() {
+        return Ok(ranked.into_iter().map(|(candidate, _)| candidate).collect());
+    }
+    if let Some(first_ms) = resting.iter().map(|(_, until_ms)| *until_ms).min() {
+        let retry_after = Duration::from_millis(first_ms.saturating_sub(now.tick_ms));
+        return Err(NoCandidate::AllResting { retry_after });
+    }
+    let why = unable.into_iter().map(|(offering, why)| format!("{}: {why}", offering.name));
+    Err(NoCandidate::NoneCan { why: why.collect() })
+}
+
+/// Looks at every offering that our credentials reach.
+pub fn survey(
+    model: &Model,
+    want: Want<'_>,
+    health: &dyn Fn(&str) -> HealthView,
+) -> Result<Survey, NoCandidate> {
     refuse_too_large(model, want.request)?;
     let offerings = if want.test_mode {
         with_credential(model.test_offering.as_slice(), &model.name)?
     } else {
         with_credential(&model.offerings, &model.name)?
     };
-    let able = able(&offerings, want, model.pixels_max)?;
-    let mut awake = awake(able, health, now)?;
-    rank::rank(&mut awake, model, want.request, want.dice);
-    Ok(awake.into_iter().map(|(candidate, _)| candidate).collect())
+    let mut survey = Survey::default();
+    for offering in offerings {
+        match fit::fit(offering, want.request, model.pixels_max, want.fidelity) {
+            Err(why) => survey.unable.push((Arc::clone(offering), why)),
+            Ok(candidate) => {
+                let view = health(&offering.name);
+                match view.state {
+                    BreakerState::Closed | BreakerState::HalfOpen => {
+                        survey.ranked.push((candidate, view));
+                    }
+                    BreakerState::Open { until_ms } => {
+                        survey.resting.push((Arc::clone(offering), until_ms));
+                    }
+                }
+            }
+        }
+    }
+    rank::rank(&mut survey.ranked, model, want.request, want.dice);
+    Ok(survey)
 }
 
 fn refuse_too_large(model: &Model, request: &ImageRequest) -> Result<(), NoCandidate> {
@@ -118,44 +162,4 @@ fn with_credential<'a>(
         return Err(NoCandidate::NoneCan { why });
     }
     Err(NoCandidate::NoCredential { missing })
-}
-
-fn able(
-    offerings: &[&Arc<Offering>],
-    want: Want<'_>,
-    pixels_max: Option<u64>,
-) -> Result<Vec<Candidate>, NoCandidate> {
-    let mut able = Vec::with_capacity(offerings.len());
-    let mut why = Vec::new();
-    for offering in offerings {
-        match fit::fit(offering, want.request, pixels_max, want.fidelity) {
-            Ok(candidate) => able.push(candidate),
-            Err(problem) => why.push(format!("{}: {problem}", offering.name)),
-        }
-    }
-    if able.is_empty() {
-        return Err(NoCandidate::NoneCan { why });
-    }
-    Ok(able)
-}
-
-fn awake(
-    able: Vec<Candidate>,
-    health: &dyn Fn(&str) -> HealthView,
-    now: Now,
-) -> Result<Vec<(Candidate, HealthView)>, NoCandidate> {
-    let mut awake = Vec::with_capacity(able.len());
-    let mut first_ms = u64::MAX;
-    for candidate in able {
-        let view = health(&candidate.offering.name);
-        match view.state {
-            BreakerState::Closed | BreakerState::HalfOpen => awake.push((candidate, view)),
-            BreakerState::Open { until_ms } => first_ms = first_ms.min(until_ms),
-        }
-    }
-    if awake.is_empty() {
-        let retry_after = Duration::from_millis(first_ms.saturating_sub(now.tick_ms));
-        return Err(NoCandidate::AllResting { retry_after });
-    }
-    Ok(awake)
 }

@@ -19,6 +19,8 @@ use serde_json::{Map, Value, json};
 
 #[path = "dialects/faithful.rs"]
 mod faithful;
+#[path = "dialects/filled.rs"]
+mod filled;
 #[path = "dialects/hostile.rs"]
 mod hostile;
 #[path = "dialects/passing.rs"]
@@ -166,7 +168,7 @@ fn requests(folder: &mut Folder, dialect: &Dialect, client: &dyn ClientSide) {
         assert!(client.presented_key(&wire.headers).is_some(), "{case}: no key");
         let models = shapes::models();
         let listing = match claim {
-            Claim::Images => match client.decode_request(&wire) {
+            Claim::Images | Claim::Quote => match client.decode_request(&wire) {
                 Ok(request) => {
                     folder.expect(&format!("{case}.canonical.json"), &json!(request));
                     continue;

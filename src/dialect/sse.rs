@@ -7,8 +7,8 @@ use bytes::{Bytes, BytesMut};
 pub struct Event {
     /// Its name; empty when it has none.
     pub name: String,
-    /// Its data: a slice of the stream, unless it came in several lines.
-    pub data: Bytes,
+    /// What it holds: a slice of the stream, unless it came in several lines.
+    pub content: Bytes,
 }
 
 /// Events of a stream that is still arriving.
@@ -76,7 +76,7 @@ fn lines(stream: &[u8]) -> impl Iterator<Item = &[u8]> {
 #[derive(Default)]
 struct Open {
     name: String,
-    data: Option<Bytes>,
+    content: Option<Bytes>,
 }
 
 impl Open {
@@ -88,9 +88,9 @@ impl Open {
         match field {
             b"event" => self.name = String::from_utf8_lossy(value).into_owned(),
             b"data" => {
-                self.data = Some(match self.data.take() {
+                self.content = Some(match self.content.take() {
                     None => stream.slice_ref(value),
-                    Some(data) => [&data[..], b"\n", value].concat().into(),
+                    Some(lines) => [&lines[..], b"\n", value].concat().into(),
                 });
             }
             // Comments, ids and reconnection times are not ours to act on.
@@ -99,7 +99,7 @@ impl Open {
     }
 
     fn close(self) -> Option<Event> {
-        Some(Event { name: self.name, data: self.data? })
+        Some(Event { name: self.name, content: self.content? })
     }
 }
 
@@ -112,8 +112,8 @@ mod tests {
     const STREAM: &str =
         ": hello\r\n\r\nevent: one\ndata: {\"a\":1}\n\ndata:two\rdata: lines\r\rdata: end";
 
-    fn event(name: &str, data: &'static str) -> Event {
-        Event { name: name.to_owned(), data: data.into() }
+    fn event(name: &str, content: &'static str) -> Event {
+        Event { name: name.to_owned(), content: content.into() }
     }
 
     #[test]
@@ -127,7 +127,7 @@ mod tests {
     fn the_data_of_one_line_is_a_slice_of_the_stream() {
         let stream = Bytes::from_static(b"data: abc\n\n");
         let read = events(&stream);
-        assert_eq!(read.first().map(|event| event.data.as_ptr()), Some(stream[6..].as_ptr()));
+        assert_eq!(read.first().map(|event| event.content.as_ptr()), Some(stream[6..].as_ptr()));
     }
 
     proptest! {

@@ -101,9 +101,7 @@ impl Gateway {
                 receipt.dialect = name;
                 self.turn_away(head, client, receipt, refusal)
             }
-            None => {
-                self.told(head, receipt, refusal, reply::house_refusal(refusal, &head.request_id))
-            }
+            None => self.turn_away(head, dialect::fallback(), receipt, refusal),
         }
     }
 

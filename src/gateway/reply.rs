@@ -1,8 +1,8 @@
 //! The gateway's own lines on every answer, and the answers that no dialect has a shape for.
 
-use crate::canonical::{Change, Refusal, RefusalKind, Standing};
+use crate::canonical::{Change, Refusal, Standing};
 use crate::clock::Now;
-use crate::dialect::{ClientSide, ListedModel, Pieces, RefusalContext, WireReply, retry_headers};
+use crate::dialect::{ClientSide, ListedModel, RefusalContext, WireReply, retry_headers};
 use crate::id::RequestId;
 
 use super::{Fulfilled, Gateway, Visit};
@@ -74,24 +74,6 @@ pub(super) fn refusal(
     let context = RefusalContext { request_id, unix_ms: now.unix_ms };
     let reply = client.encode_refusal(refusal, &context);
     let reply = with_standings(reply, client, &refusal.standings, now);
-    retry_headers(refusal)
-        .into_iter()
-        .fold(reply, |reply, (name, value)| reply.with_header(name, &value))
-}
-
-/// A no where no dialect claims the path. Its shape is read by OpenAI's clients and by eye alike.
-pub(super) fn house_refusal(refusal: &Refusal, request_id: &RequestId) -> WireReply {
-    let kind: RefusalKind = refusal.kind;
-    let body = serde_json::json!({
-        "error": {
-            "code": kind.code(),
-            "message": refusal.message,
-            "type": kind.blame().name(),
-            "param": refusal.field,
-        },
-        "request_id": request_id.as_str(),
-    });
-    let reply = WireReply::json(kind.status(), Pieces::one(body.to_string()));
     retry_headers(refusal)
         .into_iter()
         .fold(reply, |reply, (name, value)| reply.with_header(name, &value))

@@ -58,6 +58,8 @@ fn vendor(
     let hosts = |key, texts: &[Spanned<String>], faults: &mut Faults<'_>| {
         texts.iter().filter_map(|text| host(text, &place(key), faults)).collect()
     };
+    let hosts_listed = hosts("hosts", &raw.hosts, faults);
+    let picture_hosts = hosts("picture_hosts", &raw.picture_hosts, faults);
     Some(Vendor {
         name: name.to_owned(),
         dialect: side?.0,
@@ -67,8 +69,8 @@ fn vendor(
         secret_missing,
         timeout: raw.timeout.map_or(TIMEOUT_DEFAULT, |span| span.0),
         answer_bytes_max: raw.answer_bytes_max.map_or(ANSWER_BYTES_MAX_DEFAULT, |bytes| bytes.0),
-        hosts: hosts("hosts", &raw.hosts, faults),
-        picture_hosts: hosts("picture_hosts", &raw.picture_hosts, faults),
+        hosts: hosts_listed,
+        picture_hosts,
         calls_per_minute_max: raw.calls_per_minute_max,
         for_tests: raw.for_tests,
     })

@@ -92,17 +92,15 @@ fn offerings(dialect: &Dialect) -> Vec<Offering> {
     offerings
 }
 
-fn lost(vendor: &dyn VendorSide, offering: &Offering, (parameter, wish): Wish) -> bool {
-    let mut with =
+fn is_lost(vendor: &dyn VendorSide, offering: &Offering, (parameter, wish): Wish) -> bool {
+    let mut wished =
         ImageRequest { prompt: "a lighthouse".to_owned(), count: 1, ..ImageRequest::default() };
-    wish(&mut with);
-    let without = without(parameter, &with);
+    wish(&mut wished);
     let say = |request| vendor.encode_request(request, offering).ok();
-    let (Some(with), Some(without)) = (say(&with), say(&without)) else {
+    let (Some(told), Some(plain)) = (say(&wished), say(&without(parameter, &wished))) else {
         return false;
     };
-    let shown = |wire| shapes::request_shown(wire);
-    shown(&with) == shown(&without)
+    shapes::request_shown(&told) == shapes::request_shown(&plain)
 }
 
 #[test]
@@ -111,12 +109,11 @@ fn what_an_offering_can_do_is_said_to_it_or_unsupported() {
     for dialect in dialect::ALL {
         let Some(vendor) = dialect.vendor else { continue };
         for offering in offerings(dialect) {
-            for wish in WISHES {
-                if lost(vendor, &offering, wish) {
-                    let (name, model) = (dialect.name, &offering.vendor_model);
-                    faults.push(format!("{name}, {model}: `{}` is lost", wish.0));
-                }
-            }
+            let lost = WISHES.into_iter().filter(|wish| is_lost(vendor, &offering, *wish));
+            let model = &offering.vendor_model;
+            faults.extend(
+                lost.map(|(wish, _)| format!("{}, {model}: `{wish}` is lost", dialect.name)),
+            );
         }
     }
     faults.dedup();

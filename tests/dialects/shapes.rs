@@ -10,7 +10,7 @@ use pixelgate::canonical::{
     Standing, Stored, TokenUsage,
 };
 use pixelgate::catalog::{Ability, BaseUrl, Capabilities, Frames, InProcess, Offering, Vendor};
-use pixelgate::credits::Credits;
+use pixelgate::credits::{Cost, Credits};
 use pixelgate::dialect::{ListedModel, Pieces, Progress, WireReply, WireRequest};
 use pixelgate::fault::VendorFault;
 use pixelgate::id::{MediaId, RequestId};
@@ -52,9 +52,8 @@ fn headers(golden: &Value) -> HeaderMap {
 
 /// `body` is JSON; `body_text` is whatever it says; `body_base64` is what is no text.
 fn body(golden: &Value) -> Pieces {
-    use base64::Engine as _;
     if let Some(text) = golden["body_base64"].as_str() {
-        return Pieces::one(base64::engine::general_purpose::STANDARD.decode(text).unwrap());
+        return Pieces::one(super::filled::binary(text));
     }
     match (&golden["body"], &golden["body_text"]) {
         (Value::Null, Value::Null) => Pieces::default(),
@@ -185,7 +184,7 @@ pub(crate) fn outcome_shown(outcome: Result<Progress, VendorFault>) -> Value {
                 "next": request_shown(&pending.next),
                 "wait_ms": pending.wait.map(ms),
                 "cancel": pending.cancel.as_ref().map(request_shown),
-                "cost": pending.cost.map(|cost| cost.nanos()),
+                "cost": pending.cost.map(Cost::nanos),
             })),
         }),
         Err(fault) => {
@@ -221,7 +220,7 @@ fn response_shown(response: &ImageResponse) -> Value {
         "usage": usage,
         "quality": response.quality,
         "background": response.background,
-        "cost": response.cost.map(|cost| cost.nanos()),
+        "cost": response.cost.map(Cost::nanos),
     }))
 }
 

@@ -52,8 +52,11 @@ fn the_printed_curl_lines_return_pictures_of_the_size_asked_for() {
     run(&format!("curl -s -o picture.webp {url}"));
     let (width, height) = dimensions(&std::fs::read(folder.path().join("picture.webp")).unwrap());
     assert!((f64::from(width) / f64::from(height) - 16.0 / 9.0).abs() < 0.03);
-    assert!(run(lines[2]).contains("flux-schnell"));
-    assert!(run(lines[3]).contains("pixelgate_requests_total"));
+    let line = |part: &str| run(lines.iter().find(|line| line.contains(part)).unwrap());
+    let quote: Value = serde_json::from_str(&line("/v1/quote")).unwrap();
+    assert_eq!(quote["credits"]["is_enough"], true, "{quote}");
+    assert!(line("/v1/models").contains("flux-schnell"));
+    assert!(line("/metrics").contains("pixelgate_requests_total"));
 }
 
 #[test]

@@ -15,6 +15,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
+#[path = "../dialects/filled.rs"]
+pub(crate) mod talk;
+
 /// One request as a vendor saw it.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
@@ -37,6 +40,9 @@ pub(crate) enum Answers {
     Json(u16, Value),
     /// This status, type and body.
     Raw(u16, &'static str, Vec<u8>),
+    /// A recorded order's answers, one after the other and then from the start; `{png}` and
+    /// `{vendor}` in them are filled, and pictures lie below `/pictures/`.
+    Talk(Arc<Vec<Value>>),
     /// Nothing, ever.
     Hangs,
     /// Half an answer, then the end of the connection.
@@ -208,6 +214,7 @@ impl Behaviour {
             | Answers::Gemini
             | Answers::Address
             | Answers::Json(..)
+            | Answers::Talk(..)
             | Answers::Raw(..) => None,
         };
         if let Some(says) = misbehaves {
@@ -227,7 +234,13 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let Behaviour { answers, calls, seen, delay } = behaviour;
     let delay = *delay.lock().unwrap();
-    calls.fetch_add(1, Ordering::SeqCst);
+    if let Answers::Talk(_) = &answers
+        && request.uri().path().contains("/pictures/")
+    {
+        let response = Response::builder().header("content-type", "image/png");
+        return Ok(response.body(Full::new(talk::binary(talk::PNG).into())).unwrap());
+    }
+    let call = calls.fetch_add(1, Ordering::SeqCst);
     let (head, body) = request.into_parts();
     let host = head.headers.get("host").map(|h| h.to_str().unwrap().to_owned()).unwrap_or_default();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
@@ -239,6 +252,9 @@ async fn answer(
     });
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
+    }
+    if let Answers::Talk(replies) = &answers {
+        return Ok(scripted(&replies[call % replies.len()], &host));
     }
     let (status, kind, bytes) = match answers {
         Answers::OpenAi => (200, "application/json", openai(&body).to_string().into_bytes()),
@@ -254,12 +270,29 @@ async fn answer(
         }
         Answers::Json(status, body) => (status, "application/json", body.to_string().into_bytes()),
         Answers::Raw(status, kind, bytes) => (status, kind, bytes),
-        Answers::Hangs | Answers::ClosesEarly | Answers::ClosesWithoutNotice => {
+        Answers::Talk(_) | Answers::Hangs | Answers::ClosesEarly | Answers::ClosesWithoutNotice => {
             (500, "text/plain", Vec::new())
         }
     };
     let response = Response::builder().status(status).header("content-type", kind);
     Ok(response.body(Full::new(bytes.into())).unwrap())
+}
+
+/// One recorded answer, with its places filled.
+fn scripted(golden: &Value, host: &str) -> Response<Full<Bytes>> {
+    let golden = talk::filled(golden, &format!("http://{host}"));
+    let mut response =
+        Response::builder().status(u16::try_from(golden["status"].as_u64().unwrap()).unwrap());
+    for (name, value) in golden["headers"].as_object().into_iter().flatten() {
+        response = response.header(name, value.as_str().unwrap());
+    }
+    let body = match (&golden["body"], &golden["body_text"], &golden["body_base64"]) {
+        (Value::Null, Value::Null, Value::Null) => Vec::new(),
+        (Value::Null, Value::Null, base64) => talk::binary(base64.as_str().unwrap()),
+        (Value::Null, text, _) => text.as_str().unwrap().as_bytes().to_vec(),
+        (body, ..) => body.to_string().into_bytes(),
+    };
+    response.body(Full::new(body.into())).unwrap()
 }
 
 fn openai(request: &Value) -> Value {

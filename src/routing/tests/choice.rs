@@ -94,12 +94,14 @@ fn under(fidelity: Fidelity, asked: &ImageRequest) -> Result<Vec<String>, String
     Ok(told.map(|change| format!("{}: {}", change.parameter, change.how)).collect())
 }
 
+type Wish = fn(&mut ImageRequest);
+
 #[test]
 fn strict_refuses_whatever_would_be_changed_and_names_it() {
     let mut asked = request("1024x1024");
     asked.format = Some(Format::Png);
     assert_eq!(under(Fidelity::Strict, &asked), Ok(Vec::new()));
-    let wishes: [(&str, fn(&mut ImageRequest)); 6] = [
+    let wishes: [(&str, Wish); 6] = [
         ("size", |r| r.frame = "1000x1000".parse().unwrap()),
         ("count", |r| r.count = 2),
         ("format", |r| r.format = Some(Format::Webp)),

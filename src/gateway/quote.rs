@@ -1,0 +1,262 @@
+//! What a request would come to, buying nothing: who can serve it, in which order and why, the
+//! price, what would be changed, which limits are near.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::canonical::{Change, ImageRequest, Refusal, Standing};
+use crate::catalog::{Fidelity, Model, Offering, Strategy};
+use crate::clock::Now;
+use crate::credits::{Cost, Credits};
+use crate::dialect::{self, Pieces, WireReply};
+use crate::policy::{Plan, Policy};
+use crate::price::{self, Work};
+use crate::routing::{self, Candidate, HealthView, NoCandidate, Survey, Want};
+
+use super::{Gateway, Visit, decode, delivered_size, model, plan, refuse};
+
+/// A limit is near when no more than this share of it is left.
+const NEAR_PERCENT: u64 = 20;
+
+/// What a request would come to.
+#[derive(Debug, Serialize)]
+pub struct Quote {
+    /// The public model that would serve.
+    model: String,
+    /// What becomes of what an offering cannot express.
+    fidelity: Fidelity,
+    /// How offerings are put in order.
+    strategy: Strategy,
+    /// The most that the caller may pay: what would be held. Nothing for a test-mode key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    price: Option<Credits>,
+    /// Why there is nothing to pay for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refusal: Option<Reason>,
+    /// Who would serve, the one that is asked first in front.
+    offerings: Vec<Choice>,
+    /// Who would not, and why.
+    passed_over: Vec<PassedOver>,
+    /// Where the caller stands.
+    limits: Vec<LimitView>,
+    /// What the caller has, and whether it is enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credits: Option<Purse>,
+}
+
+/// An offering that would serve.
+#[derive(Debug, Serialize)]
+struct Choice {
+    /// Its name, where the plan lets it be seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offering: Option<String>,
+    /// Why it stands where it stands.
+    why: String,
+    /// What the caller would pay if this one serves.
+    price: Credits,
+    /// What it would cost us, where the plan lets it be seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<Cost>,
+    /// The pixels of each finished picture.
+    size: crate::canonical::Size,
+    /// Calls that it takes.
+    calls: u32,
+    /// What would not be done as asked.
+    changed: Vec<Changed>,
+}
+
+/// A parameter that would not be done as asked.
+#[derive(Debug, Serialize)]
+struct Changed {
+    parameter: String,
+    how: String,
+}
+
+/// An offering that would not serve.
+#[derive(Debug, Serialize)]
+struct PassedOver {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    offering: Option<String>,
+    why: String,
+}
+
+/// A no that the request itself would get.
+#[derive(Debug, Serialize)]
+struct Reason {
+    code: &'static str,
+    message: String,
+}
+
+#[derive(Debug, Serialize)]
+struct LimitView {
+    name: String,
+    most: u64,
+    remaining: u64,
+    resets_in_seconds: u64,
+    is_near: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Purse {
+    remaining: Credits,
+    is_enough: bool,
+}
+
+/// For whom, and under what, a request is looked at.
+pub struct Terms<'a> {
+    /// The policy.
+    pub policy: &'a Policy,
+    /// The plan of the caller's key.
+    pub plan: &'a Plan,
+    /// Whether it is a test-mode key.
+    pub test_mode: bool,
+    /// How offerings are doing, by name.
+    pub health: &'a dyn Fn(&str) -> HealthView,
+    /// The time.
+    pub now: Now,
+}
+
+impl Gateway {
+    /// The answer to someone who asks what a request would come to.
+    pub(super) async fn quote(&self, visit: &Visit, body: Bytes) -> Result<WireReply, Refusal> {
+        let policy = Arc::clone(&visit.policy);
+        let request = decode(visit.client, &visit.wire(body))?;
+        let plan = plan(&policy, &visit.caller)?;
+        let now = self.clock.now();
+        let mut quote = {
+            let health = |offering: &str| self.health.view(offering, now);
+            let test_mode = visit.caller.is_test();
+            quote(
+                &Terms { policy: &policy, plan: &plan, test_mode, health: &health, now },
+                &request,
+            )?
+        };
+        quote.limits = self.standings(visit, now).iter().map(limit_view).collect();
+        let balance = self.store.balance(visit.caller.workspace()).await;
+        let available = balance.map_err(|error| refuse::store(&error, now))?.available;
+        quote.credits = Some(Purse {
+            remaining: available,
+            is_enough: quote.price.is_some_and(|price| price <= available),
+        });
+        let body = serde_json::to_vec(&quote).unwrap_or_default();
+        Ok(WireReply::json(200, Pieces::one(body)))
+    }
+}
+
+/// What a request would come to. A refusal when it would not come as far as to offerings.
+pub fn quote(terms: &Terms<'_>, request: &ImageRequest) -> Result<Quote, Refusal> {
+    terms.policy.rules.judge(request).map_err(refuse::denied)?;
+    let model = model(terms.policy, terms.plan, request)?;
+    let fidelity = terms.plan.fidelity.unwrap_or(model.fidelity);
+    let (mut offerings, mut passed_over, mut refusal) = (Vec::new(), Vec::new(), None);
+    let want = Want { request, test_mode: terms.test_mode, fidelity, dice: 0 };
+    match routing::survey(&model, want, terms.health) {
+        Ok(survey) => look(terms, (&model, request), survey, &mut offerings, &mut passed_over)?,
+        Err(none) => refusal = Some(none),
+    }
+    if offerings.is_empty() && refusal.is_none() {
+        let why = passed_over.iter().map(|over: &PassedOver| over.why.clone()).collect();
+        refusal = Some(NoCandidate::NoneCan { why });
+    }
+    let refusal = refusal.map(|none| {
+        let refusal = refuse::no_candidate(&model.name, none);
+        Reason { code: refusal.kind.code(), message: refusal.message.into_owned() }
+    });
+    Ok(Quote {
+        model: model.name.clone(),
+        fidelity,
+        strategy: model.strategy,
+        price: offerings.iter().map(|choice: &Choice| choice.price).max(),
+        refusal,
+        offerings,
+        passed_over,
+        limits: Vec::new(),
+        credits: None,
+    })
+}
+
+/// Tells the survey's findings, as much of them as the plan lets be seen.
+fn look(
+    terms: &Terms<'_>,
+    (model, request): (&Model, &ImageRequest),
+    survey: Survey,
+    offerings: &mut Vec<Choice>,
+    passed_over: &mut Vec<PassedOver>,
+) -> Result<(), Refusal> {
+    let seen = |offering: &Offering| terms.plan.show_offering.then(|| offering.name.clone());
+    for (candidate, health) in &survey.ranked {
+        let offering = &candidate.offering;
+        if let Some(why) = inexpressible(candidate, request) {
+            passed_over.push(PassedOver { offering: seen(offering), why });
+            continue;
+        }
+        let size = delivered_size(candidate);
+        let work = Work { count: request.count, size, quality: request.quality };
+        let price = if terms.test_mode {
+            Credits::ZERO
+        } else {
+            price::quote(&model.price, &work).map_err(|e| refuse::unpriced(model, e))?
+        };
+        let drawn = Work { size: candidate.size, ..work };
+        offerings.push(Choice {
+            offering: seen(offering),
+            why: why(model.strategy, candidate, *health, terms.plan.show_offering),
+            price,
+            cost: price::cost(&offering.cost, &drawn).ok().filter(|_| terms.plan.show_offering),
+            size,
+            calls: candidate.calls,
+            changed: candidate.changes.iter().map(changed).collect(),
+        });
+    }
+    for (offering, why) in survey.unable {
+        passed_over.push(PassedOver { offering: seen(&offering), why });
+    }
+    for (offering, until_ms) in survey.resting {
+        let rests_ms = until_ms.saturating_sub(terms.now.tick_ms);
+        let why = format!("fails lately and rests for {} s more", rests_ms.div_ceil(1000));
+        passed_over.push(PassedOver { offering: seen(&offering), why });
+    }
+    Ok(())
+}
+
+/// What a candidate's dialect has no words for.
+fn inexpressible(candidate: &Candidate, request: &ImageRequest) -> Option<String> {
+    let side = dialect::by_name(candidate.offering.vendor.dialect)?.vendor?;
+    let said = side.encode_request(&candidate.ask(request, 0), &candidate.offering);
+    said.err().map(|unsupported| unsupported.to_string())
+}
+
+fn why(strategy: Strategy, candidate: &Candidate, health: HealthView, shows: bool) -> String {
+    let offering = &candidate.offering;
+    let time = health.expected_ms.map_or_else(
+        || "no picture yet".to_owned(),
+        |expected_ms| format!("{:.1} s to a picture", expected_ms / 1000.0),
+    );
+    let failing = health.ill_percent;
+    match strategy {
+        Strategy::Cheapest if shows => "by cost".to_owned(),
+        Strategy::Cheapest => "the order is by what it costs the gateway".to_owned(),
+        Strategy::Fastest => format!("by time: {time}"),
+        Strategy::Priority => format!("by priority: {}", offering.priority),
+        Strategy::Weighted => format!("by chance, with weight {}", offering.weight),
+        Strategy::Balanced => format!("by cost, time and failures: {time}, {failing} % failing"),
+    }
+}
+
+fn changed(change: &Change) -> Changed {
+    Changed { parameter: change.parameter.to_string(), how: change.how.to_string() }
+}
+
+fn limit_view(standing: &Standing) -> LimitView {
+    LimitView {
+        name: standing.limit.clone(),
+        most: standing.most,
+        remaining: standing.remaining,
+        resets_in_seconds: u64::try_from(standing.resets_in.as_millis().div_ceil(1000))
+            .unwrap_or(u64::MAX),
+        is_near: standing.remaining.saturating_mul(100)
+            <= standing.most.saturating_mul(NEAR_PERCENT),
+    }
+}

@@ -1,0 +1,100 @@
+//! A picture passes from a vendor's answer into an app's without being copied: bytes that are
+//! allocated on the way are counted, for every vendor side that answers inline and every client
+//! side that answers so.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on has failed")]
+
+use std::path::Path;
+
+use bytes::Bytes;
+use http::Method;
+use pixelgate::canonical::{Answer, ImageRequest, Picture};
+use pixelgate::catalog::{BaseUrl, Capabilities, Frames, InProcess, Offering, Vendor};
+use pixelgate::credits::Credits;
+use pixelgate::dialect::{
+    self, Call, Claim, ClientSide, Pieces, Progress, VendorSide, WireReply, WireRequest,
+};
+use pixelgate::id::RequestId;
+use serde_json::Value;
+
+#[global_allocator]
+static ALLOCATOR: dhat::Alloc = dhat::Alloc;
+
+/// Base64 letters in the picture.
+const LETTERS: usize = 2 << 20;
+
+/// The most that may be allocated for an exchange, in percent of the vendor's answer.
+const ALLOCATED_PERCENT_MAX: u64 = 110;
+
+/// The vendor's recorded answer with a large picture in the place of the small one.
+fn large_reply(dialect: &str) -> Option<WireReply> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/dialects");
+    let text = std::fs::read_to_string(root.join(dialect).join("done.reply.json")).unwrap();
+    let golden: Value = serde_json::from_str(&text).unwrap();
+    let small = "iVBORw0KGgoAAAANSUhEUgAA";
+    let large = format!("{small}{}", "aB3/".repeat(LETTERS / 4));
+    let body = golden.get("body")?.to_string();
+    let body = body.contains(small).then(|| body.replacen(small, &large, 1))?;
+    Some(WireReply::json(200, Pieces::one(Bytes::from(body))))
+}
+
+fn offering() -> Offering {
+    let base = BaseUrl::InProcess(InProcess::default());
+    let vendor = std::sync::Arc::new(Vendor::new("vendor", "golden", base));
+    let size = "1024x1024".parse().unwrap();
+    Offering::new("m/vendor", vendor, "m", Capabilities::only(Frames::Sizes(vec![size]), size))
+}
+
+/// From the vendor's bytes to the app's.
+fn pass(vendor: &dyn VendorSide, client: &dyn ClientSide, reply: &WireReply) -> Option<Pieces> {
+    let request = ImageRequest { prompt: "x".to_owned(), count: 1, ..ImageRequest::default() };
+    let (asked, offering) = (WireRequest::get("/"), offering());
+    let call = Call { request: &request, offering: &offering, asked: &asked };
+    let Ok(Progress::Done(response)) = vendor.decode_reply(&call, reply) else {
+        panic!("no picture");
+    };
+    if !matches!(response.images.first()?.picture, Picture::Base64(_)) {
+        return None;
+    }
+    let answer = Answer {
+        request_id: &RequestId::known("req_copies"),
+        unix_ms: 0,
+        request: &request,
+        model: "m",
+        response: &response,
+        charged: Credits::ZERO,
+        remaining: Credits::ZERO,
+        changes: &[],
+    };
+    Some(client.encode_response(&answer).body)
+}
+
+#[test]
+fn between_any_two_dialects_a_picture_is_copied_at_most_once() {
+    let _profiler = dhat::Profiler::builder().testing().build();
+    let clients: Vec<_> = dialect::ALL
+        .iter()
+        .filter_map(|dialect| Some((dialect.name, dialect.client?)))
+        .filter(|(_, client)| {
+            client.claim(&Method::POST, client.example().path) == Some(Claim::Images)
+        })
+        .collect();
+    let mut faults = Vec::new();
+    let mut pairs = 0;
+    for dialect in dialect::ALL {
+        let Some(vendor) = dialect.vendor else { continue };
+        let Some(reply) = large_reply(dialect.name) else { continue };
+        for (name, client) in &clients {
+            let before = dhat::HeapStats::get().total_bytes;
+            let Some(body) = pass(vendor, *client, &reply) else { continue };
+            let allocated = dhat::HeapStats::get().total_bytes - before;
+            assert!(body.len() >= LETTERS, "{name} over {}: where is it?", dialect.name);
+            let percent = allocated * 100 / u64::try_from(reply.body.len()).unwrap();
+            pairs += 1;
+            if percent > ALLOCATED_PERCENT_MAX {
+                faults.push(format!("{name} over {}: {percent} % allocated", dialect.name));
+            }
+        }
+    }
+    assert!(pairs > 3, "only {pairs} pairs pass a picture inline");
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}

@@ -1,0 +1,123 @@
+//! Every dialect that apps speak over every dialect that vendors speak: a picture, or a no that
+//! says which parameter cannot be told.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pixelgate::dialect::{self, Claim, ClientSide};
+use serde_json::Value;
+
+use crate::vendor::{Answers, FakeVendor};
+use crate::world::World;
+
+fn talk_of(dialect: &str) -> Value {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/dialects");
+    let path: PathBuf = root.join(dialect).join("done.talk.json");
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("no {}", path.display()));
+    serde_json::from_str(&text).unwrap()
+}
+
+/// A client that draws pictures: its dialect's name, its side, and the request that it shows to
+/// people who have just started.
+type Client = (&'static str, &'static dyn ClientSide, Value);
+
+fn clients() -> Vec<Client> {
+    let sides = dialect::ALL.iter().filter_map(|dialect| Some((dialect.name, dialect.client?)));
+    let drawing = sides.filter(|(_, client)| {
+        client.claim(&http::Method::POST, client.example().path) == Some(Claim::Images)
+    });
+    drawing
+        .map(|(name, client)| (name, client, serde_json::from_str(client.example().body).unwrap()))
+        .collect()
+}
+
+/// The offering that a vendor's recorded order is made of, as policy.
+fn offering(talk: &Value) -> String {
+    let own = &talk["offering"];
+    let quoted = |value: &Value| Value::to_string(value);
+    let frames = match (&own["ratios"], &own["sizes"]) {
+        (Value::Array(ratios), _) => {
+            let rows: Vec<String> =
+                ratios.iter().map(|row| format!("{} = {}", row[0], row[1])).collect();
+            format!("ratios = {{ {} }}", rows.join(", "))
+        }
+        (_, sizes @ Value::Array(_)) => format!("sizes = {sizes}"),
+        _ => "sides = { min = 64, max = 4096, step = 16 }".to_owned(),
+    };
+    let model = own["vendor_model"].as_str().unwrap_or("golden-model");
+    let mut offering = format!(
+        "vendor = \"acme\", model = {}, count_max = 1, prompt_chars_max = 2000, {frames}",
+        quoted(&model.into())
+    );
+    if let workflow @ Value::Object(_) = &own["workflow"] {
+        let workflow = quoted(&workflow.to_string().into());
+        offering.push_str(", workflow = ");
+        offering.push_str(&workflow);
+    }
+    offering
+}
+
+/// A gateway before one vendor, with every model name that a client may ask for.
+fn world(vendor: &FakeVendor, dialect: &str, talk: &Value) -> World {
+    let offering = offering(talk);
+    let mut policy = format!(
+        "{}secret = \"env:ACME_KEY\"\n[defaults]\nmodel = \"any\"\n[plans.open]\nmodels = [\"*\"]\nconcurrency_max = 100\nshow_offering = true\n",
+        vendor.policy("acme", dialect)
+    );
+    let mut names: Vec<String> = clients()
+        .iter()
+        .filter_map(|(_, _, body)| Some(body.get("model")?.as_str()?.to_owned()))
+        .chain(["any".to_owned()])
+        .collect();
+    names.sort();
+    names.dedup();
+    for name in names {
+        let model = format!(
+            "[models.\"{name}\"]\nprice = [{{ image = \"1\" }}]\nfidelity = \"lenient\"\n\
+             offerings = [{{ {offering}, cost = [{{ image = \"0.01\" }}] }}]\n"
+        );
+        policy.push_str(&model);
+    }
+    World::with_environment(&policy, "100", "", &[("ACME_KEY", "id:secret")])
+}
+
+/// What went wrong between an app and a vendor, if anything did.
+async fn fault(
+    world: &World,
+    vendor: &FakeVendor,
+    client: &Client,
+    steps: usize,
+) -> Option<String> {
+    let (name, side, body) = client;
+    let calls = vendor.calls();
+    let reply = world.post(side.example().path, body).await;
+    let is_whole = (vendor.calls() - calls) == steps;
+    if (200..300).contains(&reply.status) && is_whole {
+        return None;
+    }
+    let said = String::from_utf8_lossy(&reply.bytes);
+    Some(format!(
+        "{name}: {} after {} of {steps} steps: {said}",
+        reply.status,
+        vendor.calls() - calls
+    ))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_app_gets_a_picture_from_every_vendor() {
+    let mut faults = Vec::new();
+    for dialect in dialect::ALL.iter().filter(|dialect| dialect.vendor.is_some()) {
+        let talk = talk_of(dialect.name);
+        let replies = talk["replies"].as_array().unwrap().clone();
+        let steps = replies.len();
+        for client in clients() {
+            // A vendor of its own, so that what one did not ask for is not the next one's answer.
+            let vendor = FakeVendor::start(Answers::Talk(Arc::new(replies.clone()))).await;
+            let world = world(&vendor, dialect.name, &talk);
+            let fault = fault(&world, &vendor, &client, steps).await;
+            faults.extend(fault.map(|fault| format!("{} for {fault}", dialect.name)));
+            world.verify();
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
