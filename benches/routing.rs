@@ -9,8 +9,8 @@ use std::time::Duration;
 use criterion::{Criterion, criterion_group, criterion_main};
 use pixelgate::canonical::{Frame, ImageRequest, Quality, Ratio, Size};
 use pixelgate::catalog::{
-    Balance, BaseUrl, Capabilities, Fidelity, Frames, InProcess, Model, Offering, Strategy, Tariff,
-    TariffRow, Vendor,
+    AfterUnknown, Balance, BaseUrl, Capabilities, Fidelity, Frames, InProcess, Model, Offering,
+    Strategy, Tariff, TariffRow, Vendor,
 };
 use pixelgate::clock::Now;
 use pixelgate::price::{Work, quote};
@@ -59,6 +59,8 @@ fn model() -> Model {
         ],
         test_offering: None,
         deadline: Duration::from_mins(1),
+        hedge_after: None,
+        after_unknown: AfterUnknown::Failover,
         pixels_max: None,
     }
 }

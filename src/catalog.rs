@@ -32,6 +32,11 @@ pub struct Model {
     pub test_offering: Option<Arc<Offering>>,
     /// The time a whole request may take, all attempts together.
     pub deadline: Duration,
+    /// How long the first candidate may be at work before another is asked beside it; `None` for
+    /// never.
+    pub hedge_after: Option<Duration>,
+    /// What follows when a vendor may have drawn and billed without our knowing.
+    pub after_unknown: AfterUnknown,
     /// The largest picture, in pixels; `None` for no bound of its own.
     pub pixels_max: Option<u64>,
 }
@@ -88,4 +93,17 @@ impl Default for Balance {
     fn default() -> Self {
         Self { cost: 1, latency: 1, failures: 1 }
     }
+}
+
+/// What follows when a vendor may have drawn and billed without our knowing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterUnknown {
+    /// Another vendor is asked: the caller is served and pays once, and we may pay twice.
+    #[default]
+    Failover,
+    /// Nobody is asked again: we never pay twice, and the caller goes without.
+    GiveUp,
+    /// The same vendor is asked once more, too.
+    Retry,
 }

@@ -29,7 +29,9 @@ mod admit;
 mod attempt;
 mod deliver;
 mod exchange;
+mod fan_out;
 mod health;
+mod hedge;
 mod meet;
 pub mod quote;
 mod refuse;
@@ -182,10 +184,10 @@ impl Gateway {
 
     /// Pictures from the first candidate that delivers, made ready for the caller, and their price.
     async fn draw(&self, visit: &mut Visit, work: &Work) -> Result<(Delivered, Credits), Refusal> {
-        let Work { model, request, candidates, quote } = work;
+        let Work { model, request, quote, .. } = work;
         let deadline = Instant::now() + model.deadline;
         let delivery = self
-            .attempt_each(visit, candidates, request, deadline)
+            .attempt_each(visit, work, deadline)
             .await
             .map_err(|fault| refuse::fault(&fault))?;
         // Booked even if the rest fails: the vendor has drawn.

@@ -30,6 +30,8 @@ pub struct Vendor {
     pub picture_hosts: Vec<String>,
     /// The most calls per minute that each account is sent; `None` for no pacing.
     pub calls_per_minute_max: Option<std::num::NonZeroU32>,
+    /// Whether an order that is taken back in time costs nothing.
+    pub cancel_free: bool,
     /// Whether test-mode keys are served from here, at no charge.
     pub for_tests: bool,
 }
@@ -109,6 +111,7 @@ impl Vendor {
             hosts: Vec::new(),
             picture_hosts: Vec::new(),
             calls_per_minute_max: None,
+            cancel_free: false,
             for_tests: false,
         }
     }

@@ -1,20 +1,18 @@
 //! One candidate after another, within the deadline.
 
-use std::time::Duration;
-
-use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use crate::canonical::{Change, Image, ImageRequest, ImageResponse};
-use crate::catalog::Offering;
+use crate::canonical::{Change, ImageResponse};
+use crate::catalog::AfterUnknown;
 use crate::credits::Cost;
 use crate::fault::{Next, VendorFault};
-use crate::price::{self, Work};
-use crate::routing::{Candidate, Permit};
-use crate::upstream::Account;
+use crate::id::RequestId;
+use crate::receipt::Receipt;
+use crate::routing::Candidate;
 
-use super::exchange::no_picture;
-use super::{Gateway, Visit, micros};
+use super::exchange::Terms;
+use super::hedge::Placed;
+use super::{Gateway, Visit, Work};
 
 /// Candidates that one request may go through.
 const ATTEMPTS_MAX: usize = 4;
@@ -33,20 +31,67 @@ pub(super) struct Delivery {
     pub(super) cost: Cost,
 }
 
+/// What the tries of one candidate leave in the receipt.
+#[derive(Debug, Default)]
+pub(super) struct Trace {
+    offering: Option<String>,
+    vendor: Option<String>,
+    calls: u32,
+    /// Microseconds that the vendor took.
+    pub(super) vendor_us: u64,
+    /// Whether it may have drawn and billed without our knowing.
+    pub(super) outcome_unknown: bool,
+}
+
+/// What one candidate came to. No fault when it rests after all.
+pub(super) type Tried = Result<Delivery, Option<VendorFault>>;
+
+/// What is attempted, for whom, until when.
+#[derive(Clone, Copy)]
+pub(super) struct Attempt<'a> {
+    pub(super) request_id: &'a RequestId,
+    pub(super) work: &'a Work,
+    pub(super) deadline: Instant,
+}
+
+impl Trace {
+    /// Writes it down; what served last is what the receipt names.
+    pub(super) fn tell(self, receipt: &mut Receipt) {
+        receipt.attempts = receipt.attempts.saturating_add(self.calls);
+        receipt.vendor_us = receipt.vendor_us.saturating_add(self.vendor_us);
+        receipt.outcome_unknown |= self.outcome_unknown;
+        if self.offering.is_some() {
+            receipt.offering = self.offering;
+            receipt.vendor = self.vendor;
+        }
+    }
+}
+
 impl Gateway {
     /// Asks candidates in their order until one draws, or until asking another cannot help.
     pub(super) async fn attempt_each(
         &self,
         visit: &mut Visit,
-        candidates: &[Candidate],
-        request: &ImageRequest,
+        work: &Work,
         deadline: Instant,
     ) -> Result<Delivery, VendorFault> {
+        let request_id = visit.receipt.request_id.clone();
+        let attempt = Attempt { request_id: &request_id, work, deadline };
         let mut last = VendorFault::Unreachable { detail: "no candidate was tried".to_owned() };
-        for candidate in candidates.iter().take(ATTEMPTS_MAX) {
-            match self.attempt_one(visit, candidate, request, deadline).await {
+        let mut left = work.candidates.get(..ATTEMPTS_MAX).unwrap_or(&work.candidates);
+        while let Some((first, rest)) = left.split_first() {
+            let beside = rest.first().filter(|other| attempt.may_hedge(first, other));
+            let (tried, taken) = if let Some(other) = beside {
+                self.attempt_beside(visit, attempt, [first, other]).await
+            } else {
+                let mut trace = Trace::default();
+                let tried = self.attempt_one(attempt, first, None, &mut trace).await;
+                trace.tell(&mut visit.receipt);
+                (tried, 1)
+            };
+            match tried {
                 Ok(delivery) => return Ok(delivery),
-                Err(Some(fault)) if fault.next() == Next::GiveUp => return Err(fault),
+                Err(Some(fault)) if attempt.next(&fault) == Next::GiveUp => return Err(fault),
                 Err(Some(fault)) => last = fault,
                 // It rests after all; another request took its one trial.
                 Err(None) => {}
@@ -54,47 +99,41 @@ impl Gateway {
             if Instant::now() >= deadline {
                 break;
             }
+            left = left.get(taken..).unwrap_or_default();
         }
         Err(last)
     }
 
     /// One candidate, and once more where nothing had been sent or another account of ours may do
-    /// better. No fault when it rests.
-    async fn attempt_one(
+    /// better.
+    pub(super) async fn attempt_one(
         &self,
-        visit: &mut Visit,
+        attempt: Attempt<'_>,
         candidate: &Candidate,
-        request: &ImageRequest,
-        deadline: Instant,
-    ) -> Result<Delivery, Option<VendorFault>> {
+        placed: Option<&Placed>,
+        trace: &mut Trace,
+    ) -> Tried {
         let vendor = &candidate.offering.vendor;
+        trace.offering = Some(candidate.offering.name.clone());
+        trace.vendor = Some(vendor.name.clone());
         let mut last = None;
         for _ in 0..TRIES_MAX.max(vendor.secrets.len().min(ACCOUNTS_TRIED_MAX)) {
-            let now = self.clock.now();
-            let Some(permit) = self.health.begin(&candidate.offering.name, now) else {
+            let Some(trying) = self.health.begin(&candidate.offering.name, &*self.clock) else {
                 return Err(last);
             };
-            let began = Instant::now();
-            let deadline = deadline.min(began + vendor.timeout);
-            let (account, tried) = match self.upstream.account(vendor, deadline).await {
-                Ok(account) => {
-                    let terms = (permit, account, deadline);
-                    (Some(account), self.attempt(visit, candidate, request, terms).await)
-                }
-                Err(fault) => {
-                    // It was our own pace that kept us from asking.
-                    self.health.failed(&candidate.offering.name, permit, false, now);
-                    (None, Err(fault))
-                }
-            };
-            let fault = match tried {
+            let deadline = attempt.deadline.min(Instant::now() + vendor.timeout);
+            // Our own pace may keep us from asking; that says nothing about the offering.
+            let account = self.upstream.account(vendor, deadline).await?;
+            trace.calls = trace.calls.saturating_add(candidate.calls);
+            let terms = Terms { account, deadline, placed };
+            let request = &attempt.work.request;
+            let fault = match self.fan_out(candidate, request, (trying, terms), trace).await {
                 Ok(delivery) => return Ok(delivery),
                 Err(fault) => fault,
             };
-            log_fault(visit, candidate, &fault);
-            let has_another =
-                account.is_some_and(|account| self.upstream.note_fault(vendor, account, &fault));
-            let again = fault.next() == Next::Retry || has_another;
+            log_fault(attempt.request_id, candidate, &fault);
+            let has_another = self.upstream.note_fault(vendor, account, &fault);
+            let again = attempt.next(&fault) == Next::Retry || has_another;
             last = Some(fault);
             if !again {
                 break;
@@ -102,118 +141,28 @@ impl Gateway {
         }
         Err(last)
     }
+}
 
-    /// One try of one candidate: as many calls as its fan-out needs, at the same time.
-    async fn attempt(
-        &self,
-        visit: &mut Visit,
-        candidate: &Candidate,
-        request: &ImageRequest,
-        (permit, account, deadline): (Permit, Account, Instant),
-    ) -> Result<Delivery, VendorFault> {
-        let offering = &candidate.offering;
-        visit.receipt.offering = Some(offering.name.clone());
-        visit.receipt.vendor = Some(offering.vendor.name.clone());
-        visit.receipt.attempts += candidate.calls;
-
-        let began = Instant::now();
-        let calls = shares(candidate, request).into_iter().map(async |share| {
-            let share = self.with_mask_for(&offering.vendor, share).await?;
-            self.exchange(offering, &share, (account, deadline)).await
-        });
-        let replies = join_all(calls).await;
-        let took = began.elapsed();
-        visit.receipt.vendor_us += micros(took);
-        self.learn(offering, permit, &replies, took);
-
-        if replies.iter().any(|reply| reply.as_ref().is_err_and(VendorFault::outcome_unknown)) {
-            visit.receipt.outcome_unknown = true;
+impl Attempt<'_> {
+    /// What follows a fault, where policy has a word in it.
+    fn next(&self, fault: &VendorFault) -> Next {
+        if !fault.outcome_unknown() {
+            return fault.next();
         }
-        let (response, fault) = gather(replies);
-        if response.images.is_empty() {
-            return Err(fault.unwrap_or_else(no_picture));
-        }
-        let mut changes = candidate.changes.clone();
-        let (asked, got) = (request.count, response.images.len());
-        if u32::try_from(got).is_ok_and(|got| got < asked) {
-            let how = format!("{got} of {asked} were delivered and paid for");
-            changes.push(Change { parameter: "count".into(), how: how.into() });
-        }
-        let cost = booked_cost(candidate, request, &response);
-        Ok(Delivery { response, candidate: candidate.clone(), changes, cost })
-    }
-
-    /// Tells the breaker and the metrics how an attempt went.
-    fn learn(
-        &self,
-        offering: &Offering,
-        permit: Permit,
-        replies: &[Result<ImageResponse, VendorFault>],
-        took: Duration,
-    ) {
-        let now = self.clock.now();
-        match replies.iter().find_map(|reply| reply.as_ref().err()) {
-            None => self.health.succeeded(&offering.name, permit, took, now),
-            Some(fault) => self.health.failed(&offering.name, permit, fault.is_ill_health(), now),
-        }
-        for reply in replies {
-            self.telemetry.attempt(&offering.vendor.name, took.as_secs_f64(), reply.as_ref().err());
+        match self.work.model.after_unknown {
+            AfterUnknown::Failover => fault.next(),
+            AfterUnknown::GiveUp => Next::GiveUp,
+            AfterUnknown::Retry => Next::Retry,
         }
     }
 }
 
-fn log_fault(visit: &Visit, candidate: &Candidate, fault: &VendorFault) {
+fn log_fault(request_id: &RequestId, candidate: &Candidate, fault: &VendorFault) {
     tracing::warn!(
-        request_id = %visit.receipt.request_id,
+        %request_id,
         offering = candidate.offering.name,
         fault = fault.code(),
         detail = %fault,
         "an attempt failed"
     );
-}
-
-/// The request as each call of the fan-out asks it.
-fn shares(candidate: &Candidate, request: &ImageRequest) -> Vec<ImageRequest> {
-    (0..candidate.calls).map(|call| candidate.ask(request, call)).collect()
-}
-
-/// All pictures that came, and the first fault among the rest.
-fn gather(
-    replies: Vec<Result<ImageResponse, VendorFault>>,
-) -> (ImageResponse, Option<VendorFault>) {
-    // A sum in which a call is missing would be wrong, so either all say their cost or none does.
-    let mut costs = replies.iter().flatten().map(|reply| reply.cost);
-    let cost = costs.try_fold(Cost::ZERO, |sum, cost| sum.plus(cost?).ok());
-    let mut all = ImageResponse { cost, ..ImageResponse::default() };
-    let mut first = None;
-    for reply in replies {
-        match reply {
-            Ok(one) => {
-                let images: Vec<Image> = one.images;
-                all.images.extend(images);
-                all.quality = all.quality.or(one.quality);
-                all.background = all.background.or(one.background);
-                all.usage = match (all.usage, one.usage) {
-                    (Some(sum), Some(more)) => Some(sum.plus(more)),
-                    (sum, more) => sum.or(more),
-                };
-            }
-            Err(fault) => first = first.or(Some(fault)),
-        }
-    }
-    (all, first)
-}
-
-/// What the vendor charges for what it drew: what it says itself, what policy says otherwise;
-/// nothing where neither has a word for it.
-fn booked_cost(candidate: &Candidate, request: &ImageRequest, response: &ImageResponse) -> Cost {
-    if let Some(cost) = response.cost {
-        return cost;
-    }
-    let work = Work {
-        count: u32::try_from(response.images.len()).unwrap_or(u32::MAX),
-        size: candidate.size,
-        quality: response.quality.or(request.quality),
-    };
-    price::cost(&candidate.offering.cost, &work).unwrap_or(Cost::ZERO)
 }

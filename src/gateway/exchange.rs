@@ -13,6 +13,7 @@ use crate::fault::VendorFault;
 use crate::upstream::Account;
 
 use super::Gateway;
+use super::hedge::Placed;
 
 /// Steps of an order that is not placed yet, uploads among them.
 const STEPS_MAX: usize = 24;
@@ -32,9 +33,22 @@ const WAIT_MAX: Duration = Duration::from_secs(5);
 /// How long a vendor may take to take an order back.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where an order stands.
-#[derive(Default)]
-struct Order {
+/// On what terms an order is placed.
+#[derive(Clone, Copy)]
+pub(super) struct Terms<'a> {
+    /// In whose name.
+    pub(super) account: Account,
+    /// Until when.
+    pub(super) deadline: Instant,
+    /// Who wants to know that it is placed and can be taken back.
+    pub(super) placed: Option<&'a Placed>,
+}
+
+/// Where an order stands. One that is dropped before its end is taken back, if it can be.
+struct Order<'a> {
+    gateway: &'a Gateway,
+    vendor: &'a Vendor,
+    terms: Terms<'a>,
     steps: usize,
     polls: usize,
     lost: u32,
@@ -50,32 +64,26 @@ impl Gateway {
         &self,
         offering: &Offering,
         request: &ImageRequest,
-        (account, deadline): (Account, Instant),
+        terms: Terms<'_>,
     ) -> Result<ImageResponse, VendorFault> {
-        let vendor = &offering.vendor;
-        let mut order = Order::default();
-        let asked = self.ask(offering, request, (account, deadline), &mut order).await;
-        let mut response = match asked {
-            Ok(response) => response,
-            Err(fault) => {
-                if fault.outcome_unknown() {
-                    self.take_back(vendor, account, order.cancel);
-                }
-                return Err(fault);
-            }
-        };
+        let mut order = Order::new(self, &offering.vendor, terms);
+        let asked = self.ask(offering, request, &mut order).await;
+        if asked.as_ref().err().is_none_or(|fault| !fault.outcome_unknown()) {
+            order.cancel = None;
+        }
+        let mut response = asked?;
         response.cost = response.cost.or(order.cost);
-        self.here(vendor, account, response, deadline).await
+        self.here(&offering.vendor, terms, response).await
     }
 
     async fn ask(
         &self,
         offering: &Offering,
         request: &ImageRequest,
-        (account, deadline): (Account, Instant),
-        order: &mut Order,
+        order: &mut Order<'_>,
     ) -> Result<ImageResponse, VendorFault> {
         let vendor = &offering.vendor;
+        let Terms { account, deadline, .. } = order.terms;
         let side = vendor_side(vendor)?;
         let mut wire = side.encode_request(request, offering).map_err(|unsupported| {
             let dialect::Unsupported { parameter, why } = unsupported;
@@ -102,25 +110,12 @@ impl Gateway {
         }
     }
 
-    /// Takes back an order that nobody waits for any more; nobody waits for that either.
-    fn take_back(&self, vendor: &Vendor, account: Account, cancel: Option<WireRequest>) {
-        let Some(cancel) = cancel else { return };
-        let (upstream, vendor) = (std::sync::Arc::clone(&self.upstream), vendor.clone());
-        self.tasks.spawn(async move {
-            let deadline = Instant::now() + CANCEL_TIMEOUT;
-            let told = upstream.call(&vendor, account, &cancel, deadline).await;
-            let status = told.map_or(0, |reply| reply.status);
-            tracing::info!(vendor = vendor.name, status, "an order was taken back");
-        });
-    }
-
     /// The response with every picture here and known to be one.
     async fn here(
         &self,
         vendor: &Vendor,
-        account: Account,
+        Terms { account, deadline, .. }: Terms<'_>,
         mut response: ImageResponse,
-        deadline: Instant,
     ) -> Result<ImageResponse, VendorFault> {
         for image in &mut response.images {
             if let Picture::Url(url) = &image.picture {
@@ -159,7 +154,22 @@ impl Gateway {
     }
 }
 
-impl Order {
+impl<'a> Order<'a> {
+    const fn new(gateway: &'a Gateway, vendor: &'a Vendor, terms: Terms<'a>) -> Self {
+        Self {
+            gateway,
+            vendor,
+            terms,
+            steps: 0,
+            polls: 0,
+            lost: 0,
+            wait: None,
+            is_placed: false,
+            cancel: None,
+            cost: None,
+        }
+    }
+
     const fn step(&mut self) -> Result<(), VendorFault> {
         self.steps += 1;
         if self.steps < STEPS_MAX { Ok(()) } else { Err(VendorFault::TimedOut) }
@@ -171,6 +181,9 @@ impl Order {
         self.lost = 0;
         self.cancel = pending.cancel.clone().or_else(|| self.cancel.take());
         self.cost = pending.cost.or(self.cost);
+        if let Some(placed) = self.terms.placed.filter(|_| self.cancel.is_some()) {
+            placed.note();
+        }
         self.polls += 1;
         if self.polls >= POLLS_MAX {
             return Err(VendorFault::TimedOut);
@@ -208,6 +221,21 @@ impl Order {
         let wait = self.wait.map_or(WAIT_FIRST, |last| (last * 3 / 2).min(WAIT_MAX));
         self.wait = Some(wait);
         wait
+    }
+}
+
+impl Drop for Order<'_> {
+    fn drop(&mut self) {
+        // Nobody waits for the order any more, and nobody waits for this either.
+        let Some(cancel) = self.cancel.take() else { return };
+        let upstream = std::sync::Arc::clone(&self.gateway.upstream);
+        let (vendor, account) = (self.vendor.clone(), self.terms.account);
+        self.gateway.tasks.spawn(async move {
+            let deadline = Instant::now() + CANCEL_TIMEOUT;
+            let told = upstream.call(&vendor, account, &cancel, deadline).await;
+            let status = told.map_or(0, |reply| reply.status);
+            tracing::info!(vendor = vendor.name, status, "an order was taken back");
+        });
     }
 }
 

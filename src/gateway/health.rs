@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use dashmap::DashMap;
 
-use crate::clock::Now;
+use crate::clock::{Clock, Now};
 use crate::routing::{HealthView, OfferingHealth, Permit};
 
 /// One state for each offering, by name. Names are those of policy, so it stays small.
@@ -20,15 +20,47 @@ impl HealthBoard {
     }
 
     /// The right to make one attempt, or the one trial of an offering that rested.
-    pub(super) fn begin(&self, offering: &str, now: Now) -> Option<Permit> {
-        self.0.entry(offering.to_owned()).or_default().begin(now)
+    pub(super) fn begin<'a>(
+        &'a self,
+        offering: &'a str,
+        clock: &'a dyn Clock,
+    ) -> Option<Trying<'a>> {
+        let permit = self.0.entry(offering.to_owned()).or_default().begin(clock.now())?;
+        Some(Trying { board: self, offering, clock, permit: Some(permit) })
+    }
+}
+
+/// An attempt on its way; one that is dropped was never made.
+pub(super) struct Trying<'a> {
+    board: &'a HealthBoard,
+    offering: &'a str,
+    clock: &'a dyn Clock,
+    permit: Option<Permit>,
+}
+
+impl Trying<'_> {
+    pub(super) fn succeeded(self, latency: Duration) {
+        self.end(|health, permit, now| health.succeeded(permit, latency, now));
     }
 
-    pub(super) fn succeeded(&self, offering: &str, permit: Permit, latency: Duration, now: Now) {
-        self.0.entry(offering.to_owned()).or_default().succeeded(permit, latency, now);
+    pub(super) fn failed(self, is_ill: bool) {
+        self.end(|health, permit, now| health.failed(permit, is_ill, now));
     }
 
-    pub(super) fn failed(&self, offering: &str, permit: Permit, is_ill: bool, now: Now) {
-        self.0.entry(offering.to_owned()).or_default().failed(permit, is_ill, now);
+    fn end(mut self, tell: impl FnOnce(&mut OfferingHealth, Permit, Now)) {
+        self.tell(tell);
+    }
+
+    fn tell(&mut self, tell: impl FnOnce(&mut OfferingHealth, Permit, Now)) {
+        if let Some(permit) = self.permit.take() {
+            let mut health = self.board.0.entry(self.offering.to_owned()).or_default();
+            tell(&mut health, permit, self.clock.now());
+        }
+    }
+}
+
+impl Drop for Trying<'_> {
+    fn drop(&mut self) {
+        self.tell(OfferingHealth::abandoned);
     }
 }

@@ -68,6 +68,8 @@ fn model(policy: &Policy, name: &str, raw: &RawModel, faults: &mut Faults<'_>) -
         test_offering: test_offering(policy, name, &offerings),
         offerings,
         deadline: raw.deadline.map_or(DEADLINE_DEFAULT, |span| span.0),
+        hedge_after: raw.hedge_after.map(|span| span.0),
+        after_unknown: raw.after_unknown,
         pixels_max: raw.size_max.map(Size::pixels),
     }
 }

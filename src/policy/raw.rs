@@ -7,7 +7,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::canonical::{Format, Quality, Ratio, Size};
-use crate::catalog::{Ability, Balance, Fidelity, PlayedFault, Strategy};
+use crate::catalog::{Ability, AfterUnknown, Balance, Fidelity, PlayedFault, Strategy};
 use crate::scalar::{ByteCount, Span};
 
 #[derive(Debug, Default, Deserialize)]
@@ -56,6 +56,8 @@ pub(super) struct RawVendor {
     pub(super) picture_hosts: Vec<Spanned<String>>,
     pub(super) calls_per_minute_max: Option<NonZeroU32>,
     #[serde(default)]
+    pub(super) cancel_free: bool,
+    #[serde(default)]
     pub(super) for_tests: bool,
     pub(super) latency: Option<Spanned<Span>>,
     pub(super) fault: Option<Spanned<PlayedFault>>,
@@ -71,6 +73,9 @@ pub(super) struct RawModel {
     #[serde(default)]
     pub(super) balance: Balance,
     pub(super) deadline: Option<Span>,
+    pub(super) hedge_after: Option<Span>,
+    #[serde(default)]
+    pub(super) after_unknown: AfterUnknown,
     pub(super) size_max: Option<Size>,
     pub(super) price: Spanned<Vec<RawTariffRow>>,
     pub(super) offerings: Spanned<Vec<Spanned<RawOffering>>>,

@@ -72,6 +72,7 @@ fn vendor(
         hosts: hosts_listed,
         picture_hosts,
         calls_per_minute_max: raw.calls_per_minute_max,
+        cancel_free: raw.cancel_free,
         for_tests: raw.for_tests,
     })
 }

@@ -2,7 +2,8 @@
 
 use crate::canonical::{Format, Ratio, Size};
 use crate::catalog::{
-    Balance, BaseUrl, Capabilities, Frames, InProcess, Strategy as By, Tariff, TariffRow, Vendor,
+    AfterUnknown, Balance, BaseUrl, Capabilities, Frames, InProcess, Strategy as By, Tariff,
+    TariffRow, Vendor,
 };
 
 use super::*;
@@ -71,6 +72,8 @@ fn model(offerings: Vec<Offering>) -> Model {
         offerings: offerings.into_iter().map(Arc::new).collect(),
         test_offering: None,
         deadline: Duration::from_mins(1),
+        hedge_after: None,
+        after_unknown: AfterUnknown::Failover,
         pixels_max: None,
     }
 }

@@ -66,6 +66,8 @@ pub struct Metrics {
     pub vendor_seconds: HistogramVec,
     /// Exchanges after which a vendor may have drawn and billed without our knowing.
     pub outcomes_unknown: IntCounterVec,
+    /// Requests for which a second vendor was asked beside a slow first.
+    pub hedges: IntCounter,
     /// Holds that have not ended.
     pub holds_open: IntGauge,
     /// Requests being served now.
@@ -157,6 +159,11 @@ impl Metrics {
                 "pixelgate_outcomes_unknown_total",
                 "Exchanges that may have been billed without our knowing",
                 &["vendor"],
+            )?,
+            hedges: counter(
+                &r,
+                "pixelgate_hedges_total",
+                "Requests for which a second vendor was asked beside a slow first",
             )?,
             holds_open: gauge(&r, "pixelgate_holds_open", "Holds that have not ended")?,
             in_flight: gauge(&r, "pixelgate_in_flight_requests", "Requests being served now")?,

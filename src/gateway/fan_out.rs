@@ -1,0 +1,118 @@
+//! One try of one candidate: as many calls as its pictures are spread over, at the same time.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use crate::canonical::{Change, Image, ImageRequest, ImageResponse};
+use crate::catalog::Offering;
+use crate::credits::Cost;
+use crate::fault::VendorFault;
+use crate::price::{self, Work};
+use crate::routing::Candidate;
+
+use super::attempt::{Delivery, Trace};
+use super::exchange::{Terms, no_picture};
+use super::health::Trying;
+use super::{Gateway, micros};
+
+impl Gateway {
+    /// Every call of a candidate; some pictures are a success, and what is missing is said.
+    pub(super) async fn fan_out(
+        &self,
+        candidate: &Candidate,
+        request: &ImageRequest,
+        (trying, terms): (Trying<'_>, Terms<'_>),
+        trace: &mut Trace,
+    ) -> Result<Delivery, VendorFault> {
+        let offering = &candidate.offering;
+        let began = Instant::now();
+        let calls = shares(candidate, request).into_iter().map(async |share| {
+            let share = self.with_mask_for(&offering.vendor, share).await?;
+            self.exchange(offering, &share, terms).await
+        });
+        let replies = join_all(calls).await;
+        let took = began.elapsed();
+        trace.vendor_us = trace.vendor_us.saturating_add(micros(took));
+        self.learn(offering, trying, &replies, took);
+
+        trace.outcome_unknown |=
+            replies.iter().any(|reply| reply.as_ref().is_err_and(VendorFault::outcome_unknown));
+        let (response, fault) = gather(replies);
+        if response.images.is_empty() {
+            return Err(fault.unwrap_or_else(no_picture));
+        }
+        let mut changes = candidate.changes.clone();
+        let (asked, got) = (request.count, response.images.len());
+        if u32::try_from(got).is_ok_and(|got| got < asked) {
+            let how = format!("{got} of {asked} were delivered and paid for");
+            changes.push(Change { parameter: "count".into(), how: how.into() });
+        }
+        let cost = booked_cost(candidate, request, &response);
+        Ok(Delivery { response, candidate: candidate.clone(), changes, cost })
+    }
+
+    /// Tells the breaker and the metrics how it went.
+    fn learn(
+        &self,
+        offering: &Offering,
+        trying: Trying<'_>,
+        replies: &[Result<ImageResponse, VendorFault>],
+        took: Duration,
+    ) {
+        match replies.iter().find_map(|reply| reply.as_ref().err()) {
+            None => trying.succeeded(took),
+            Some(fault) => trying.failed(fault.is_ill_health()),
+        }
+        for reply in replies {
+            self.telemetry.attempt(&offering.vendor.name, took.as_secs_f64(), reply.as_ref().err());
+        }
+    }
+}
+
+/// The request as each call of the fan-out asks it.
+fn shares(candidate: &Candidate, request: &ImageRequest) -> Vec<ImageRequest> {
+    (0..candidate.calls).map(|call| candidate.ask(request, call)).collect()
+}
+
+/// All pictures that came, and the first fault among the rest.
+fn gather(
+    replies: Vec<Result<ImageResponse, VendorFault>>,
+) -> (ImageResponse, Option<VendorFault>) {
+    // A sum in which a call is missing would be wrong, so either all say their cost or none does.
+    let mut costs = replies.iter().flatten().map(|reply| reply.cost);
+    let cost = costs.try_fold(Cost::ZERO, |sum, cost| sum.plus(cost?).ok());
+    let mut all = ImageResponse { cost, ..ImageResponse::default() };
+    let mut first = None;
+    for reply in replies {
+        match reply {
+            Ok(one) => {
+                let images: Vec<Image> = one.images;
+                all.images.extend(images);
+                all.quality = all.quality.or(one.quality);
+                all.background = all.background.or(one.background);
+                all.usage = match (all.usage, one.usage) {
+                    (Some(sum), Some(more)) => Some(sum.plus(more)),
+                    (sum, more) => sum.or(more),
+                };
+            }
+            Err(fault) => first = first.or(Some(fault)),
+        }
+    }
+    (all, first)
+}
+
+/// What the vendor charges for what it drew: what it says itself, what policy says otherwise;
+/// nothing where neither has a word for it.
+fn booked_cost(candidate: &Candidate, request: &ImageRequest, response: &ImageResponse) -> Cost {
+    if let Some(cost) = response.cost {
+        return cost;
+    }
+    let work = Work {
+        count: u32::try_from(response.images.len()).unwrap_or(u32::MAX),
+        size: candidate.size,
+        quality: response.quality.or(request.quality),
+    };
+    price::cost(&candidate.offering.cost, &work).unwrap_or(Cost::ZERO)
+}

@@ -1,0 +1,123 @@
+//! Two candidates side by side, where policy wants no one to wait for a slow vendor and the one
+//! that loses can be taken back for nothing.
+//!
+//! The second is asked only once the first has been at work for the model's `hedge_after`, and only
+//! when both vendors are said to take orders back free (`cancel_free`) and the first is known to.
+
+use std::pin::pin;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::fault::{Next, VendorFault};
+use crate::routing::Candidate;
+
+use super::attempt::{Attempt, Trace, Tried};
+use super::{Gateway, Visit, micros};
+
+/// How long an order that lost may take to be placed, so that it can be taken back.
+const PLACED_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Whether an order is placed and can be taken back.
+pub(super) struct Placed(watch::Sender<bool>);
+
+impl Placed {
+    fn not_yet() -> Self {
+        Self(watch::Sender::new(false))
+    }
+
+    /// From now on it is.
+    pub(super) fn note(&self) {
+        self.0.send_replace(true);
+    }
+
+    fn is_so(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    async fn wait(&self) {
+        // The sender is ours, so that waiting cannot fail.
+        let _ = self.0.subscribe().wait_for(|placed| *placed).await;
+    }
+}
+
+impl Attempt<'_> {
+    /// Whether the second may be asked beside the first.
+    pub(super) fn may_hedge(&self, first: &Candidate, other: &Candidate) -> bool {
+        let is_free = |one: &Candidate| one.offering.vendor.cancel_free && one.calls == 1;
+        self.work.model.hedge_after.is_some() && is_free(first) && is_free(other)
+    }
+}
+
+impl Gateway {
+    /// What the first of two candidates to deliver delivers, and how many of them were asked.
+    pub(super) async fn attempt_beside(
+        &self,
+        visit: &mut Visit,
+        attempt: Attempt<'_>,
+        [first, other]: [&Candidate; 2],
+    ) -> (Tried, usize) {
+        let began = Instant::now();
+        let (mut trace, mut other_trace) = (Trace::default(), Trace::default());
+        let (placed, other_placed) = (Placed::not_yet(), Placed::not_yet());
+        let (tried, taken, is_other) = {
+            let mut one = pin!(self.attempt_one(attempt, first, Some(&placed), &mut trace));
+            let after = attempt.work.model.hedge_after.unwrap_or(Duration::MAX);
+            match tokio::time::timeout(after, &mut one).await {
+                Ok(tried) => (tried, 1, false),
+                // It could not be taken back for nothing, so nobody else is asked.
+                Err(_) if !placed.is_so() => (one.await, 1, false),
+                Err(_) => {
+                    self.telemetry.metrics().hedges.inc();
+                    let two =
+                        self.attempt_one(attempt, other, Some(&other_placed), &mut other_trace);
+                    let (tried, is_other) = race((one, &placed), (pin!(two), &other_placed)).await;
+                    (tried, 2, is_other)
+                }
+            }
+        };
+        // Both were at work at the same time, so the time is counted once.
+        let took = micros(began.elapsed());
+        (trace.vendor_us, other_trace.vendor_us) = (took, 0);
+        let (last, before) = if is_other { (other_trace, trace) } else { (trace, other_trace) };
+        before.tell(&mut visit.receipt);
+        last.tell(&mut visit.receipt);
+        (tried, taken)
+    }
+}
+
+/// The first delivery of two, and whether it is the second's; else the fault of who failed last.
+async fn race(
+    (one, placed): (impl Future<Output = Tried> + Unpin, &Placed),
+    (two, other_placed): (impl Future<Output = Tried> + Unpin, &Placed),
+) -> (Tried, bool) {
+    match select(one, two).await {
+        Either::Left((tried, two)) if ends(&tried) => {
+            let_go(two, other_placed).await;
+            (tried, false)
+        }
+        Either::Right((tried, one)) if ends(&tried) => {
+            let_go(one, placed).await;
+            (tried, true)
+        }
+        Either::Left((_, two)) => (two.await, true),
+        Either::Right((_, one)) => (one.await, false),
+    }
+}
+
+/// Whether there is nothing more to wait for: pictures, or a no that is everybody's.
+fn ends(tried: &Tried) -> bool {
+    match tried {
+        Ok(_) => true,
+        Err(fault) => fault.as_ref().map(VendorFault::next) == Some(Next::GiveUp),
+    }
+}
+
+/// Drops an order that lost, which takes it back; one that is just being placed is waited for,
+/// because only a placed order has a name by which it can be taken back.
+async fn let_go(order: impl Future<Output = Tried> + Unpin, placed: &Placed) {
+    let is_placed = tokio::time::timeout(PLACED_TIMEOUT, placed.wait());
+    let _ = select(order, pin!(is_placed)).await;
+}
