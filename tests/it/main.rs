@@ -15,6 +15,7 @@ mod bounds;
 mod crash;
 mod demo;
 mod failover;
+mod hostile;
 mod keys;
 mod limits;
 mod matrix;
