@@ -75,11 +75,28 @@ pub trait ClientSide: std::fmt::Debug + Sync {
         self.encode_models(std::slice::from_ref(model))
     }
 
+    /// How the dialect streams an answer; `None` where it does not.
+    fn streaming(&self) -> Option<&'static dyn Streaming> {
+        None
+    }
+
     /// A request to try, for people who have just started.
     fn example(&self) -> Example;
 
     /// The dialect's own limit headers, for successes and refusals alike.
     fn limit_headers(&self, standings: &[Standing], unix_ms: i64) -> Vec<(&'static str, String)>;
+}
+
+/// How a dialect streams an answer as server-sent events.
+pub trait Streaming: std::fmt::Debug + Sync {
+    /// A picture on the way to the final one.
+    fn encode_preview(&self, preview: &Preview, request: &ImageRequest, unix_ms: i64) -> Pieces;
+
+    /// A success, and the end of the stream.
+    fn encode_end(&self, answer: &Answer<'_>) -> Pieces;
+
+    /// A no that comes when the stream has begun, and the end of the stream.
+    fn encode_no(&self, refusal: &Refusal, context: &RefusalContext<'_>) -> Pieces;
 }
 
 /// What a request at a client side's path is for.

@@ -32,6 +32,7 @@ mod exchange;
 mod fan_out;
 mod health;
 mod hedge;
+pub mod live;
 mod meet;
 pub mod quote;
 mod refuse;

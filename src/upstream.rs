@@ -53,6 +53,9 @@ const ADDRESS_TTL: Duration = Duration::from_secs(30);
 pub type InProcessVendor =
     Box<dyn Fn(InProcess, WireRequest) -> BoxFuture<'static, WireReply> + Send + Sync>;
 
+/// What hears the pieces of an answer that is a stream of events, as they arrive.
+pub type Ear<'a> = &'a (dyn Fn(&[u8]) + Send + Sync);
+
 /// The addresses of a name, and until when they are used.
 struct Resolved {
     addresses: Arc<[SocketAddr]>,
@@ -106,6 +109,17 @@ impl Upstream {
         wire: &WireRequest,
         deadline: Instant,
     ) -> Result<WireReply, VendorFault> {
+        self.call_heard(vendor, account, wire, (deadline, None)).await
+    }
+
+    /// The same, heard while it arrives: each piece of an answer that is a stream of events.
+    pub async fn call_heard(
+        &self,
+        vendor: &Vendor,
+        account: Account,
+        wire: &WireRequest,
+        (deadline, ear): (Instant, Option<Ear<'_>>),
+    ) -> Result<WireReply, VendorFault> {
         let exchange = async {
             match &vendor.base {
                 BaseUrl::InProcess(settings) => {
@@ -115,7 +129,7 @@ impl Upstream {
                     let place = place(vendor, &wire.path)?;
                     let secret = vendor.secrets.get(account.0).filter(|_| place.is_api);
                     let peers = self.peers(&place).await?;
-                    let ask = Ask { vendor, secret, path: &place.path, wire };
+                    let ask = Ask { vendor, secret, path: &place.path, wire, ear };
                     self.over_http(ask, peers).await
                 }
             }

@@ -71,6 +71,9 @@ pub struct ImageRequest {
     pub asset_key: Option<String>,
     /// How the pictures should arrive.
     pub delivery: Delivery,
+    /// Whether the answer is wanted as a stream of events.
+    #[serde(skip_serializing_if = "is_false")]
+    pub stream: bool,
     /// How many partial previews the app would like, if streamed.
     #[serde(skip_serializing_if = "is_zero")]
     pub previews: u8,
@@ -85,6 +88,11 @@ pub struct ImageRequest {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
 const fn is_zero(count: &u8) -> bool {
     *count == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// What is to be done.

@@ -12,6 +12,7 @@ use crate::routing::Candidate;
 
 use super::exchange::Terms;
 use super::hedge::Placed;
+use super::live::Live;
 use super::{Gateway, Visit, Work};
 
 /// Candidates that one request may go through.
@@ -52,6 +53,8 @@ pub(super) struct Attempt<'a> {
     pub(super) request_id: &'a RequestId,
     pub(super) work: &'a Work,
     pub(super) deadline: Instant,
+    /// Where previews go.
+    pub(super) live: Option<&'a Live>,
 }
 
 impl Trace {
@@ -76,7 +79,8 @@ impl Gateway {
         deadline: Instant,
     ) -> Result<Delivery, VendorFault> {
         let request_id = visit.receipt.request_id.clone();
-        let attempt = Attempt { request_id: &request_id, work, deadline };
+        let live = self.begin(visit, &work.request);
+        let attempt = Attempt { request_id: &request_id, work, deadline, live: live.as_ref() };
         let mut last = VendorFault::Unreachable { detail: "no candidate was tried".to_owned() };
         let mut left = work.candidates.get(..ATTEMPTS_MAX).unwrap_or(&work.candidates);
         while let Some((first, rest)) = left.split_first() {
@@ -125,7 +129,7 @@ impl Gateway {
             // Our own pace may keep us from asking; that says nothing about the offering.
             let account = self.upstream.account(vendor, deadline).await?;
             trace.calls = trace.calls.saturating_add(candidate.calls);
-            let terms = Terms { account, deadline, placed };
+            let terms = Terms { account, deadline, placed, live: attempt.live };
             let request = &attempt.work.request;
             let fault = match self.fan_out(candidate, request, (trying, terms), trace).await {
                 Ok(delivery) => return Ok(delivery),

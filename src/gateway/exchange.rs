@@ -10,10 +10,11 @@ use crate::catalog::{Offering, Vendor};
 use crate::credits::Cost;
 use crate::dialect::{self, Call, MaskStyle, Pending, Progress, VendorSide, WireRequest};
 use crate::fault::VendorFault;
-use crate::upstream::Account;
+use crate::upstream::{Account, Ear};
 
 use super::Gateway;
 use super::hedge::Placed;
+use super::live::Live;
 
 /// Steps of an order that is not placed yet, uploads among them.
 const STEPS_MAX: usize = 24;
@@ -42,6 +43,8 @@ pub(super) struct Terms<'a> {
     pub(super) deadline: Instant,
     /// Who wants to know that it is placed and can be taken back.
     pub(super) placed: Option<&'a Placed>,
+    /// Where previews go.
+    pub(super) live: Option<&'a Live>,
 }
 
 /// Where an order stands. One that is dropped before its end is taken back, if it can be.
@@ -83,17 +86,23 @@ impl Gateway {
         order: &mut Order<'_>,
     ) -> Result<ImageResponse, VendorFault> {
         let vendor = &offering.vendor;
-        let Terms { account, deadline, .. } = order.terms;
+        let Terms { account, deadline, live, .. } = order.terms;
         let side = vendor_side(vendor)?;
         let mut wire = side.encode_request(request, offering).map_err(|unsupported| {
             let dialect::Unsupported { parameter, why } = unsupported;
             VendorFault::Inexpressible { parameter, why }
         })?;
         loop {
-            let replied = self.upstream.call(vendor, account, &wire, deadline).await;
-            let decoded = replied.and_then(|reply| {
-                side.decode_reply(&Call { request, offering, asked: &wire }, &reply)
-            });
+            let call = Call { request, offering, asked: &wire };
+            let replied = match live.filter(|_| request.previews > 0) {
+                None => self.upstream.call(vendor, account, &wire, deadline).await,
+                Some(live) => {
+                    let ear = live.ear(side, call, &*self.clock);
+                    let terms = (deadline, Some(&ear as Ear<'_>));
+                    self.upstream.call_heard(vendor, account, &wire, terms).await
+                }
+            };
+            let decoded = replied.and_then(|reply| side.decode_reply(&call, &reply));
             match decoded {
                 Ok(Progress::Done(response)) => return Ok(response),
                 Ok(Progress::Then(next)) => {

@@ -71,8 +71,9 @@ impl Gateway {
                 Err(_) if !placed.is_so() => (one.await, 1, false),
                 Err(_) => {
                     self.telemetry.metrics().hedges.inc();
-                    let two =
-                        self.attempt_one(attempt, other, Some(&other_placed), &mut other_trace);
+                    // Previews are those of the first: two pictures at once would be neither.
+                    let alone = Attempt { live: None, ..attempt };
+                    let two = self.attempt_one(alone, other, Some(&other_placed), &mut other_trace);
                     let (tried, is_other) = race((one, &placed), (pin!(two), &other_placed)).await;
                     (tried, 2, is_other)
                 }

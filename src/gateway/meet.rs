@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::auth::Caller;
@@ -14,6 +15,7 @@ use crate::id::RequestId;
 use crate::policy::Policy;
 use crate::receipt::Receipt;
 
+use super::live::{BeginWith, Begun};
 use super::{Gateway, note_caller, refuse, reply};
 
 /// A request's head, as the edge read it.
@@ -41,11 +43,22 @@ pub struct Visit {
     pub(super) policy: Arc<Policy>,
     pub(super) receipt: Receipt,
     pub(super) began: Instant,
+    /// Where the answer is handed over if it begins before it is whole.
+    pub(super) begin_with: Option<BeginWith>,
+    /// Whether it has begun.
+    pub(super) has_begun: bool,
     /// The words of the refusal, for the log.
     pub(super) said: Option<Cow<'static, str>>,
 }
 
 impl Visit {
+    /// The answer may begin before it is whole, and is handed over here then.
+    pub fn may_begin(&mut self) -> oneshot::Receiver<Begun> {
+        let (begin_with, begun) = oneshot::channel();
+        self.begin_with = Some(begin_with);
+        begun
+    }
+
     /// The whole request as the dialect reads it.
     pub(super) fn wire(&self, body: Bytes) -> WireRequest {
         WireRequest {
@@ -84,7 +97,19 @@ impl Gateway {
             );
         match known {
             Ok(caller) => {
-                Ok(Visit { head, client, claim, caller, policy, receipt, began, said: None })
+                let (begin_with, has_begun, said) = (None, false, None);
+                Ok(Visit {
+                    head,
+                    client,
+                    claim,
+                    caller,
+                    policy,
+                    receipt,
+                    began,
+                    begin_with,
+                    has_begun,
+                    said,
+                })
             }
             Err(refusal) => Err(Box::new(self.turn_away(&head, client, receipt, &refusal))),
         }

@@ -9,6 +9,9 @@ use super::{Fulfilled, Gateway, Visit};
 
 impl Gateway {
     pub(super) fn reply_with_pictures(&self, visit: &Visit, fulfilled: &Fulfilled) -> WireReply {
+        if let Some(end) = self.end_with_pictures(visit, fulfilled) {
+            return end;
+        }
         let now = self.clock.now();
         let reply = visit.client.encode_response(&fulfilled.answer(visit, now.unix_ms));
         let reply = with_standings(reply, visit.client, &fulfilled.standings, now);
@@ -29,7 +32,9 @@ impl Gateway {
         if refusal.standings.is_empty() {
             refusal.standings = self.standings(visit, now);
         }
-        let reply = self::refusal(visit.client, &refusal, &visit.receipt.request_id, now);
+        let reply = self.end_with_refusal(visit, &refusal).unwrap_or_else(|| {
+            self::refusal(visit.client, &refusal, &visit.receipt.request_id, now)
+        });
         visit.receipt.refusal = Some(refusal.kind);
         visit.receipt.status = reply.status;
         // A hold writes its own usage row when it ends; what never came to one is noted here.
@@ -81,7 +86,7 @@ pub(super) fn refusal(
 
 /// Where the caller stands: the dialect's own headers, and the two of the IETF draft
 /// (draft-ietf-httpapi-ratelimit-headers-11).
-fn with_standings(
+pub(super) fn with_standings(
     reply: WireReply,
     client: &dyn ClientSide,
     standings: &[Standing],

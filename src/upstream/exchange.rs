@@ -15,7 +15,7 @@ use crate::dialect::{Pieces, WireReply, WireRequest};
 use crate::fault::VendorFault;
 use crate::secret::Secret;
 
-use super::{IDLE_TIMEOUT, Upstream};
+use super::{Ear, IDLE_TIMEOUT, Upstream};
 
 /// What is sent, and in whose name.
 #[derive(Clone, Copy)]
@@ -26,6 +26,7 @@ pub(super) struct Ask<'a> {
     /// Path and query at the place that is asked.
     pub(super) path: &'a str,
     pub(super) wire: &'a WireRequest,
+    pub(super) ear: Option<Ear<'a>>,
 }
 
 impl Upstream {
@@ -76,7 +77,7 @@ impl Upstream {
             Err(read_error) => Err(sent.err().unwrap_or(read_error)),
         };
         answered.map_err(|error| Broken::after(error, reused))?;
-        let reply = read(&mut session, ask.vendor.answer_bytes_max).await?;
+        let reply = read(&mut session, ask.vendor.answer_bytes_max, ask.ear).await?;
         // What was not sent to its end would run into the next request on this connection.
         if sent_whole {
             self.connector.release_http_session(session, peer, Some(IDLE_TIMEOUT)).await;
@@ -116,7 +117,7 @@ fn one_line(error: &pingora::Error) -> String {
 }
 
 fn request_head(ask: Ask<'_>, peer: &HttpPeer) -> Result<RequestHeader, VendorFault> {
-    let Ask { vendor, secret, path, wire } = ask;
+    let Ask { vendor, secret, path, wire, .. } = ask;
     let rejected = |_| VendorFault::Rejected { detail: "the request has no valid head".to_owned() };
     let mut head =
         RequestHeader::build(wire.method.clone(), path.as_bytes(), None).map_err(rejected)?;
@@ -168,7 +169,11 @@ async fn send(
     session.finish_request_body().await
 }
 
-async fn read(session: &mut HttpSession, bytes_max: usize) -> Result<WireReply, Broken> {
+async fn read(
+    session: &mut HttpSession,
+    bytes_max: usize,
+    ear: Option<Ear<'_>>,
+) -> Result<WireReply, Broken> {
     // Interim answers (1xx) announce the real one.
     while session.response_header().is_some_and(|head| head.status.is_informational()) {
         session.read_response_header().await.map_err(|error| Broken::after(error, false))?;
@@ -188,12 +193,17 @@ async fn read(session: &mut HttpSession, bytes_max: usize) -> Result<WireReply, 
     if announced > bytes_max {
         return Err(too_large().into());
     }
+    let kind = headers.get(http::header::CONTENT_TYPE).map(http::HeaderValue::as_bytes);
+    let is_stream = kind.is_some_and(|kind| kind.starts_with(b"text/event-stream"));
     let mut body = BytesMut::with_capacity(announced);
     while let Some(chunk) =
         session.read_response_body().await.map_err(|error| Broken::after(error, false))?
     {
         if body.len().saturating_add(chunk.len()) > bytes_max {
             return Err(too_large().into());
+        }
+        if let Some(ear) = ear.filter(|_| is_stream) {
+            ear(&chunk);
         }
         body.extend_from_slice(&chunk);
     }
