@@ -18,6 +18,7 @@ use crate::raster;
 mod brush;
 mod canvas;
 mod colour;
+mod edit;
 mod grid;
 mod mood;
 mod noise;
@@ -25,6 +26,7 @@ mod order;
 mod scene;
 
 pub use canvas::{Spec, paint};
+use edit::Under;
 use order::{No, Order, Painted};
 
 /// Orders that are waited for at once; the next is told that the painter is busy.
@@ -76,17 +78,26 @@ impl Painter {
     async fn fill(&self, request: &WireRequest) -> Result<WireReply, No> {
         let order = Order::decode(request)?;
         let _place = self.orders.try_acquire().map_err(|_| busy())?;
-        let pictures = order.specs().map(|spec| self.paint_one(&order, spec));
+        let under = order.under()?.map(Arc::new);
+        let pictures = order.specs().map(|spec| self.paint_one(&order, spec, under.clone()));
         let painted = try_join_all(pictures).await?;
         Ok(order::reply(&painted))
     }
 
-    async fn paint_one(&self, order: &Order, spec: Spec) -> Result<Painted, No> {
+    async fn paint_one(
+        &self,
+        order: &Order,
+        spec: Spec,
+        under: Option<Arc<Under>>,
+    ) -> Result<Painted, No> {
         let (format, compression) = (order.format, order.compression);
         let easel = Arc::clone(&self.easels).acquire_owned().await;
         let easel = easel.map_err(|_| No::broken("the painter has closed"))?;
         let work = move || {
-            let bytes = raster::encode(paint(&spec), format, compression);
+            let painting = paint(&spec);
+            let painting =
+                under.map_or(Ok(painting.clone()), |under| edit::over(&under, &painting));
+            let bytes = painting.and_then(|done| raster::encode(done, format, compression));
             // Held by the work itself: a caller who leaves does not free an easel still in use.
             drop(easel);
             bytes.map(|bytes| Painted { bytes, format, size: spec.size, seed: spec.seed })

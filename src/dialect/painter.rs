@@ -2,6 +2,7 @@
 //!
 //! Vendor side only. It is spoken over no network, and still goes the way of every other vendor.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use super::reply::{fault_of_status, garbled, not_json, shortened};
 use super::unsupported::{self, Unsupported};
 use super::{Call, Dialect, Progress, VendorSide, WireReply, WireRequest};
 use crate::canonical::{
-    Background, Format, Frame, Image, ImageRequest, ImageResponse, Quality, Size,
+    Background, Format, Frame, Image, ImageRequest, ImageResponse, Operation, Quality, Size,
 };
 use crate::catalog::{AuthScheme, Capabilities, Frames, Offering};
 use crate::fault::VendorFault;
@@ -40,6 +41,12 @@ struct Paint<'a> {
     quality: Option<Quality>,
     #[serde(skip_serializing_if = "Option::is_none")]
     background: Option<Background>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    inputs: Vec<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mask: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    variation: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -90,10 +97,10 @@ impl VendorSide for Vendor {
         request: &ImageRequest,
         offering: &Offering,
     ) -> Result<WireRequest, Unsupported> {
-        unsupported::all_but_generation(request)?;
         unsupported::refuse(&[
             ("negative_prompt", request.negative_prompt.is_some()),
             ("style", request.style.is_some()),
+            ("strength", request.strength.is_some()),
             ("steps", request.steps.is_some()),
             ("guidance", request.guidance.is_some()),
             ("safety", request.safety.is_some()),
@@ -111,6 +118,9 @@ impl VendorSide for Vendor {
             compression: request.compression,
             quality: request.quality,
             background: request.background,
+            inputs: request.inputs.iter().map(unsupported::base64).collect::<Result<_, _>>()?,
+            mask: request.mask.as_ref().map(unsupported::base64).transpose()?,
+            variation: request.operation == Operation::Variation,
         };
         unsupported::as_json("/paint", &paint, request, offering)
     }

@@ -11,12 +11,13 @@ use crate::canonical::{Background, Format, Quality, Size};
 use crate::dialect::{Pieces, WireReply, WireRequest};
 
 use super::canvas::Spec;
+use super::edit::Under;
 
 /// Where orders are taken.
 const PATH: &str = "/paint";
 
 /// Bytes of an order's body.
-const BODY_BYTES_MAX: usize = 256 * 1024;
+const BODY_BYTES_MAX: usize = 64 << 20;
 
 /// The longest side.
 const SIDE_MAX: u32 = 4096;
@@ -38,6 +39,14 @@ pub(super) struct Order {
     pub(super) compression: Option<u8>,
     quality: Option<Quality>,
     background: Option<Background>,
+    /// What is painted over, as base64; the first of them.
+    #[serde(default)]
+    inputs: Vec<String>,
+    /// Where, as base64.
+    mask: Option<String>,
+    /// Whether it is a variation; it is painted over in the same way.
+    #[serde(default, rename = "variation")]
+    _variation: bool,
 }
 
 /// One painted picture, encoded.
@@ -74,7 +83,7 @@ impl Order {
             return Err(No::invalid("orders are taken at `POST /paint` only"));
         }
         if request.body.len() > BODY_BYTES_MAX {
-            return Err(No::invalid("the order is longer than 256 KiB"));
+            return Err(No::invalid("the order is longer than 64 MiB"));
         }
         let mut order: Self = serde_json::from_slice(&request.body.to_bytes())
             .map_err(|problem| No::invalid(&problem.to_string()))?;
@@ -104,6 +113,16 @@ impl Order {
 
     fn is_transparent(&self) -> bool {
         self.background == Some(Background::Transparent)
+    }
+
+    /// What is painted over, if anything is.
+    pub(super) fn under(&self) -> Result<Option<Under>, No> {
+        let decoded = |text: &String| {
+            STANDARD.decode(text).map_err(|_| No::invalid("a picture is base64 that is not"))
+        };
+        let Some(first) = self.inputs.first() else { return Ok(None) };
+        let mask = self.mask.as_ref().map(decoded).transpose()?;
+        Ok(Some(Under { picture: decoded(first)?, mask }))
     }
 
     /// Each picture of the order; the seeds count up.

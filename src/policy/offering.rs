@@ -92,6 +92,9 @@ fn test_offering(
             quality: true,
             compression: true,
             transparency: true,
+            inputs_max: 16,
+            mask: true,
+            variation: true,
             prompt_chars_max: 32_000,
             ..Capabilities::only(frames, SIZE_USUAL)
         };
