@@ -22,3 +22,4 @@ mod path;
 mod reload;
 mod sdk;
 mod tls;
+mod vertex;
