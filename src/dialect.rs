@@ -15,6 +15,7 @@ use crate::fault::VendorFault;
 use crate::id::RequestId;
 
 mod gemini;
+mod google;
 mod head;
 mod json;
 mod multipart;
@@ -33,7 +34,7 @@ pub use wire::{Pieces, WireReply, WireRequest};
 
 /// Every dialect that is spoken here.
 pub static ALL: &[Dialect] =
-    &[openai::DIALECT, posteverywhere::DIALECT, gemini::DIALECT, painter::DIALECT];
+    &[openai::DIALECT, posteverywhere::DIALECT, gemini::DIALECT, imagen::DIALECT, painter::DIALECT];
 
 /// One way of spelling image requests.
 #[derive(Debug)]
