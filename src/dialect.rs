@@ -17,6 +17,7 @@ use crate::id::RequestId;
 mod gemini;
 mod google;
 mod head;
+mod imagen;
 mod json;
 mod multipart;
 mod openai;
