@@ -15,8 +15,10 @@ use crate::fault::VendorFault;
 use crate::id::RequestId;
 
 mod gemini;
+mod google;
 mod head;
 mod house;
+mod imagen;
 mod json;
 mod multipart;
 mod openai;
@@ -33,8 +35,14 @@ pub use sse::{Event, Events};
 pub use wire::{Pieces, WireReply, WireRequest};
 
 /// Every dialect that is spoken here.
-pub static ALL: &[Dialect] =
-    &[openai::DIALECT, posteverywhere::DIALECT, gemini::DIALECT, painter::DIALECT, house::DIALECT];
+pub static ALL: &[Dialect] = &[
+    openai::DIALECT,
+    gemini::DIALECT,
+    imagen::DIALECT,
+    posteverywhere::DIALECT,
+    painter::DIALECT,
+    house::DIALECT,
+];
 
 /// One way of spelling image requests.
 #[derive(Debug)]

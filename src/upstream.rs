@@ -23,10 +23,12 @@ use crate::fault::VendorFault;
 
 mod accounts;
 mod exchange;
+mod google;
 mod place;
 
 use accounts::Accounts;
 use exchange::Ask;
+use google::Tokens;
 use place::{Place, place};
 
 pub use accounts::Account;
@@ -67,6 +69,7 @@ pub struct Upstream {
     connector: Connector,
     in_process: InProcessVendor,
     accounts: Accounts,
+    tokens: Tokens,
     addresses: DashMap<(String, u16), Resolved>,
 }
 
@@ -83,6 +86,7 @@ impl Upstream {
             connector: Connector::new(Some(ConnectorOptions::new(POOL_MAX))),
             in_process,
             accounts: Accounts::default(),
+            tokens: Tokens::default(),
             addresses: DashMap::new(),
         }
     }
@@ -128,9 +132,13 @@ impl Upstream {
                 BaseUrl::Http { .. } => {
                     let place = place(vendor, &wire.path)?;
                     let secret = vendor.secrets.get(account.0).filter(|_| place.is_api);
+                    let shown = self.shown(vendor, secret, deadline).await?;
                     let peers = self.peers(&place).await?;
-                    let ask = Ask { vendor, secret, path: &place.path, wire, ear };
-                    self.over_http(ask, peers).await
+                    let ask =
+                        Ask { vendor, secret: shown.as_deref(), path: &place.path, wire, ear };
+                    let reply = self.over_http(ask, peers).await?;
+                    self.tokens.note(secret, reply.status);
+                    Ok(reply)
                 }
             }
         };

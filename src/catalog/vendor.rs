@@ -92,6 +92,9 @@ pub enum AuthScheme {
     Word(String),
     /// `Authorization: Basic <base64 of the secret>`, the secret being `user:password`.
     Basic,
+    /// `Authorization: Bearer <token>`, the token being what Google gives for the secret, which is
+    /// the key file of a service account.
+    GoogleAccount,
     /// Not at all.
     None,
 }

@@ -1,14 +1,14 @@
 //! Google's Gemini API, for its models that draw: one call, one picture, always inline.
 //!
-//! Vendor side only. It answers 200 to nearly everything, so what happened is read from words in
-//! the body.
+//! Vendor side only, for the Gemini API and for Vertex: the path below the base is the same. It
+//! answers 200 to nearly everything, so what happened is read from words in the body.
 
 use super::{Call, Dialect, Progress, Unsupported, VendorSide, WireReply, WireRequest};
 use crate::canonical::ImageRequest;
 use crate::catalog::{AuthScheme, Offering};
 use crate::fault::VendorFault;
 
-mod error;
+mod family;
 mod reply;
 mod request;
 

@@ -56,11 +56,12 @@ pub(crate) fn as_json(
     offering: &Offering,
 ) -> Result<WireRequest, Unsupported> {
     let unwritable = || no("prompt", "it cannot be written as JSON");
+    let json = serde_json::to_vec(body).map_err(|_| unwritable())?;
     if extras(request, offering).next().is_none() {
-        let json = serde_json::to_vec(body).map_err(|_| unwritable())?;
         return Ok(WireRequest::post_json(path, json));
     }
-    let mut body = serde_json::to_value(body).map_err(|_| unwritable())?;
+    // By way of its text, in which a short number stays as short as it was.
+    let mut body = serde_json::from_slice(&json).map_err(|_| unwritable())?;
     for (name, value) in extras(request, offering) {
         merge(&mut body, name, value);
     }

@@ -56,7 +56,7 @@ struct Order<'a> {
     polls: usize,
     lost: u32,
     wait: Option<Duration>,
-    is_placed: bool,
+    may_ask_again: bool,
     cancel: Option<WireRequest>,
     cost: Option<Cost>,
 }
@@ -102,19 +102,23 @@ impl Gateway {
                     self.upstream.call_heard(vendor, account, &wire, terms).await
                 }
             };
+            // A vendor that answers the question has answered it; only a question that came to
+            // nothing is asked again.
+            let is_answered = replied.as_ref().is_ok_and(|r| (200..300).contains(&r.status));
             let decoded = replied.and_then(|reply| side.decode_reply(&call, &reply));
             match decoded {
                 Ok(Progress::Done(response)) => return Ok(response),
                 Ok(Progress::Then(next)) => {
                     wire = *next;
-                    order.step()?;
+                    order.step(&wire)?;
                 }
                 Ok(Progress::Pending(pending)) => {
                     let wait = order.is_pending(&pending)?;
                     wire = pending.next;
                     pause(wait, deadline).await?;
                 }
-                Err(fault) => pause(order.is_lost(&wire, fault)?, deadline).await?,
+                Err(fault) if is_answered => return Err(fault),
+                Err(fault) => pause(order.is_lost(fault)?, deadline).await?,
             }
         }
     }
@@ -173,20 +177,21 @@ impl<'a> Order<'a> {
             polls: 0,
             lost: 0,
             wait: None,
-            is_placed: false,
+            may_ask_again: false,
             cancel: None,
             cost: None,
         }
     }
 
-    const fn step(&mut self) -> Result<(), VendorFault> {
+    fn step(&mut self, next: &WireRequest) -> Result<(), VendorFault> {
+        self.may_ask_again &= next.method == http::Method::GET;
         self.steps += 1;
         if self.steps < STEPS_MAX { Ok(()) } else { Err(VendorFault::TimedOut) }
     }
 
     /// The wait before the next question.
     fn is_pending(&mut self, pending: &Pending) -> Result<Duration, VendorFault> {
-        self.is_placed = true;
+        self.may_ask_again = true;
         self.lost = 0;
         self.cancel = pending.cancel.clone().or_else(|| self.cancel.take());
         self.cost = pending.cost.or(self.cost);
@@ -202,8 +207,7 @@ impl<'a> Order<'a> {
 
     /// The wait before the same question again, where only the question came to nothing: it buys
     /// nothing, so it may be asked again, and what is drawn and billed is not given up for it.
-    fn is_lost(&mut self, wire: &WireRequest, fault: VendorFault) -> Result<Duration, VendorFault> {
-        let buys_nothing = self.is_placed && wire.method == http::Method::GET;
+    fn is_lost(&mut self, fault: VendorFault) -> Result<Duration, VendorFault> {
         let passes = match &fault {
             VendorFault::Busy { .. }
             | VendorFault::Broken { .. }
@@ -217,7 +221,7 @@ impl<'a> Order<'a> {
             | VendorFault::TimedOut => false,
         };
         self.lost += 1;
-        if !buys_nothing || !passes || self.lost > POLLS_LOST_MAX {
+        if !self.may_ask_again || !passes || self.lost > POLLS_LOST_MAX {
             return Err(fault);
         }
         if let VendorFault::Busy { retry_after: Some(wait) } = fault {

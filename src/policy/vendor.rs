@@ -167,11 +167,13 @@ fn auth_scheme(text: &Spanned<String>, place: &str, faults: &mut Faults<'_>) -> 
         "bearer" => Some(AuthScheme::Bearer),
         "none" => Some(AuthScheme::None),
         "basic" => Some(AuthScheme::Basic),
+        "google-service-account" => Some(AuthScheme::GoogleAccount),
         other => other.split_once(':').and_then(|(way, name)| named_scheme(way, name.trim())),
     };
     if scheme.is_none() {
         let problem = format!("`{}` is no way to show a credential", text.get_ref());
-        let hint = "write \"bearer\", \"basic\", \"none\", \"header: <name>\" or \"word: <word>\"";
+        let hint = "write \"bearer\", \"basic\", \"google-service-account\", \"none\", \
+                    \"header: <name>\" or \"word: <word>\"";
         faults.note(text.span(), place.to_owned(), problem, hint);
     }
     scheme

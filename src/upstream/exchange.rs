@@ -132,7 +132,9 @@ fn request_head(ask: Ask<'_>, peer: &HttpPeer) -> Result<RequestHeader, VendorFa
     if let Some(secret) = secret {
         let secret = secret.reveal();
         let (name, shown) = match &vendor.auth {
-            AuthScheme::Bearer => (AUTHORIZATION.to_string(), format!("Bearer {secret}")),
+            AuthScheme::Bearer | AuthScheme::GoogleAccount => {
+                (AUTHORIZATION.to_string(), format!("Bearer {secret}"))
+            }
             AuthScheme::Word(word) => (AUTHORIZATION.to_string(), format!("{word} {secret}")),
             AuthScheme::Basic => {
                 let coded = base64::engine::general_purpose::STANDARD.encode(secret);

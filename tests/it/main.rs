@@ -25,3 +25,4 @@ mod quote;
 mod reload;
 mod sdk;
 mod tls;
+mod vertex;

@@ -3,11 +3,11 @@
 use bytes::Bytes;
 use serde::Deserialize;
 
+use super::super::google::{Failed, declared, fault};
 use super::super::json::Text;
 use super::super::reply::{garbled, not_json};
 use super::super::{Progress, WireReply};
-use super::error::{Ending, Failed, ending, fault};
-use crate::canonical::{Format, Image, ImageResponse, TokenUsage};
+use crate::canonical::{Image, ImageResponse, TokenUsage};
 use crate::fault::VendorFault;
 
 #[derive(Debug, Default, Deserialize)]
@@ -130,9 +130,32 @@ fn pictures(body: &Bytes, read: &Reply<'_>) -> Vec<Image> {
         .collect()
 }
 
-fn declared(mime: &str) -> Option<Format> {
-    let formats = [Format::Png, Format::Jpeg, Format::Webp];
-    formats.into_iter().find(|format| format.mime() == mime)
+/// What a candidate's `finishReason` says about the picture that is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// The content filter took it.
+    Blocked,
+    /// The model answered in words, or not at all.
+    Wordy,
+    /// There was no room left for it.
+    CutOff,
+}
+
+/// Only what is documented as a block counts as one.
+fn ending(finish_reason: &str) -> Ending {
+    match finish_reason {
+        "IMAGE_SAFETY"
+        | "IMAGE_PROHIBITED_CONTENT"
+        | "IMAGE_RECITATION"
+        | "IMAGE_OTHER"
+        | "SAFETY"
+        | "PROHIBITED_CONTENT"
+        | "RECITATION"
+        | "BLOCKLIST"
+        | "SPII" => Ending::Blocked,
+        "MAX_TOKENS" | "CONTINUATION" => Ending::CutOff,
+        _ => Ending::Wordy,
+    }
 }
 
 fn why_nothing(read: &Reply<'_>) -> VendorFault {

@@ -1,30 +1,19 @@
 //! A canonical request as Gemini's `generateContent` body.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use super::super::WireRequest;
+use super::super::google;
 use super::super::unsupported::{self, Unsupported};
-use crate::canonical::{Background, Frame, ImageRequest, Ratio, Safety, Size};
-use crate::catalog::{Capabilities, Frames, Offering};
+use super::family::Family;
+use crate::canonical::{Background, ImageRequest, Operation, Safety};
+use crate::catalog::Offering;
 
-/// The ratios that are documented; the last four for newer models only, which the vendor judges.
-const RATIOS: [(u32, u32); 14] = [
-    (1, 1),
-    (2, 3),
-    (3, 2),
-    (3, 4),
-    (4, 3),
-    (4, 5),
-    (5, 4),
-    (9, 16),
-    (16, 9),
-    (21, 9),
-    (1, 4),
-    (4, 1),
-    (1, 8),
-    (8, 1),
-];
+/// The largest body that is documented to be taken with pictures in it.
+const BODY_BYTES_MAX: usize = 20 << 20;
 
 /// What a content filter can be asked to look for.
 const HARMS: [&str; 4] = [
@@ -36,11 +25,34 @@ const HARMS: [&str; 4] = [
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Body {
-    contents: Value,
+struct Body<'a> {
+    contents: [Content<'a>; 1],
     generation_config: GenerationConfig,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     safety_settings: Vec<SafetySetting>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    labels: BTreeMap<&'static str, &'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct Content<'a> {
+    role: &'static str,
+    parts: Vec<Part<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+enum Part<'a> {
+    Text(&'a str),
+    InlineData(Inline<'a>),
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Inline<'a> {
+    mime_type: &'static str,
+    #[serde(rename = "data")]
+    content: Cow<'a, str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -60,6 +72,17 @@ struct ImageConfig {
     aspect_ratio: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     image_size: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_output_options: Option<OutputOptions>,
+}
+
+/// Known to Vertex only, so only an offering that lists formats is told.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OutputOptions {
+    mime_type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compression_quality: Option<u8>,
 }
 
 #[derive(Debug, Serialize)]
@@ -70,7 +93,9 @@ struct SafetySetting {
 
 impl ImageConfig {
     const fn is_empty(&self) -> bool {
-        self.aspect_ratio.is_none() && self.image_size.is_none()
+        self.aspect_ratio.is_none()
+            && self.image_size.is_none()
+            && self.image_output_options.is_none()
     }
 }
 
@@ -79,33 +104,54 @@ pub(super) fn encode(
     offering: &Offering,
 ) -> Result<WireRequest, Unsupported> {
     refuse_what_has_no_word(request)?;
+    let family = Family::of(&offering.vendor_model);
     let body = Body {
-        contents: json!([{ "role": "user", "parts": [{ "text": request.prompt }] }]),
+        contents: [Content { role: "user", parts: parts(request, family)? }],
         generation_config: GenerationConfig {
             response_modalities: ["IMAGE"],
             seed: seed(request, offering)?,
-            image_config: image_config(request.frame, offering)?,
+            image_config: image_config(request, offering, family)?,
         },
         safety_settings: safety_settings(request.safety),
+        labels: labels(request)?,
     };
     let path = format!("/models/{}:generateContent", offering.vendor_model);
-    unsupported::as_json(&path, &body, request, offering)
+    let wire = unsupported::as_json(&path, &body, request, offering)?;
+    if !request.inputs.is_empty() && wire.body.len() > BODY_BYTES_MAX {
+        return Err(unsupported::no("inputs", "with pictures, this API takes 20 MiB in all"));
+    }
+    Ok(wire)
 }
 
-/// The encoding is not refused: it is mended by transcoding.
 fn refuse_what_has_no_word(request: &ImageRequest) -> Result<(), Unsupported> {
-    unsupported::all_but_generation(request)?;
     unsupported::refuse(&[
+        ("operation", request.operation == Operation::Variation),
+        ("mask", request.mask.is_some()),
+        ("strength", request.strength.is_some()),
         ("count", request.count > 1),
         ("negative_prompt", request.negative_prompt.is_some()),
         ("style", request.style.is_some()),
         ("steps", request.steps.is_some()),
         ("guidance", request.guidance.is_some()),
         ("quality", request.quality.is_some()),
-        ("compression", request.compression.is_some()),
-        ("end_user", request.end_user.is_some()),
         ("background", request.background == Some(Background::Transparent)),
     ])
+}
+
+/// The prompt, and after it the pictures to work from.
+fn parts(request: &ImageRequest, family: Family) -> Result<Vec<Part<'_>>, Unsupported> {
+    if request.operation == Operation::Edit && request.inputs.is_empty() {
+        return Err(unsupported::no("inputs", "there is no picture to edit"));
+    }
+    if request.inputs.len() > family.inputs_max() {
+        return Err(unsupported::no("inputs", "this model works from fewer pictures"));
+    }
+    let mut parts = vec![Part::Text(&request.prompt)];
+    for image in &request.inputs {
+        let content = unsupported::base64(image)?;
+        parts.push(Part::InlineData(Inline { mime_type: image.format.mime(), content }));
+    }
+    Ok(parts)
 }
 
 fn seed(request: &ImageRequest, offering: &Offering) -> Result<Option<i32>, Unsupported> {
@@ -117,55 +163,21 @@ fn seed(request: &ImageRequest, offering: &Offering) -> Result<Option<i32>, Unsu
     }
 }
 
-fn image_config(frame: Frame, offering: &Offering) -> Result<ImageConfig, Unsupported> {
-    let (ratio, size) = match frame {
-        Frame::Auto => (None, Some(offering.can.size_default)),
-        Frame::Ratio(wanted) => {
-            let drawn = shape(&offering.can, |ratio, _| ratio == wanted);
-            (Some(wanted), drawn.map(|(_, size)| size))
-        }
-        Frame::Pixels(wanted) => match shape(&offering.can, |_, size| size == wanted) {
-            Some((ratio, size)) => (Some(ratio), Some(size)),
-            None => {
-                return Err(unsupported::no("frame", "this API draws ratios, not pixels"));
-            }
-        },
-    };
-    if ratio.is_some_and(|ratio| !RATIOS.contains(&(ratio.width, ratio.height))) {
-        return Err(unsupported::no("frame", "this API has no such ratio"));
-    }
+fn image_config(
+    request: &ImageRequest,
+    offering: &Offering,
+    family: Family,
+) -> Result<ImageConfig, Unsupported> {
+    let shape = google::shape(request.frame, &offering.can)?;
+    let encoding = google::encoding(request, &offering.can)?;
     Ok(ImageConfig {
-        aspect_ratio: ratio.map(|ratio| ratio.to_string()),
-        image_size: match size {
-            Some(size) => tier(size, &offering.vendor_model)?,
-            None => None,
-        },
+        aspect_ratio: family.ratio(shape)?,
+        image_size: family.image_size(shape)?,
+        image_output_options: encoding.map(|(format, compression_quality)| OutputOptions {
+            mime_type: format.mime(),
+            compression_quality,
+        }),
     })
-}
-
-/// The first shape that the offering draws and that is wanted.
-fn shape(can: &Capabilities, wanted: impl Fn(Ratio, Size) -> bool) -> Option<(Ratio, Size)> {
-    let Frames::Ratios(shapes) = &can.frames else {
-        return None;
-    };
-    let mut shapes = shapes.iter().copied();
-    shapes.find(|(ratio, size)| wanted(*ratio, *size))
-}
-
-/// The size class, left out where it is the default or where the model knows none.
-fn tier(size: Size, vendor_model: &str) -> Result<Option<&'static str>, Unsupported> {
-    let has_tiers = !vendor_model.contains("2.5-flash-image");
-    let tier = match size.pixels().isqrt() {
-        0..768 => "512",
-        768..1536 => return Ok(None),
-        1536..3072 => "2K",
-        3072.. => "4K",
-    };
-    match tier {
-        "512" if vendor_model.contains("3.1-flash-image") => Ok(Some(tier)),
-        "2K" | "4K" if has_tiers => Ok(Some(tier)),
-        _ => Err(unsupported::no("frame", "this model has no such size class")),
-    }
 }
 
 fn safety_settings(safety: Option<Safety>) -> Vec<SafetySetting> {
@@ -175,5 +187,50 @@ fn safety_settings(safety: Option<Safety>) -> Vec<SafetySetting> {
             .into_iter()
             .map(|category| SafetySetting { category, threshold: "BLOCK_NONE" })
             .collect(),
+    }
+}
+
+/// The end user as a label, which Vertex keeps with the call.
+fn labels(request: &ImageRequest) -> Result<BTreeMap<&'static str, &str>, Unsupported> {
+    let Some(tag) = request.end_user.as_deref() else {
+        return Ok(BTreeMap::new());
+    };
+    let is_letter = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-';
+    if tag.is_empty() || tag.len() > 63 || !tag.bytes().all(is_letter) {
+        return Err(unsupported::no(
+            "end_user",
+            "a label here has at most 63 lower-case letters, digits, `_` and `-`",
+        ));
+    }
+    Ok(BTreeMap::from([("end_user", tag)]))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::canonical::{Format, InputImage, Picture, Size};
+    use crate::catalog::{BaseUrl, Capabilities, Frames, InProcess, Vendor};
+
+    use super::*;
+
+    #[test]
+    fn pictures_that_are_too_much_together_are_not_sent() {
+        let frames = Frames::Sizes(Vec::new());
+        let can = Capabilities::everything(frames, Size::new(1024, 1024));
+        let vendor = Vendor::new("v", "golden", BaseUrl::InProcess(InProcess::default()));
+        let offering = Offering::new("m/v", Arc::new(vendor), "gemini-3-pro-image", can);
+        let image = InputImage {
+            format: Format::Png,
+            picture: Picture::Base64(vec![b'A'; BODY_BYTES_MAX / 2].into()),
+        };
+        let asked = |count| ImageRequest {
+            operation: Operation::Edit,
+            prompt: "make it night".to_owned(),
+            inputs: vec![image.clone(); count],
+            ..ImageRequest::default()
+        };
+        assert!(encode(&asked(1), &offering).is_ok());
+        assert_eq!(encode(&asked(2), &offering).unwrap_err().parameter, "inputs");
     }
 }
