@@ -14,10 +14,15 @@ use crate::credits::Cost;
 use crate::fault::VendorFault;
 use crate::id::RequestId;
 
+mod bare;
 mod gemini;
 mod head;
+mod imageapi;
 mod json;
+mod mediaposts;
 mod multipart;
+mod neariq;
+mod neuraldraft;
 mod openai;
 mod painter;
 mod posteverywhere;
@@ -32,8 +37,16 @@ pub use sse::{Event, Events};
 pub use wire::{Pieces, WireReply, WireRequest};
 
 /// Every dialect that is spoken here.
-pub static ALL: &[Dialect] =
-    &[openai::DIALECT, posteverywhere::DIALECT, gemini::DIALECT, painter::DIALECT];
+pub static ALL: &[Dialect] = &[
+    openai::DIALECT,
+    posteverywhere::DIALECT,
+    neariq::DIALECT,
+    mediaposts::DIALECT,
+    neuraldraft::DIALECT,
+    imageapi::DIALECT,
+    gemini::DIALECT,
+    painter::DIALECT,
+];
 
 /// One way of spelling image requests.
 #[derive(Debug)]
