@@ -14,13 +14,18 @@ use crate::credits::Cost;
 use crate::fault::VendorFault;
 use crate::id::RequestId;
 
+mod bare;
 mod gemini;
 mod google;
 mod head;
 mod house;
+mod imageapi;
 mod imagen;
 mod json;
+mod mediaposts;
 mod multipart;
+mod neariq;
+mod neuraldraft;
 mod openai;
 mod painter;
 mod posteverywhere;
@@ -38,7 +43,11 @@ pub use wire::{Pieces, WireReply, WireRequest};
 pub static ALL: &[Dialect] = &[
     openai::DIALECT,
     gemini::DIALECT,
+    imageapi::DIALECT,
     imagen::DIALECT,
+    mediaposts::DIALECT,
+    neariq::DIALECT,
+    neuraldraft::DIALECT,
     posteverywhere::DIALECT,
     painter::DIALECT,
     house::DIALECT,
