@@ -14,26 +14,44 @@ use crate::credits::Cost;
 use crate::fault::VendorFault;
 use crate::id::RequestId;
 
+mod cloudflare;
+mod deepinfra;
+mod drawn;
+mod fireworks;
 mod gemini;
 mod head;
+mod huggingface;
 mod json;
 mod multipart;
+mod native;
 mod openai;
 mod painter;
 mod posteverywhere;
 mod reply;
 mod retry;
 mod sse;
+mod together;
 mod unsupported;
 mod wire;
+mod xai;
 
 pub use retry::retry_headers;
 pub use sse::{Event, Events};
 pub use wire::{Pieces, WireReply, WireRequest};
 
 /// Every dialect that is spoken here.
-pub static ALL: &[Dialect] =
-    &[openai::DIALECT, posteverywhere::DIALECT, gemini::DIALECT, painter::DIALECT];
+pub static ALL: &[Dialect] = &[
+    openai::DIALECT,
+    posteverywhere::DIALECT,
+    gemini::DIALECT,
+    cloudflare::DIALECT,
+    together::DIALECT,
+    fireworks::DIALECT,
+    xai::DIALECT,
+    deepinfra::DIALECT,
+    huggingface::DIALECT,
+    painter::DIALECT,
+];
 
 /// One way of spelling image requests.
 #[derive(Debug)]
