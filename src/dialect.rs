@@ -15,15 +15,21 @@ use crate::fault::VendorFault;
 use crate::id::RequestId;
 
 mod bare;
+mod cloudflare;
+mod deepinfra;
+mod drawn;
+mod fireworks;
 mod gemini;
 mod google;
 mod head;
 mod house;
+mod huggingface;
 mod imageapi;
 mod imagen;
 mod json;
 mod mediaposts;
 mod multipart;
+mod native;
 mod neariq;
 mod neuraldraft;
 mod openai;
@@ -32,8 +38,10 @@ mod posteverywhere;
 mod reply;
 mod retry;
 mod sse;
+mod together;
 mod unsupported;
 mod wire;
+mod xai;
 
 pub use retry::retry_headers;
 pub use sse::{Event, Events};
@@ -42,13 +50,19 @@ pub use wire::{Pieces, WireReply, WireRequest};
 /// Every dialect that is spoken here.
 pub static ALL: &[Dialect] = &[
     openai::DIALECT,
+    cloudflare::DIALECT,
+    deepinfra::DIALECT,
+    fireworks::DIALECT,
     gemini::DIALECT,
+    huggingface::DIALECT,
     imageapi::DIALECT,
     imagen::DIALECT,
     mediaposts::DIALECT,
     neariq::DIALECT,
     neuraldraft::DIALECT,
     posteverywhere::DIALECT,
+    together::DIALECT,
+    xai::DIALECT,
     painter::DIALECT,
     house::DIALECT,
 ];

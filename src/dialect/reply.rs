@@ -41,6 +41,14 @@ pub(crate) fn retry_after(reply: &WireReply) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
+/// What an error's body says: JSON, or the beginning of the text that it is instead.
+pub(crate) fn said(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or_else(|_| {
+        let beginning = body.get(..body.len().min(4 * DETAIL_CHARS_MAX)).unwrap_or_default();
+        Value::from(String::from_utf8_lossy(beginning))
+    })
+}
+
 /// A vendor's words for what went wrong, wherever in an error's body they are.
 pub(crate) fn words_of(error: &Value) -> &str {
     let places = ["/message", "/detail", "/detail/0/msg", "/title", "/error"];
@@ -81,6 +89,14 @@ mod tests {
         assert_eq!(wait("retry-after", "-1"), None);
         assert_eq!(wait("retry-after", "NaN"), None);
         assert_eq!(wait("retry-after", "Wed, 21 Oct 2026 07:28:00 GMT"), None);
+    }
+
+    #[test]
+    fn an_error_says_something_whether_or_not_it_is_json() {
+        assert_eq!(words_of(&said(br#"{"message":"no"}"#)), "no");
+        assert_eq!(words_of(&said(b"upstream connect error")), "upstream connect error");
+        assert_eq!(words_of(&said(b"")), "");
+        assert!(words_of(&said(&vec![0xFF; 1 << 20])).len() < 1 << 12);
     }
 
     #[test]
