@@ -41,6 +41,13 @@ pub struct Model {
     pub pixels_max: Option<u64>,
 }
 
+impl Model {
+    /// Whether anything that serves it has its credential.
+    pub fn is_connected(&self) -> bool {
+        self.offerings.iter().any(|offering| offering.vendor.secret_missing.is_none())
+    }
+}
+
 /// How offerings are ranked.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,

@@ -54,8 +54,10 @@ impl Gateway {
         };
         let listed: Vec<ListedModel<'_>> = policy
             .models
-            .keys()
-            .filter(|name| plan.includes(name) && only.is_none_or(|only| only == name.as_str()))
+            .values()
+            .filter(|model| model.is_connected() || visit.caller.is_test())
+            .map(|model| model.name.as_str())
+            .filter(|name| plan.includes(name) && only.is_none_or(|only| only == *name))
             .map(|name| ListedModel { name, owner: "pixelgate", created: 0 })
             .collect();
         match (only, listed.first()) {

@@ -60,7 +60,23 @@ pub fn build(
         rules_and_defaults(&mut policy, &mut denied, file, &mut faults);
     }
     policy.rules = Rules::new(&denied);
+    policy.warnings = left_out(&policy);
     if faults.found.is_empty() { Ok(policy) } else { Err(faults.found) }
+}
+
+/// What is there and cannot be used for want of a credential, a line each for vendors and models.
+fn left_out(policy: &Policy) -> Vec<String> {
+    let missing = policy.vendors.values().filter_map(|vendor| {
+        Some(format!("{} ({})", vendor.name, vendor.secret_missing.as_ref()?))
+    });
+    let unserved = policy.models.values().filter(|model| !model.is_connected());
+    let unserved = unserved.map(|model| model.name.clone());
+    let lines = [
+        ("vendors left out, their credentials are not there", missing.collect::<Vec<_>>()),
+        ("models that are not listed, none of their vendors is connected", unserved.collect()),
+    ];
+    let told = lines.into_iter().filter(|(_, names)| !names.is_empty());
+    told.map(|(what, names)| format!("{what}: {}", names.join(", "))).collect()
 }
 
 /// A short hash of the text, so that two nodes can be seen to run the same policy.

@@ -25,11 +25,6 @@ pub(super) fn vendors(
             continue;
         }
         if let Some(vendor) = vendor(name, spanned.get_ref(), find_secret, faults) {
-            if let Some(missing) = &vendor.secret_missing {
-                policy
-                    .warnings
-                    .push(format!("vendor {name} is left out: its credential is not in {missing}"));
-            }
             policy.vendors.insert(name.clone(), Arc::new(vendor));
         }
     }
