@@ -1,4 +1,5 @@
-//! A `multipart/form-data` body being written, with pictures as pieces of their own (RFC 7578).
+//! `multipart/form-data` bodies (RFC 7578): written with pictures as pieces of their own, and read
+//! with every part as a slice.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
@@ -8,6 +9,10 @@ use super::{Pieces, WireRequest};
 use crate::canonical::InputImage;
 
 use super::unsupported::{Unsupported, no};
+
+mod reader;
+
+pub(crate) use reader::{FormPart, is_form, read};
 
 /// A form being written.
 #[derive(Debug, Default)]
@@ -45,12 +50,13 @@ impl Form {
     ) -> Result<&mut Self, Unsupported> {
         let content = image.picture.to_binary().ok_or_else(|| no("inputs", "it is not base64"))?;
         let head = format!(
-            "Content-Disposition: form-data; name=\"{name}\"; filename=\"{name}.{}\"\r\n\
+            "Content-Disposition: form-data; name=\"{name}\"; filename=\"{}.{}\"\r\n\
              Content-Type: {}\r\n\r\n",
+            name.trim_end_matches("[]"),
             image.format.name(),
             image.format.mime(),
         );
-        self.parts.push(Part { head: head.replace("[]", ""), content });
+        self.parts.push(Part { head, content });
         Ok(self)
     }
 

@@ -25,10 +25,15 @@ pub(crate) fn is_produced(name: &str) -> bool {
 
 pub(crate) fn wire_request(golden: &Value) -> WireRequest {
     let text = |key: &str| golden[key].as_str().unwrap_or_default();
+    let mut headers = headers(&golden["headers"]);
+    if golden["form"].is_array() {
+        let kind = HeaderValue::from_static("multipart/form-data; boundary=golden-form");
+        headers.insert(http::header::CONTENT_TYPE, kind);
+    }
     WireRequest {
         method: text("method").parse().unwrap(),
         path: text("path").to_owned(),
-        headers: headers(&golden["headers"]),
+        headers,
         body: body(golden),
     }
 }
@@ -50,8 +55,12 @@ fn headers(golden: &Value) -> HeaderMap {
     pairs.collect()
 }
 
-/// `body` is JSON; `body_text` is whatever it says; `body_base64` is what is no text.
+/// `body` is JSON; `body_text` is whatever it says; `body_base64` is what is no text; `form` is a
+/// list of parts.
 fn body(golden: &Value) -> Pieces {
+    if let Some(parts) = golden["form"].as_array() {
+        return Pieces::one(form(parts));
+    }
     if let Some(text) = golden["body_base64"].as_str() {
         return Pieces::one(super::filled::binary(text));
     }
@@ -60,6 +69,26 @@ fn body(golden: &Value) -> Pieces {
         (Value::Null, text) => Pieces::one(text.as_str().unwrap().to_owned()),
         (body, _) => Pieces::one(body.to_string()),
     }
+}
+
+/// Parts as client libraries write them: a `text`, or a file by its `base64`.
+fn form(parts: &[Value]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for part in parts {
+        let head = format!("Content-Disposition: form-data; name={}", part["name"]);
+        let (head, content) = match part["base64"].as_str() {
+            Some(file) => (
+                format!("{head}; filename=\"blob\"\r\nContent-Type: image/png"),
+                super::filled::binary(file),
+            ),
+            None => (head, part["text"].as_str().unwrap().into()),
+        };
+        body.extend(format!("--golden-form\r\n{head}\r\n\r\n").into_bytes());
+        body.extend(content);
+        body.extend(b"\r\n");
+    }
+    body.extend(b"--golden-form--\r\n");
+    body
 }
 
 pub(crate) fn request_shown(wire: &WireRequest) -> Value {

@@ -22,12 +22,25 @@ impl Fields {
         let object: Object = serde_json::from_slice(body).map_err(|fault| not_an_object(&fault))?;
         match object.twice {
             None => Ok(Self(object.map)),
-            Some(name) => {
-                let name = shown(&name);
-                let message = format!("the field `{name}` is there twice; send it once");
-                Err(Refusal::field(name, Problem::BadValue, message))
-            }
+            Some(name) => Err(twice(&name)),
         }
+    }
+
+    /// The fields of a body that is not JSON, each with the value that it stands for.
+    pub(crate) fn of(pairs: impl IntoIterator<Item = (String, Value)>) -> Result<Self, Refusal> {
+        let mut map = Map::new();
+        for (name, value) in pairs {
+            if map.contains_key(&name) {
+                return Err(twice(&name));
+            }
+            map.insert(name, value);
+        }
+        Ok(Self(map))
+    }
+
+    /// A value of any type, for a side that has its own words for what is in it.
+    pub(crate) fn value(&mut self, name: &str) -> Option<Value> {
+        self.0.remove(name).filter(|value| !value.is_null())
     }
 
     /// A text of at most so many characters.
@@ -126,7 +139,7 @@ impl Fields {
 
     /// Takes a field of any type; whether it said anything.
     pub(crate) fn has(&mut self, name: &str) -> bool {
-        self.0.remove(name).is_some_and(|value| !value.is_null())
+        self.value(name).is_some()
     }
 
     /// Ends the reading: what nobody read is refused.
@@ -140,6 +153,12 @@ impl Fields {
             }
         }
     }
+}
+
+fn twice(name: &str) -> Refusal {
+    let name = shown(name);
+    let message = format!("the field `{name}` is there twice; send it once");
+    Refusal::field(name, Problem::BadValue, message)
 }
 
 /// Characters, not bytes; stops counting at the bound.
