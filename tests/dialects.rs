@@ -21,6 +21,8 @@ use serde_json::{Map, Value, json};
 mod faithful;
 #[path = "dialects/filled.rs"]
 mod filled;
+#[path = "dialects/forms.rs"]
+mod forms;
 #[path = "dialects/hostile.rs"]
 mod hostile;
 #[path = "dialects/passing.rs"]

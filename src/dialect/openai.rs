@@ -6,7 +6,7 @@ use super::Dialect;
 
 mod client;
 mod error;
-mod vendor;
+pub(super) mod vendor;
 
 /// The OpenAI images API.
 pub(super) const DIALECT: Dialect =

@@ -14,6 +14,8 @@ use super::error;
 use crate::canonical::{Answer, ImageRequest, Refusal, Standing};
 
 mod answer;
+mod parameters;
+mod pictures;
 mod request;
 
 /// Faces apps that speak OpenAI.
@@ -21,12 +23,14 @@ mod request;
 pub(super) struct Client;
 
 const GENERATIONS: &str = "/v1/images/generations";
+const EDITS: &str = "/v1/images/edits";
+const VARIATIONS: &str = "/v1/images/variations";
 const MODELS: &str = "/v1/models";
 
 impl ClientSide for Client {
     fn claim(&self, method: &Method, path: &str) -> Option<Claim> {
         let (claim, only, allow) = match path {
-            GENERATIONS => (Claim::Images, Method::POST, "POST"),
+            GENERATIONS | EDITS | VARIATIONS => (Claim::Images, Method::POST, "POST"),
             MODELS => (Claim::Models, Method::GET, "GET"),
             longer => {
                 let id = longer.strip_prefix(MODELS)?.strip_prefix('/')?;
@@ -46,7 +50,7 @@ impl ClientSide for Client {
     }
 
     fn decode_request(&self, wire: &WireRequest) -> Result<ImageRequest, Refusal> {
-        request::decode(&wire.body.to_bytes())
+        request::decode(wire)
     }
 
     fn encode_response(&self, answer: &Answer<'_>) -> WireReply {
@@ -143,7 +147,9 @@ mod tests {
     #[test]
     fn a_path_is_claimed_for_what_it_is_and_for_one_method() {
         let claim = |method, path| Client.claim(&method, path);
-        assert_eq!(claim(Method::POST, GENERATIONS), Some(Claim::Images));
+        for path in [GENERATIONS, EDITS, VARIATIONS] {
+            assert_eq!(claim(Method::POST, path), Some(Claim::Images));
+        }
         assert_eq!(claim(Method::GET, MODELS), Some(Claim::Models));
         assert_eq!(
             claim(Method::GET, "/v1/models/lab%2Fflux/dev"),

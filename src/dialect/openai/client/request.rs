@@ -1,228 +1,72 @@
-//! An OpenAI generation request as a canonical one.
-//!
-//! Bounds are those that the API documents for its newest models; what a model behind a public
-//! name can do is for routing to judge.
+//! An OpenAI request as a canonical one: a generation, an edit or a variation, by its path.
 
-use crate::canonical::{
-    Background, Delivery, Format, Frame, ImageRequest, Problem, Quality, Refusal, RefusalKind,
-    Safety, Size,
-};
+use bytes::Bytes;
 
+use crate::canonical::{ImageRequest, Operation, Refusal, RefusalKind};
+
+use super::super::super::WireRequest;
 use super::super::super::json::Fields;
+use super::super::super::multipart;
+use super::parameters::{common, drawing, option, safety, square, style};
+use super::pictures::{Pictures, of_form, of_json};
 
-const PROMPT_CHARS_MAX: usize = 32_000;
-const COUNT_MAX: i64 = 10;
-const PREVIEWS_MAX: i64 = 3;
+pub(super) fn decode(wire: &WireRequest) -> Result<ImageRequest, Refusal> {
+    let body = wire.body.to_bytes();
+    let content_type = wire.headers.get(http::header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    match wire.path.rsplit('/').next() {
+        Some("edits") => edit(content_type, &body),
+        Some("variations") => variation(content_type, &body),
+        _ => generation(&body),
+    }
+}
 
-/// Documented fields that ask for what is not offered here.
-const NOT_OFFERED: [&str; 4] = ["complexity", "frame_count", "frame_duration_ms", "svg"];
-
-pub(super) fn decode(body: &[u8]) -> Result<ImageRequest, Refusal> {
+fn generation(body: &[u8]) -> Result<ImageRequest, Refusal> {
     let mut fields = Fields::read(body)?;
-    let mut request = ImageRequest {
-        prompt: fields.required_text("prompt", PROMPT_CHARS_MAX)?,
-        model: model(&mut fields)?,
-        count: count(&mut fields)?,
-        frame: frame(&mut fields)?,
-        quality: quality(&mut fields)?,
-        delivery: delivery(&mut fields)?,
+    let request = ImageRequest {
         style: style(&mut fields)?,
         safety: safety(&mut fields)?,
-        end_user: end_user(&mut fields)?,
-        ..ImageRequest::default()
+        ..drawing(&mut fields)?
     };
-    encoding(&mut fields, &mut request)?;
-    refuse_streams(&mut fields)?;
-    for name in NOT_OFFERED {
-        if fields.has(name) {
-            return Err(not_offered(name, format!("`{name}` is not offered here; leave it out")));
-        }
-    }
     fields.finish()?;
     Ok(request)
 }
 
-fn model(fields: &mut Fields) -> Result<Option<String>, Refusal> {
-    let model = fields.text("model", usize::MAX)?;
-    if model.as_deref() == Some("") {
-        let message = "`model` is empty; name a model, or leave the field out";
-        return Err(Refusal::field("model", Problem::BadValue, message));
+/// Comes as a form or as JSON, which differ in how they hold pictures and in one field more.
+fn edit(content_type: &str, body: &Bytes) -> Result<ImageRequest, Refusal> {
+    let is_form = multipart::is_form(content_type);
+    if !is_form && !content_type.contains("json") {
+        return Err(of_another_type("an edit is sent as multipart/form-data or application/json"));
     }
-    Ok(model)
-}
-
-fn count(fields: &mut Fields) -> Result<u32, Refusal> {
-    let count = fields.integer("n", 1..=COUNT_MAX)?.unwrap_or(1);
-    Ok(u32::try_from(count).unwrap_or(1))
-}
-
-fn frame(fields: &mut Fields) -> Result<Frame, Refusal> {
-    let Some(text) = fields.text("size", usize::MAX)? else {
-        return Ok(Frame::Auto);
+    let (mut fields, Pictures { inputs, mask }) =
+        if is_form { of_form(content_type, body)? } else { of_json(body)? };
+    let mut request = ImageRequest {
+        operation: Operation::Edit,
+        inputs,
+        mask,
+        safety: if is_form { None } else { safety(&mut fields)? },
+        ..drawing(&mut fields)?
     };
-    if text == "auto" {
-        return Ok(Frame::Auto);
-    }
-    let refused = |message| Refusal::field("size", Problem::BadValue, message);
-    let size: Size =
-        text.parse().map_err(|_| refused("`size` must be `auto` or pixels such as `1024x1024`"))?;
-    if let Some(message) = out_of_bounds(size) {
-        return Err(refused(message));
-    }
-    Ok(Frame::Pixels(size))
+    option(&mut fields, &mut request, "input_fidelity", &["high", "low"])?;
+    fields.finish()?;
+    Ok(request)
 }
 
-/// What is wrong with a size, by the documented rule; every older fixed size passes it.
-fn out_of_bounds(size: Size) -> Option<&'static str> {
-    let (long, short) = (size.width.max(size.height), size.width.min(size.height));
-    if !size.width.is_multiple_of(16) || !size.height.is_multiple_of(16) {
-        return Some("`size` must have both sides divisible by 16");
+fn variation(content_type: &str, body: &Bytes) -> Result<ImageRequest, Refusal> {
+    if !multipart::is_form(content_type) {
+        return Err(of_another_type("a variation is sent as multipart/form-data"));
     }
-    if u64::from(long) > u64::from(short).saturating_mul(3) {
-        return Some("`size` must have a shape between 1:3 and 3:1");
-    }
-    (long > 3840 || size.pixels() > 3840 * 2160)
-        .then_some("`size` must be at most 3840 pixels long and 8294400 pixels in all")
+    let (mut fields, pictures) = of_form(content_type, body)?;
+    let request = ImageRequest {
+        operation: Operation::Variation,
+        inputs: vec![pictures.only_one()?],
+        frame: square(&mut fields)?,
+        ..common(&mut fields)?
+    };
+    fields.finish()?;
+    Ok(request)
 }
 
-fn quality(fields: &mut Fields) -> Result<Option<Quality>, Refusal> {
-    let words = [
-        ("auto", None),
-        ("low", Some(Quality::Low)),
-        ("medium", Some(Quality::Medium)),
-        ("high", Some(Quality::High)),
-        ("xhigh", Some(Quality::XHigh)),
-        ("max", Some(Quality::Max)),
-        ("standard", Some(Quality::Medium)),
-        ("hd", Some(Quality::High)),
-    ];
-    Ok(fields.word("quality", &words)?.flatten())
-}
-
-fn delivery(fields: &mut Fields) -> Result<Delivery, Refusal> {
-    let words = [("url", Delivery::Url), ("b64_json", Delivery::Inline)];
-    Ok(fields.word("response_format", &words)?.unwrap_or_default())
-}
-
-fn style(fields: &mut Fields) -> Result<Option<String>, Refusal> {
-    let words = [("vivid", "vivid"), ("natural", "natural")];
-    Ok(fields.word("style", &words)?.map(str::to_owned))
-}
-
-fn safety(fields: &mut Fields) -> Result<Option<Safety>, Refusal> {
-    let words = [("auto", None), ("low", Some(Safety::Low))];
-    Ok(fields.word("moderation", &words)?.flatten())
-}
-
-fn end_user(fields: &mut Fields) -> Result<Option<String>, Refusal> {
-    let old = fields.text("user", usize::MAX)?;
-    Ok(fields.text("safety_identifier", usize::MAX)?.or(old))
-}
-
-/// Format, compression and background, which bind each other.
-fn encoding(fields: &mut Fields, request: &mut ImageRequest) -> Result<(), Refusal> {
-    request.format = format(fields)?;
-    let backgrounds = [
-        ("auto", None),
-        ("transparent", Some(Background::Transparent)),
-        ("opaque", Some(Background::Opaque)),
-    ];
-    request.background = fields.word("background", &backgrounds)?.flatten();
-    if request.background == Some(Background::Transparent) && request.format == Some(Format::Jpeg) {
-        let message =
-            "`background` cannot be `transparent` in jpeg; use `output_format` png or webp";
-        return Err(Refusal::field("background", Problem::BadValue, message));
-    }
-    let compression = fields.integer("output_compression", 0..=100)?;
-    let is_lossy = matches!(request.format, Some(Format::Jpeg | Format::Webp));
-    match compression {
-        Some(percent) if is_lossy => request.compression = u8::try_from(percent).ok(),
-        // All of it is the default, and says nothing about a lossless format.
-        None | Some(100) => {}
-        Some(_) => {
-            let message = "`output_compression` needs `output_format` jpeg or webp";
-            return Err(Refusal::field("output_compression", Problem::BadValue, message));
-        }
-    }
-    Ok(())
-}
-
-fn format(fields: &mut Fields) -> Result<Option<Format>, Refusal> {
-    if ["gif", "svg"].iter().any(|word| fields.says("output_format", word)) {
-        let message = "`output_format` gif and svg are not offered here; use png, jpeg or webp";
-        return Err(not_offered("output_format", message));
-    }
-    let words = [("png", Format::Png), ("jpeg", Format::Jpeg), ("webp", Format::Webp)];
-    fields.word("output_format", &words)
-}
-
-fn refuse_streams(fields: &mut Fields) -> Result<(), Refusal> {
-    if fields.flag("stream")? == Some(true) {
-        let message = "`stream` is not offered here; leave it out and read the whole answer";
-        return Err(not_offered("stream", message));
-    }
-    match fields.integer("partial_images", 0..=PREVIEWS_MAX)? {
-        None | Some(0) => Ok(()),
-        Some(_) => Err(not_offered(
-            "partial_images",
-            "`partial_images` needs streaming, which is not offered here; use 0",
-        )),
-    }
-}
-
-/// A value that the API documents and this gateway does not offer.
-fn not_offered(name: &'static str, message: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
-    Refusal { kind: RefusalKind::Unsupported, ..Refusal::field(name, Problem::BadValue, message) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn size_is_fine(text: &str) -> bool {
-        decode(format!(r#"{{"prompt":"x","size":"{text}"}}"#).as_bytes()).is_ok()
-    }
-
-    #[test]
-    fn every_size_that_was_ever_documented_is_taken() {
-        for size in [
-            "auto",
-            "1024x1024",
-            "1536x1024",
-            "1024x1536",
-            "256x256",
-            "512x512",
-            "1792x1024",
-            "1024x1792",
-            "3840x2160",
-            "2160x3840",
-            "3072x1024",
-        ] {
-            assert!(size_is_fine(size), "{size}");
-        }
-    }
-
-    #[test]
-    fn a_size_beyond_the_documented_rule_is_refused() {
-        for size in
-            ["1000x1000", "3856x1024", "3840x2176", "3088x1024", "1024", "1:1", "-16x16", ""]
-        {
-            assert!(!size_is_fine(size), "{size}");
-        }
-    }
-
-    #[test]
-    fn a_prompt_is_bounded_in_characters() {
-        let longest = "ä".repeat(PROMPT_CHARS_MAX);
-        let body = |prompt: &str| serde_json::json!({ "prompt": prompt }).to_string();
-        assert!(decode(body(&longest).as_bytes()).is_ok());
-        let refusal = decode(body(&format!("{longest}ä")).as_bytes()).unwrap_err();
-        assert_eq!(refusal.problem, Some(Problem::TooLong));
-    }
-
-    #[test]
-    fn the_newer_name_of_the_end_user_wins() {
-        let body = br#"{"prompt":"x","user":"old","safety_identifier":"new"}"#;
-        assert_eq!(decode(body).unwrap().end_user.as_deref(), Some("new"));
-    }
+fn of_another_type(message: &'static str) -> Refusal {
+    Refusal::new(RefusalKind::BadRequest, message)
 }

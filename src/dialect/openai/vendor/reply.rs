@@ -1,4 +1,5 @@
-//! An OpenAI vendor's answer: its pictures as slices, or the fault that its error stands for.
+//! An OpenAI vendor's answer, whole or streamed: its pictures as slices, or the fault that its
+//! error stands for.
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -11,15 +12,20 @@ use crate::canonical::{
 use crate::fault::VendorFault;
 
 use super::super::super::json::{Text, loose};
-use super::super::super::reply::{
-    fault_of_status, garbled, not_json, retry_after, shortened, words_of,
-};
-use super::super::super::{Progress, WireReply};
-use super::super::error::{Topic, topic};
+use super::super::super::reply::{garbled, not_json};
+use super::super::super::{Event, Preview, Progress, WireReply, sse};
+use super::fault::fault;
 
-/// What is read of an answer; echoes are raw, so that an odd one spoils nothing.
+/// What is read of an answer, or of one event of an answer that is streamed: an event has its one
+/// picture beside its echoes. Echoes are raw, so that an odd one spoils nothing.
 #[derive(Debug, Deserialize)]
 struct Reply<'a> {
+    #[serde(borrow, default, rename = "type")]
+    kind: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    b64_json: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    partial_image_index: Option<&'a RawValue>,
     #[serde(borrow, default, rename = "data")]
     items: Option<Vec<Item<'a>>>,
     #[serde(default)]
@@ -70,30 +76,85 @@ pub(super) fn decode(reply: &WireReply) -> Result<Progress, VendorFault> {
         let said = serde_json::from_slice(&body).unwrap_or(Value::Null);
         return Err(fault(reply, said.get("error").unwrap_or(&said)));
     }
-    let read: Reply<'_> = serde_json::from_slice(&body).map_err(|fault| not_json(&fault))?;
-    if let Some(error) = &read.error {
-        return Err(fault(reply, error));
-    }
-    let response = pictures(&body, &read);
+    let response = if is_stream(reply) { streamed(reply, &body)? } else { whole(reply, &body)? };
     if response.images.is_empty() {
         return Err(garbled("an answer without a picture"));
     }
     Ok(Progress::Done(response))
 }
 
+fn is_stream(reply: &WireReply) -> bool {
+    let kind = reply.header("content-type").and_then(|kind| kind.split(';').next());
+    kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream"))
+}
+
+fn whole(reply: &WireReply, body: &Bytes) -> Result<ImageResponse, VendorFault> {
+    let read: Reply<'_> = serde_json::from_slice(body).map_err(|fault| not_json(&fault))?;
+    match &read.error {
+        Some(error) => Err(fault(reply, error)),
+        None => Ok(pictures(body, &read)),
+    }
+}
+
+/// All pictures of a stream that has ended, each in an event of its own. An error after a picture
+/// does not take that one away: it is drawn and billed.
+fn streamed(reply: &WireReply, body: &Bytes) -> Result<ImageResponse, VendorFault> {
+    let mut response = ImageResponse::default();
+    let mut failure = None;
+    for event in sse::events(body) {
+        let Ok(read) = serde_json::from_slice::<Reply<'_>>(&event.content) else {
+            continue;
+        };
+        if let Some(error) = &read.error {
+            failure.get_or_insert_with(|| fault(reply, error));
+        } else if is_one_of(&event, &read, [COMPLETED, EDIT_COMPLETED]) {
+            let one = pictures(&event.content, &read);
+            let usage = [response.usage, one.usage].into_iter().flatten();
+            response = ImageResponse {
+                images: response.images.into_iter().chain(one.images).collect(),
+                usage: usage.reduce(TokenUsage::plus),
+                ..one
+            };
+        }
+    }
+    match failure {
+        Some(fault) if response.images.is_empty() => Err(fault),
+        Some(_) | None => Ok(response),
+    }
+}
+
+pub(super) fn preview(event: &Event) -> Option<Preview> {
+    let read: Reply<'_> = serde_json::from_slice(&event.content).ok()?;
+    if !is_one_of(event, &read, [PARTIAL, EDIT_PARTIAL]) {
+        return None;
+    }
+    let picture = read.b64_json.as_ref()?.picture(&event.content)?;
+    Some(Preview { index: loose(read.partial_image_index).unwrap_or(0), picture })
+}
+
+const PARTIAL: &str = "image_generation.partial_image";
+const COMPLETED: &str = "image_generation.completed";
+const EDIT_PARTIAL: &str = "image_edit.partial_image";
+const EDIT_COMPLETED: &str = "image_edit.completed";
+
+/// Whether an event is of one of these kinds, by its name or by what it repeats of it.
+fn is_one_of(event: &Event, read: &Reply<'_>, kinds: [&str; 2]) -> bool {
+    let repeated = loose::<String>(read.kind).unwrap_or_default();
+    kinds.iter().any(|kind| *kind == event.name || *kind == repeated)
+}
+
 fn pictures(body: &Bytes, read: &Reply<'_>) -> ImageResponse {
     let format: Option<Format> = loose(read.output_format);
     let size: Option<Size> = loose(read.size);
+    let described = |picture, revised_prompt| {
+        let image = Image::new(picture);
+        Image { format: image.format.or(format), size, revised_prompt, ..image }
+    };
     let items = read.items.iter().flatten();
-    let images = items.filter_map(|item| {
-        let image = Image::new(picture(body, item)?);
-        Some(Image {
-            format: image.format.or(format),
-            size,
-            revised_prompt: loose(item.revised_prompt),
-            ..image
-        })
-    });
+    let items =
+        items.filter_map(|item| Some(described(picture(body, item)?, loose(item.revised_prompt))));
+    let own = read.b64_json.as_ref().and_then(|text| text.picture(body));
+    let images = items.chain(own.map(|picture| described(picture, None)));
     ImageResponse {
         images: images.collect(),
         usage: loose(read.usage).map(tokens),
@@ -133,37 +194,37 @@ fn tokens(usage: Usage) -> TokenUsage {
     }
 }
 
-/// The fault that an error stands for: by its own words first, by the status after.
-fn fault(reply: &WireReply, error: &Value) -> VendorFault {
-    let text = |key| error.get(key).and_then(Value::as_str).unwrap_or_default();
-    let message = words_of(error);
-    let inner = error.get("inner_error").or_else(|| error.get("innererror"));
-    let inner = inner.and_then(|e| e.get("code")?.as_str());
-    let words = [text("code"), text("type"), inner.unwrap_or_default()];
-    let retry_after = retry_after(reply);
-    let detail = match text("code") {
-        "" => shortened(message),
-        code => shortened(&format!("{code}: {message}")),
-    };
-    match words.into_iter().find_map(topic) {
-        Some(Topic::Content) => VendorFault::Refused { reason: reason(text("code"), message) },
-        Some(Topic::Account) => VendorFault::Denied { detail },
-        None if message.starts_with("Incorrect API key") => VendorFault::Denied { detail },
-        Some(Topic::Pace) => VendorFault::Busy { retry_after },
-        // A success that holds an error: it says no more than that something failed.
-        Some(Topic::Trouble) if reply.status == 200 => VendorFault::Broken { status: 500 },
-        None if reply.status == 200 => VendorFault::Rejected { detail },
-        Some(Topic::Trouble) | None => fault_of_status(reply.status, &detail, retry_after),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The filter's own words: its code, and its list of violations when it gives one.
-fn reason(code: &str, message: &str) -> String {
-    let code = if code.is_empty() { "content filter" } else { code };
-    let listed =
-        message.split_once("safety_violations=[").and_then(|(_, rest)| rest.split_once(']'));
-    match listed {
-        Some((violations, _)) => shortened(&format!("{code}: {violations}")),
-        None => shortened(code),
+    fn event(name: &str, json: &'static str) -> Event {
+        Event { name: name.to_owned(), content: Bytes::from_static(json.as_bytes()) }
+    }
+
+    #[test]
+    fn a_partial_picture_of_either_kind_is_a_preview_and_a_slice_of_its_event() {
+        let json =
+            r#"{"type":"image_edit.partial_image","b64_json":"iVBO","partial_image_index":2}"#;
+        for event in [event(PARTIAL, json), event("", json)] {
+            let preview = preview(&event).unwrap();
+            assert_eq!(preview.index, 2);
+            let Picture::Base64(text) = preview.picture else { panic!("not base64") };
+            assert!(event.content.as_ptr_range().contains(&text.as_ptr()));
+        }
+    }
+
+    #[test]
+    fn no_other_event_is_a_preview() {
+        let events = [
+            event(COMPLETED, r#"{"type":"image_generation.completed","b64_json":"iVBO"}"#),
+            event(PARTIAL, r#"{"b64_json":""}"#),
+            event(PARTIAL, r#"{"b64_json":7}"#),
+            event("error", r#"{"error":{"message":"no"}}"#),
+            event("", "[DONE]"),
+        ];
+        for event in events {
+            assert_eq!(preview(&event), None, "{event:?}");
+        }
     }
 }
