@@ -14,6 +14,7 @@ use crate::credits::Cost;
 use crate::fault::VendorFault;
 use crate::id::RequestId;
 
+mod azure;
 mod bare;
 mod cloudflare;
 mod deepinfra;
@@ -50,6 +51,7 @@ pub use wire::{Pieces, WireReply, WireRequest};
 /// Every dialect that is spoken here.
 pub static ALL: &[Dialect] = &[
     openai::DIALECT,
+    azure::DIALECT,
     cloudflare::DIALECT,
     deepinfra::DIALECT,
     fireworks::DIALECT,

@@ -8,9 +8,29 @@ use pixelgate::canonical::{
 use pixelgate::dialect::{self, Claim, Pieces, WireRequest};
 use proptest::option;
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::shapes;
+
+/// Parts as client libraries write them: a `text`, or a file by its `base64`.
+pub(crate) fn written(parts: &[Value]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for part in parts {
+        let head = format!("Content-Disposition: form-data; name={}", part["name"]);
+        let (head, content) = match part["base64"].as_str() {
+            Some(file) => (
+                format!("{head}; filename=\"blob\"\r\nContent-Type: image/png"),
+                super::filled::binary(file),
+            ),
+            None => (head, part["text"].as_str().unwrap().into()),
+        };
+        body.extend(format!("--golden-form\r\n{head}\r\n\r\n").into_bytes());
+        body.extend(content);
+        body.extend(b"\r\n");
+    }
+    body.extend(b"--golden-form--\r\n");
+    body
+}
 
 /// A picture of a format that the first bytes say, with anything after them.
 fn any_picture(formats: &'static [Format]) -> impl Strategy<Value = InputImage> {

@@ -59,7 +59,7 @@ fn headers(golden: &Value) -> HeaderMap {
 /// list of parts.
 fn body(golden: &Value) -> Pieces {
     if let Some(parts) = golden["form"].as_array() {
-        return Pieces::one(form(parts));
+        return Pieces::one(super::forms::written(parts));
     }
     if let Some(text) = golden["body_base64"].as_str() {
         return Pieces::one(super::filled::binary(text));
@@ -69,26 +69,6 @@ fn body(golden: &Value) -> Pieces {
         (Value::Null, text) => Pieces::one(text.as_str().unwrap().to_owned()),
         (body, _) => Pieces::one(body.to_string()),
     }
-}
-
-/// Parts as client libraries write them: a `text`, or a file by its `base64`.
-fn form(parts: &[Value]) -> Vec<u8> {
-    let mut body = Vec::new();
-    for part in parts {
-        let head = format!("Content-Disposition: form-data; name={}", part["name"]);
-        let (head, content) = match part["base64"].as_str() {
-            Some(file) => (
-                format!("{head}; filename=\"blob\"\r\nContent-Type: image/png"),
-                super::filled::binary(file),
-            ),
-            None => (head, part["text"].as_str().unwrap().into()),
-        };
-        body.extend(format!("--golden-form\r\n{head}\r\n\r\n").into_bytes());
-        body.extend(content);
-        body.extend(b"\r\n");
-    }
-    body.extend(b"--golden-form--\r\n");
-    body
 }
 
 pub(crate) fn request_shown(wire: &WireRequest) -> Value {
