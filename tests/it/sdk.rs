@@ -8,14 +8,15 @@ use crate::world::{PAINTED, World};
 const PYTHON: &str = "PIXELGATE_PYTHON";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_official_openai_package_generates_pictures_and_understands_refusals() {
+async fn the_official_openai_package_draws_edits_and_varies_and_understands_refusals() {
     #[expect(clippy::disallowed_methods, reason = "the one setting of this test")]
     let python = std::env::var(PYTHON)
         .unwrap_or_else(|_| panic!("{PYTHON} is not set; run this test by `scripts/test`"));
-    let policy = PAINTED.replace(
-        "concurrency_max = 1000",
-        r#"limits = [{ name = "5 minutes", requests = 4, per = "5m" }]"#,
-    );
+    let policy =
+        PAINTED.replace("can = [", "inputs_max = 16, can = [\"mask\", \"variation\", ").replace(
+            "concurrency_max = 1000",
+            r#"limits = [{ name = "5 minutes", requests = 7, per = "5m" }]"#,
+        );
     let world = World::with(&policy, "100", "");
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/openai_sdk.py");
     let (public, key) = (format!("{}/v1", world.public), world.key.clone());

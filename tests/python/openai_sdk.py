@@ -18,6 +18,15 @@ def opened(text: str) -> Image.Image:
     return picture
 
 
+def png(colour: tuple[int, int, int, int]) -> io.BytesIO:
+    """A square picture as a file that has a name."""
+    file = io.BytesIO()
+    Image.new("RGBA", (64, 64), colour).save(file, "PNG")
+    file.seek(0)
+    file.name = "square.png"
+    return file
+
+
 assert [model.id for model in client.models.list()] == ["paint"]
 assert client.models.retrieve("paint").id == "paint"
 
@@ -44,6 +53,32 @@ answer = client.images.generate(
 )
 assert answer.data[0].url.startswith(base_url.removesuffix("/v1")), answer
 
+answer = client.images.edit(
+    model="paint",
+    prompt="a fox",
+    image=[png((255, 0, 0, 255)), png((0, 255, 0, 255))],
+    mask=png((0, 0, 0, 0)),
+    size="256x256",
+    n=2,
+)
+assert [opened(item.b64_json).size for item in answer.data] == [(256, 256)] * 2, answer
+
+answer = client.images.edit(
+    model="paint", prompt="a fox", image=png((255, 0, 0, 255)), output_format="jpeg"
+)
+assert opened(answer.data[0].b64_json).format == "JPEG", answer
+
+answer = client.images.create_variation(
+    model="paint", image=png((255, 0, 0, 255)), size="256x256", response_format="b64_json"
+)
+assert opened(answer.data[0].b64_json).size == (256, 256), answer
+
+try:
+    client.images.edit(model="paint", prompt="a fox", image=("fox.svg", b"<svg></svg>"))
+    raise SystemExit("a text was accepted as a picture")
+except openai.BadRequestError as error:
+    assert error.param == "image", error.body
+
 try:
     client.images.generate(model="paint", prompt="a fox", n=11)
     raise SystemExit("n=11 was accepted")
@@ -62,12 +97,12 @@ try:
 except openai.AuthenticationError as error:
     assert error.code == "invalid_api_key", error.body
 
-# The fourth picture is the last of the window; the fifth must fail at once, not after 300 s.
+# The seventh request is the last of the window; the eighth must fail at once, not after 300 s.
 client.images.generate(model="paint", prompt="a fox", size="256x256")
 began = time.monotonic()
 try:
     client.images.generate(model="paint", prompt="a fox", size="256x256")
-    raise SystemExit("the limit let a fifth request through")
+    raise SystemExit("the limit let an eighth request through")
 except openai.RateLimitError as error:
     assert error.code == "rate_limit_exceeded", error.body
 assert time.monotonic() - began < 5, "the package waited although it was told not to"
