@@ -28,6 +28,7 @@ use crate::gateway::Gateway;
 mod admin;
 mod bounds;
 mod framing;
+mod live;
 mod patience;
 mod public;
 

@@ -191,12 +191,15 @@ fn requests(folder: &mut Folder, dialect: &Dialect, client: &dyn ClientSide) {
     }
 }
 
-/// `CASE.delivered.json` → `CASE.answer.json`
+/// `CASE.delivered.json` → `CASE.answer.json`, and `CASE.streamed.json` when it is asked so
 fn answers(folder: &mut Folder, client: &dyn ClientSide) {
     for case in folder.cases(".delivered.json") {
         let delivered = shapes::Delivered::read(&folder.read(&format!("{case}.delivered.json")));
         let reply = client.encode_response(&delivered.answer(UNIX_MS));
         folder.expect(&format!("{case}.answer.json"), &shapes::reply_shown(&reply));
+        if let Some(side) = client.streaming().filter(|_| delivered.is_streamed()) {
+            folder.expect(&format!("{case}.streamed.json"), &delivered.streamed(side, UNIX_MS));
+        }
     }
 }
 

@@ -17,12 +17,14 @@ use pingora::{Error, ErrorType};
 use crate::canonical::{Refusal, RefusalKind};
 use crate::config::Public;
 use crate::dialect::{Pieces, WireReply};
+use crate::gateway::live::Begun;
 use crate::gateway::{Gateway, Head};
 use crate::id::RequestId;
 use crate::telemetry::Bound;
 
 use super::bounds::{Place, Room};
 use super::framing::{self, RawHead};
+use super::live;
 use super::patience::Timed;
 
 /// What answers on the public listener.
@@ -70,7 +72,7 @@ impl Front {
             return Some(reply);
         }
         let request_id = head.request_id.clone();
-        let visit = match self.gateway.meet(head) {
+        let mut visit = match self.gateway.meet(head) {
             Ok(visit) => visit,
             Err(reply) => return Some(*reply),
         };
@@ -84,24 +86,33 @@ impl Front {
                 return Some(self.gateway.refuse_visit(visit, &met.refusal));
             }
         };
+        let begun = visit.may_begin();
         let gateway = Arc::clone(&self.gateway);
         let serving = self.gateway.tasks.spawn(async move {
             // What a request takes up is given back when its work ends, not when its client goes.
             let _taken = (place, room);
             Box::pin(gateway.serve(visit, body)).await
         });
-        self.watch(session, serving, &request_id).await
+        self.watch(session, serving, begun, &request_id).await
     }
 
-    /// Waits for the answer, or for the client to leave; the work goes on either way.
+    /// Waits for the answer, or for the client to leave; the work goes on either way. `None` when
+    /// there is nothing to write: the client has left, or the answer was streamed.
     async fn watch(
         &self,
         session: &mut ServerSession,
         mut serving: tokio::task::JoinHandle<WireReply>,
+        begun: tokio::sync::oneshot::Receiver<Begun>,
         request_id: &RequestId,
     ) -> Option<WireReply> {
         let early = tokio::select! {
             reply = &mut serving => Some(reply),
+            Ok(begun) = begun => {
+                if live::pour(session, begun, serving).await.is_err() {
+                    self.gateway.telemetry.metrics().clients_gone.inc();
+                }
+                return None;
+            }
             left = session.read_body_or_idle(true) => match left {
                 Err(error) if *error.etype() == ErrorType::ConnectionClosed => {
                     self.gateway.telemetry.metrics().clients_gone.inc();

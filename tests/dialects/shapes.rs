@@ -11,7 +11,9 @@ use pixelgate::canonical::{
 };
 use pixelgate::catalog::{Ability, BaseUrl, Capabilities, Frames, InProcess, Offering, Vendor};
 use pixelgate::credits::{Cost, Credits};
-use pixelgate::dialect::{ListedModel, Pieces, Progress, WireReply, WireRequest};
+use pixelgate::dialect::{
+    ListedModel, Pieces, Preview, Progress, RefusalContext, Streaming, WireReply, WireRequest,
+};
 use pixelgate::fault::VendorFault;
 use pixelgate::id::{MediaId, RequestId};
 use serde::de::DeserializeOwned;
@@ -19,7 +21,8 @@ use serde_json::{Value, json};
 
 /// Whether the runner writes files of this name.
 pub(crate) fn is_produced(name: &str) -> bool {
-    let endings = ["canonical", "refusal", "listing", "answer", "vendor", "outcome", "said"];
+    let endings =
+        ["canonical", "refusal", "listing", "answer", "vendor", "outcome", "said", "streamed"];
     endings.iter().any(|e| name.ends_with(&format!(".{e}.json")))
 }
 
@@ -140,6 +143,7 @@ pub(crate) fn image_request(golden: &Value) -> ImageRequest {
             .map(|inputs: Vec<String>| inputs.into_iter().map(input).collect())
             .unwrap_or_default(),
         mask: field(golden, "mask").map(input),
+        stream: field(golden, "stream").unwrap_or_default(),
         previews: field(golden, "previews").unwrap_or_default(),
         options: field(golden, "options").unwrap_or_default(),
         style: field(golden, "style"),
@@ -289,6 +293,28 @@ impl Delivered {
             charged: field(golden, "charged").unwrap_or_default(),
             remaining: field(golden, "remaining").unwrap_or_default(),
         }
+    }
+
+    pub(crate) const fn is_streamed(&self) -> bool {
+        self.request.stream
+    }
+
+    /// A preview, the end, and the end that is a no, as the app reads them.
+    pub(crate) fn streamed(&self, side: &dyn Streaming, unix_ms: i64) -> Value {
+        let picture = self.response.images[0].picture.clone();
+        let preview = Preview { index: 0, picture };
+        let no = refusal(RefusalKind::VendorFailed);
+        let request_id = RequestId::known("req_golden");
+        let context = RefusalContext { request_id: &request_id, unix_ms };
+        let lines = |pieces: Pieces| {
+            let text = String::from_utf8(pieces.to_bytes().to_vec()).unwrap();
+            text.lines().map(str::to_owned).collect::<Vec<_>>()
+        };
+        json!({
+            "preview": lines(side.encode_preview(&preview, &self.request, unix_ms)),
+            "end": lines(side.encode_end(&self.answer(unix_ms))),
+            "no": lines(side.encode_no(&no, &context)),
+        })
     }
 
     pub(crate) fn answer(&self, unix_ms: i64) -> Answer<'_> {

@@ -24,5 +24,6 @@ mod path;
 mod quote;
 mod reload;
 mod sdk;
+mod streaming;
 mod tls;
 mod vertex;

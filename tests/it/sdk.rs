@@ -15,7 +15,7 @@ async fn the_official_openai_package_draws_edits_and_varies_and_understands_refu
     let policy =
         PAINTED.replace("can = [", "inputs_max = 16, can = [\"mask\", \"variation\", ").replace(
             "concurrency_max = 1000",
-            r#"limits = [{ name = "5 minutes", requests = 7, per = "5m" }]"#,
+            r#"limits = [{ name = "5 minutes", requests = 8, per = "5m" }]"#,
         );
     let world = World::with(&policy, "100", "");
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/openai_sdk.py");

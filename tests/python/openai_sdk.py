@@ -97,12 +97,20 @@ try:
 except openai.AuthenticationError as error:
     assert error.code == "invalid_api_key", error.body
 
-# The seventh request is the last of the window; the eighth must fail at once, not after 300 s.
+events = list(
+    client.images.generate(
+        model="paint", prompt="a fox", size="256x256", stream=True, partial_images=2
+    )
+)
+assert [event.type for event in events] == ["image_generation.completed"], events
+assert opened(events[0].b64_json).size == (256, 256), events
+
+# The eighth request is the last of the window; the ninth must fail at once, not after 300 s.
 client.images.generate(model="paint", prompt="a fox", size="256x256")
 began = time.monotonic()
 try:
     client.images.generate(model="paint", prompt="a fox", size="256x256")
-    raise SystemExit("the limit let an eighth request through")
+    raise SystemExit("the limit let a ninth request through")
 except openai.RateLimitError as error:
     assert error.code == "rate_limit_exceeded", error.body
 assert time.monotonic() - began < 5, "the package waited although it was told not to"

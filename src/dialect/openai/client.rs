@@ -8,7 +8,8 @@ use serde_json::json;
 use super::super::head::{bearer, tightest};
 use super::super::json::JsonBody;
 use super::super::{
-    Claim, ClientSide, Example, ListedModel, Pieces, RefusalContext, WireReply, WireRequest,
+    Claim, ClientSide, Example, ListedModel, Pieces, RefusalContext, Streaming, WireReply,
+    WireRequest,
 };
 use super::error;
 use crate::canonical::{Answer, ImageRequest, Refusal, Standing};
@@ -17,6 +18,7 @@ mod answer;
 mod parameters;
 mod pictures;
 mod request;
+mod stream;
 
 /// Faces apps that speak OpenAI.
 #[derive(Debug)]
@@ -80,6 +82,10 @@ impl ClientSide for Client {
 
     fn encode_model(&self, model: &ListedModel<'_>) -> WireReply {
         WireReply::json(200, Pieces::one(listing(model).to_string()))
+    }
+
+    fn streaming(&self) -> Option<&'static dyn Streaming> {
+        Some(&stream::Events)
     }
 
     fn example(&self) -> Example {

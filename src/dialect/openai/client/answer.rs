@@ -1,7 +1,8 @@
 //! A success as OpenAI says it; a picture goes out as the slice it came in as.
 
 use crate::canonical::{
-    Answer, Background, Delivery, Format, Frame, Image, Picture, Quality, Size, TokenUsage,
+    Answer, Background, Delivery, Format, Frame, Image, ImageRequest, Picture, Quality, Size,
+    TokenUsage,
 };
 
 use super::super::super::WireReply;
@@ -28,8 +29,29 @@ pub(super) fn encode(answer: &Answer<'_>) -> WireReply {
 
 /// What was resolved: as the vendor says, otherwise as asked, otherwise not at all.
 fn echo(body: &mut JsonBody, answer: &Answer<'_>) {
+    echo_of(body, answer, answer.response.images.first());
+}
+
+/// The same for one picture of a stream.
+pub(super) fn ends(body: &mut JsonBody, answer: &Answer<'_>, image: &Image) {
+    echo_of(body, answer, Some(image));
+}
+
+/// What is known while the picture is still being drawn: what was asked.
+pub(super) fn preview_echo(body: &mut JsonBody, request: &ImageRequest, format: Option<Format>) {
+    let size = match request.frame {
+        Frame::Pixels(size) => size.to_string(),
+        Frame::Ratio(_) | Frame::Auto => "auto".to_owned(),
+    };
+    let format = format.or(request.format).unwrap_or(Format::Png);
+    body.raw(",\"size\":").value(&size);
+    body.raw(",\"output_format\":").value(format.name());
+    body.raw(",\"quality\":").value(request.quality.map_or("auto", Quality::name));
+    body.raw(",\"background\":").value(request.background.map_or("auto", background));
+}
+
+fn echo_of(body: &mut JsonBody, answer: &Answer<'_>, first: Option<&Image>) {
     let (request, response) = (answer.request, answer.response);
-    let first = response.images.first();
     let pairs = [
         ("background", response.background.or(request.background).map(background)),
         (
@@ -79,7 +101,7 @@ fn item(body: &mut JsonBody, image: &Image, delivery: Delivery) {
     body.raw("}");
 }
 
-fn usage(body: &mut JsonBody, tokens: &TokenUsage) {
+pub(super) fn usage(body: &mut JsonBody, tokens: &TokenUsage) {
     let usage = serde_json::json!({
         "total_tokens": tokens.input().saturating_add(tokens.output()),
         "input_tokens": tokens.input(),

@@ -29,7 +29,7 @@ pub(super) fn drawing(fields: &mut Fields) -> Result<ImageRequest, Refusal> {
         ..common(fields)?
     };
     encoding(fields, &mut request)?;
-    refuse_streams(fields)?;
+    streaming(fields, &mut request)?;
     option(fields, &mut request, "complexity", &["low", "medium", "high"])?;
     for name in NOT_OFFERED {
         if fields.has(name) {
@@ -179,18 +179,16 @@ fn format(fields: &mut Fields) -> Result<Option<Format>, Refusal> {
     fields.word("output_format", &words)
 }
 
-fn refuse_streams(fields: &mut Fields) -> Result<(), Refusal> {
-    if fields.flag("stream")? == Some(true) {
-        let message = "`stream` is not offered here; leave it out and read the whole answer";
-        return Err(not_offered("stream", message));
+/// Whether to stream, and how many previews on the way.
+fn streaming(fields: &mut Fields, request: &mut ImageRequest) -> Result<(), Refusal> {
+    request.stream = fields.flag("stream")? == Some(true);
+    let previews = fields.integer("partial_images", 0..=PREVIEWS_MAX)?.unwrap_or(0);
+    if previews > 0 && !request.stream {
+        let message = "`partial_images` needs `stream` to be true; set it, or use 0";
+        return Err(Refusal::field("partial_images", Problem::BadValue, message));
     }
-    match fields.integer("partial_images", 0..=PREVIEWS_MAX)? {
-        None | Some(0) => Ok(()),
-        Some(_) => Err(not_offered(
-            "partial_images",
-            "`partial_images` needs streaming, which is not offered here; use 0",
-        )),
-    }
+    request.previews = u8::try_from(previews).unwrap_or(0);
+    Ok(())
 }
 
 /// The sizes of variations, all square.
