@@ -188,6 +188,11 @@ pub trait VendorSide: std::fmt::Debug + Sync {
     /// How a credential is shown unless policy says otherwise.
     fn auth_scheme(&self) -> AuthScheme;
 
+    /// The dialect whose vendor-only options this one understands; `None` for its own.
+    fn options_of(&self) -> Option<&'static str> {
+        None
+    }
+
     /// How the area to change is marked in a mask.
     fn mask_style(&self) -> MaskStyle {
         MaskStyle::Alpha

@@ -11,6 +11,8 @@ pub struct Vendor {
     pub name: String,
     /// The registered name of the dialect it speaks.
     pub dialect: &'static str,
+    /// The dialect whose vendor-only options it understands, its own as a rule.
+    pub options_of: &'static str,
     /// Where it is.
     pub base: BaseUrl,
     /// How our credential is shown.
@@ -105,6 +107,7 @@ impl Vendor {
         Self {
             name: name.into(),
             dialect,
+            options_of: dialect,
             base,
             auth: AuthScheme::None,
             secrets: Vec::new(),

@@ -26,6 +26,10 @@ impl VendorSide for Vendor {
         AuthScheme::Header("api-key".to_owned())
     }
 
+    fn options_of(&self) -> Option<&'static str> {
+        Some("openai")
+    }
+
     fn encode_request(
         &self,
         request: &ImageRequest,

@@ -73,7 +73,7 @@ pub(crate) fn extras<'a>(
     request: &'a ImageRequest,
     offering: &'a Offering,
 ) -> impl Iterator<Item = (&'a String, &'a Value)> {
-    let own = request.options.get(offering.vendor.dialect);
+    let own = request.options.get(offering.vendor.options_of);
     own.into_iter().flatten().chain(&offering.extra)
 }
 

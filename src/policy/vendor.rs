@@ -58,6 +58,7 @@ fn vendor(
     Some(Vendor {
         name: name.to_owned(),
         dialect: side?.0,
+        options_of: side?.1.options_of().unwrap_or(side?.0),
         base: base?,
         auth: auth?,
         secrets,

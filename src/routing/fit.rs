@@ -67,7 +67,7 @@ impl Candidate {
         ask.compression = request.compression.filter(|_| can.compression && is_native);
         ask.end_user = ask.end_user.filter(|_| can.end_user);
         ask.previews = if can.previews { request.previews } else { 0 };
-        ask.options.retain(|dialect, _| dialect == self.offering.vendor.dialect);
+        ask.options.retain(|dialect, _| dialect == self.offering.vendor.options_of);
         ask
     }
 
@@ -224,7 +224,7 @@ fn said_otherwise(can: &Capabilities, request: &ImageRequest) -> impl Iterator<I
 
 /// Options that only another dialect has words for.
 fn options_of_others(offering: &Offering, request: &ImageRequest) -> Vec<Change> {
-    let foreign = request.options.iter().filter(|(d, _)| *d != offering.vendor.dialect);
+    let foreign = request.options.iter().filter(|(d, _)| *d != offering.vendor.options_of);
     let names = foreign.flat_map(|(_, options)| options.keys());
     names
         .map(|name| Change { parameter: Cow::Owned(name.clone()), how: Cow::Borrowed(DROPPED) })

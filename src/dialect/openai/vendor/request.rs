@@ -154,7 +154,7 @@ fn refuse_fidelity(
     offering: &Offering,
     family: Family,
 ) -> Result<(), Unsupported> {
-    let options = request.options.get(offering.vendor.dialect);
+    let options = request.options.get(offering.vendor.options_of);
     let asked = options.and_then(|options| options.get("input_fidelity")?.as_str());
     match asked.and_then(|fidelity| family.against_fidelity(fidelity)) {
         Some(why) => Err(no("input_fidelity", why)),
