@@ -27,6 +27,7 @@ mod sse;
 mod unsupported;
 mod wire;
 
+pub(crate) use reply::fault_of_status;
 pub use retry::retry_headers;
 pub use sse::{Event, Events};
 pub use wire::{Pieces, WireReply, WireRequest};

@@ -23,6 +23,7 @@ use crate::fault::VendorFault;
 
 mod accounts;
 mod exchange;
+mod passthrough;
 mod place;
 
 use accounts::Accounts;
@@ -30,6 +31,7 @@ use exchange::Ask;
 use place::{Place, place};
 
 pub use accounts::Account;
+pub(crate) use passthrough::{ADDRESSES_TRIED_MAX, Onward, Way};
 
 /// Connections kept open to vendors, all vendors together.
 const POOL_MAX: usize = 512;

@@ -14,7 +14,7 @@ use crate::id::RequestId;
 use crate::policy::Policy;
 use crate::receipt::Receipt;
 
-use super::{Gateway, note_caller, refuse, reply};
+use super::{Gateway, note_caller, passthrough, refuse, reply};
 
 /// A request's head, as the edge read it.
 #[derive(Clone, Debug)]
@@ -100,6 +100,9 @@ impl Gateway {
             Some((name, client)) => {
                 receipt.dialect = name;
                 self.turn_away(head, client, receipt, refusal)
+            }
+            None if passthrough::is_passed_through(&head.path) => {
+                self.told(head, receipt, refusal, passthrough::refusal(refusal, &head.request_id))
             }
             None => {
                 self.told(head, receipt, refusal, reply::house_refusal(refusal, &head.request_id))

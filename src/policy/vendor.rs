@@ -11,7 +11,7 @@ use crate::secret::Secret;
 
 use super::build::{Faults, there_are};
 use super::raw::{RawFile, RawVendor};
-use super::{FindSecret, Policy, SecretPlace};
+use super::{FindSecret, Policy, SecretPlace, passthrough};
 
 /// Adds the vendors of one file.
 pub(super) fn vendors(
@@ -58,7 +58,7 @@ fn vendor(
     let hosts = |key, texts: &[Spanned<String>], faults: &mut Faults<'_>| {
         texts.iter().filter_map(|text| host(text, &place(key), faults)).collect()
     };
-    Some(Vendor {
+    let mut vendor = Vendor {
         name: name.to_owned(),
         dialect: side?.0,
         base: base?,
@@ -71,7 +71,10 @@ fn vendor(
         picture_hosts: hosts("picture_hosts", &raw.picture_hosts, faults),
         calls_per_minute_max: raw.calls_per_minute_max,
         for_tests: raw.for_tests,
-    })
+        fares: Vec::new(),
+    };
+    vendor.fares = passthrough::fares(&vendor, raw, faults);
+    Some(vendor)
 }
 
 /// The credentials that are there, and the place of the first that is not when none is.

@@ -7,6 +7,7 @@
 )]
 #![expect(clippy::indexing_slicing, reason = "a test knows what it expects to find")]
 
+mod upscaler;
 mod vendor;
 mod world;
 
@@ -18,6 +19,7 @@ mod failover;
 mod keys;
 mod limits;
 mod money;
+mod passthrough;
 mod path;
 mod reload;
 mod sdk;
