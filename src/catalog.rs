@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 mod offering;
+mod passthrough;
 mod tariff;
 mod vendor;
 
 pub use offering::{Ability, Capabilities, Frames, Offering};
+pub use passthrough::{Fare, coded, is_plain_path};
 pub use tariff::{Tariff, TariffRow};
 pub use vendor::{AuthScheme, BaseUrl, InProcess, PlayedFault, Vendor};
 

@@ -44,6 +44,7 @@ mod unsupported;
 mod wire;
 mod xai;
 
+pub(crate) use reply::fault_of_status;
 pub use retry::retry_headers;
 pub use sse::{Event, Events};
 pub use wire::{Pieces, WireReply, WireRequest};

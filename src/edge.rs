@@ -24,11 +24,14 @@ use tokio::task::JoinHandle;
 
 use crate::config::{Public, TlsFiles};
 use crate::gateway::Gateway;
+use crate::upstream::ADDRESSES_TRIED_MAX;
 
 mod admin;
+mod body;
 mod bounds;
 mod framing;
 mod live;
+mod passthrough;
 mod patience;
 mod public;
 
@@ -143,8 +146,9 @@ fn serve_public(
 ) -> Result<JoinHandle<()>, EdgeError> {
     let (name, fds) = socket.into_fds();
     let front = Front::new(Arc::clone(gateway), bounds.clone());
-    // Only what is passed through unchanged goes through Pingora's own retries: none.
-    let conf = ServerConf { max_retries: 0, ..ServerConf::default() };
+    // Pingora counts the first try too. Only another address is tried again, and only until one
+    // of them is connected to.
+    let conf = ServerConf { max_retries: ADDRESSES_TRIED_MAX, ..ServerConf::default() };
     let mut proxy = http_proxy(&Arc::new(conf), front);
     let mut options = HttpServerOptions::default();
     options.h2c = true;

@@ -34,12 +34,13 @@ mod health;
 mod hedge;
 pub mod live;
 mod meet;
+pub mod passthrough;
 pub mod quote;
 mod refuse;
 mod reply;
 mod worth;
 
-use admit::Windows;
+use admit::{Stake, Windows};
 use health::HealthBoard;
 
 pub use meet::{Head, Visit};
@@ -146,7 +147,7 @@ impl Gateway {
     async fn fulfil(&self, visit: &mut Visit, body: Bytes) -> Result<Fulfilled, Refusal> {
         let policy = Arc::clone(&visit.policy);
         let request = decode(visit.client, &visit.wire(body))?;
-        visit.receipt.operation = Some(request.operation);
+        visit.receipt.operation = Some(request.operation.name());
         visit.receipt.images_asked = request.count;
         visit.receipt.quality = request.quality;
 
@@ -160,8 +161,11 @@ impl Gateway {
         visit.receipt.size = candidates.first().map(delivered_size);
         let work = Work { model, request, candidates, quote };
 
-        let lease = self.admit(visit, &plan, work.request.count)?;
-        let (hold, lease) = self.hold(visit, &plan, lease, &work).await?;
+        let lease = self.admit(&visit.caller, &plan, work.request.count)?;
+        let stake =
+            Stake { amount: work.quote, images: work.request.count, time: work.model.deadline };
+        let asking = (&visit.caller, &*plan);
+        let (hold, lease) = self.hold(asking, &stake, lease, &mut visit.receipt).await?;
 
         match self.draw(visit, &work).await {
             Ok((delivered, price)) => {

@@ -14,6 +14,7 @@ use crate::secret::Secret;
 
 mod build;
 mod offering;
+mod passthrough;
 mod plan;
 mod raw;
 mod vendor;
@@ -56,6 +57,8 @@ pub struct Plan {
     pub fidelity: Option<Fidelity>,
     /// Whether answers say which offering served and what it cost us.
     pub show_offering: bool,
+    /// The vendors whose own API may be called; none unless policy names them.
+    pub passthrough: Vec<String>,
 }
 
 /// How much a key may use in one UTC day.
@@ -121,6 +124,11 @@ impl Plan {
     /// Whether it includes this model.
     pub fn includes(&self, model: &str) -> bool {
         self.models.as_ref().is_none_or(|models| models.iter().any(|name| name == model))
+    }
+
+    /// Whether it includes calls of this vendor's own API.
+    pub fn passes_through_to(&self, vendor: &str) -> bool {
+        self.passthrough.iter().any(|name| name == vendor)
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use crate::canonical::{Operation, Quality, RefusalKind, Size};
+use crate::canonical::{Quality, RefusalKind, Size};
 use crate::credits::{Cost, Credits};
 use crate::id::{HoldId, KeyId, RequestId, WorkspaceId};
 
@@ -19,8 +19,8 @@ pub struct Receipt {
     pub dialect: &'static str,
     /// Who asked, once proven.
     pub caller: Option<ReceiptCaller>,
-    /// What was to be done, once understood.
-    pub operation: Option<Operation>,
+    /// What was to be done, once understood, in one word.
+    pub operation: Option<&'static str>,
     /// The public model name, once known to policy.
     pub model: Option<String>,
     /// The offering that served, or the last that was tried.

@@ -24,6 +24,7 @@ use crate::fault::VendorFault;
 mod accounts;
 mod exchange;
 mod google;
+mod passthrough;
 mod place;
 
 use accounts::Accounts;
@@ -32,6 +33,7 @@ use google::Tokens;
 use place::{Place, place};
 
 pub use accounts::Account;
+pub(crate) use passthrough::{ADDRESSES_TRIED_MAX, Onward, Way};
 
 /// Connections kept open to vendors, all vendors together.
 const POOL_MAX: usize = 512;

@@ -182,6 +182,17 @@ fn only_the_length<S: serde::Serializer>(picture: &Picture, to: S) -> Result<S::
     }
 }
 
+impl Operation {
+    /// Its name in usage rows.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Generate => "generate",
+            Self::Edit => "edit",
+            Self::Variation => "variation",
+        }
+    }
+}
+
 impl Quality {
     /// Its name in bodies, policy and labels.
     pub const fn name(self) -> &'static str {

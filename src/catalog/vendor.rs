@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
+use http::Method;
+
 use crate::secret::Secret;
+
+use super::passthrough::{self, Fare};
 
 /// A company or engine that we call.
 #[derive(Clone, Debug)]
@@ -36,6 +40,8 @@ pub struct Vendor {
     pub cancel_free: bool,
     /// Whether test-mode keys are served from here, at no charge.
     pub for_tests: bool,
+    /// What of its own API may be passed through, and at which price.
+    pub fares: Vec<Fare>,
 }
 
 /// Where a vendor is.
@@ -119,6 +125,40 @@ impl Vendor {
             calls_per_minute_max: None,
             cancel_free: false,
             for_tests: false,
+            fares: Vec::new(),
         }
+    }
+
+    /// The fare of a call of its own API, if that may be passed through.
+    pub fn fare(&self, method: &Method, path: &str) -> Option<&Fare> {
+        passthrough::fare(&self.fares, method, path)
+    }
+
+    /// What precedes every path, at a vendor that is a server.
+    pub fn prefix(&self) -> &str {
+        match &self.base {
+            BaseUrl::Http { prefix, .. } => prefix,
+            BaseUrl::InProcess(_) => "",
+        }
+    }
+}
+
+impl AuthScheme {
+    /// Whether it is one header that does not depend on what is sent.
+    pub const fn is_one_header(&self) -> bool {
+        match self {
+            Self::Bearer | Self::Header(_) | Self::Word(_) | Self::Basic | Self::None => true,
+            Self::GoogleAccount => false,
+        }
+    }
+
+    /// The header of its own that it shows a credential in.
+    pub fn header(&self) -> Option<&str> {
+        if let Self::Header(name) = self { Some(name) } else { None }
+    }
+
+    /// The word of its own that it shows a credential with.
+    pub fn word(&self) -> Option<&str> {
+        if let Self::Word(word) = self { Some(word) } else { None }
     }
 }

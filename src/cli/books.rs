@@ -32,7 +32,7 @@ pub(super) enum KeyVerb {
         /// What it may do: a plan of policy.
         #[arg(long)]
         plan: String,
-        /// What it may call, such as `images` or `ai`; `*` for everything.
+        /// What it may call, such as `images`, `ai` or `passthrough`; `*` for everything.
         #[arg(long, value_delimiter = ',', default_value = "*")]
         scopes: Vec<String>,
         /// A test key: painted pictures only, at no charge.

@@ -1,53 +1,52 @@
 //! The public listener: reads a request within bounds, hands it to the gateway, writes the answer.
 //!
-//! Every call is answered inside `request_filter`, because Pingora's later phases cannot send on a
-//! body that was read before. See `docs/decisions/0001-the-edge.md`.
+//! What is translated is answered inside `request_filter`, because Pingora's later phases cannot
+//! send on a body that was read before; those phases are for what is passed through. See
+//! `docs/decisions/0001-the-edge.md`.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::Method;
-use pingora::http::ResponseHeader;
+use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::protocols::Digest;
 use pingora::protocols::http::ServerSession;
-use pingora::proxy::{ProxyHttp, Session};
+use pingora::proxy::{FailToProxy, ProxyHttp, Session};
 use pingora::upstreams::peer::HttpPeer;
 use pingora::{Error, ErrorType};
 
-use crate::canonical::{Refusal, RefusalKind};
+use crate::canonical::Refusal;
 use crate::config::Public;
 use crate::dialect::{Pieces, WireReply};
 use crate::gateway::live::Begun;
+use crate::gateway::passthrough::is_passed_through;
 use crate::gateway::{Gateway, Head};
 use crate::id::RequestId;
 use crate::telemetry::Bound;
 
+use super::body::{DRAIN_TIMEOUT, announced_length, overloaded, read_away};
 use super::bounds::{Place, Room};
 use super::framing::{self, RawHead};
 use super::live;
+use super::passthrough::{Passing, embarked};
 use super::patience::Timed;
 
 /// What answers on the public listener.
 pub(super) struct Front {
-    gateway: Arc<Gateway>,
-    bounds: Public,
+    pub(super) gateway: Arc<Gateway>,
+    pub(super) bounds: Public,
     requests: Arc<Room>,
-    body_bytes: Arc<Room>,
+    pub(super) body_bytes: Arc<Room>,
 }
 
 /// An unread body no larger than this is read away, so that its connection can be used again.
 const DRAINED_BYTES_MAX: usize = 64 << 10;
 
-/// How long reading it away may take.
-const DRAIN_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(2);
-
 /// What a client hears whose request ended without an answer.
 const LOST: &[u8] =
     b"{\"error\":{\"code\":\"internal\",\"message\":\"the request failed inside the \
     gateway; tell the operator its id\",\"type\":\"us\",\"param\":null}}";
-
-/// When it is worth asking an overloaded gateway again.
-const OVERLOAD_WAIT: std::time::Duration = std::time::Duration::from_secs(1);
 
 impl Front {
     pub(super) fn new(gateway: Arc<Gateway>, bounds: Public) -> Self {
@@ -59,14 +58,9 @@ impl Front {
 
     /// The answer to one request; `None` when its client has left.
     async fn answer(&self, session: &mut ServerSession) -> Option<WireReply> {
-        let head = self.head(session);
-        if let Some((refusal, bound)) = refused_framing(session, &self.bounds) {
-            session.set_keepalive(None);
-            return Some(self.refuse(&head, &refusal, bound));
-        }
-        let Some(place) = self.requests.take(1) else {
-            let refusal = overloaded("too many requests are being served; try again in a moment");
-            return Some(self.refuse(&head, &refusal, Some(Bound::InFlight)));
+        let (head, place) = match self.enter(session) {
+            Ok(entered) => entered,
+            Err(reply) => return Some(*reply),
         };
         if let Some(reply) = self.stored_picture(&head).await {
             return Some(reply);
@@ -94,6 +88,23 @@ impl Front {
             Box::pin(gateway.serve(visit, body)).await
         });
         self.watch(session, serving, begun, &request_id).await
+    }
+
+    /// A head that is no trouble, and a place among the requests in flight.
+    pub(super) fn enter(
+        &self,
+        session: &mut ServerSession,
+    ) -> Result<(Head, Place), Box<WireReply>> {
+        let head = self.head(session);
+        if let Some((refusal, bound)) = refused_framing(session, &self.bounds) {
+            session.set_keepalive(None);
+            return Err(Box::new(self.refuse(&head, &refusal, bound)));
+        }
+        let Some(place) = self.requests.take(1) else {
+            let refusal = overloaded("too many requests are being served; try again in a moment");
+            return Err(Box::new(self.refuse(&head, &refusal, Some(Bound::InFlight))));
+        };
+        Ok((head, place))
     }
 
     /// Waits for the answer, or for the client to leave; the work goes on either way. `None` when
@@ -135,7 +146,7 @@ impl Front {
         }))
     }
 
-    fn refuse(&self, head: &Head, refusal: &Refusal, bound: Option<Bound>) -> WireReply {
+    pub(super) fn refuse(&self, head: &Head, refusal: &Refusal, bound: Option<Bound>) -> WireReply {
         if let Some(bound) = bound {
             self.gateway.telemetry.metrics().bound_met(bound);
         }
@@ -178,63 +189,6 @@ impl Front {
                 .with_header("x-request-id", head.request_id.as_str()),
         )
     }
-
-    /// The whole body, within size, time and room.
-    async fn read_body(&self, session: &mut ServerSession) -> Result<(Bytes, Place), Met> {
-        let announced = announced_length(session);
-        if announced > self.bounds.body_bytes_max {
-            return Err(too_large(self.bounds.body_bytes_max));
-        }
-        let Some(mut room) = self.body_bytes.take(announced) else {
-            return Err(no_room());
-        };
-        if expects_continue(session) {
-            session.set_close_on_response_before_downstream_finish(false);
-            // A client that cannot be told to go on goes on by itself, or leaves.
-            let _ = session.write_continue_response().await;
-        }
-        let reading = self.gather(session, announced, &mut room);
-        let read = tokio::time::timeout(self.bounds.body_timeout, reading).await;
-        let body = read.unwrap_or_else(|_| Err(too_slow()))?;
-        if body.len() < announced {
-            return Err(ended_early());
-        }
-        Ok((body, room))
-    }
-
-    /// Body bytes until their end, or until one bound is met.
-    async fn gather(
-        &self,
-        session: &mut ServerSession,
-        announced: usize,
-        room: &mut Place,
-    ) -> Result<Bytes, Met> {
-        let mut body = BytesMut::with_capacity(announced);
-        while let Some(chunk) = session.read_request_body().await.map_err(cut_short)? {
-            let size = body.len().saturating_add(chunk.len());
-            if size > self.bounds.body_bytes_max {
-                return Err(too_large(self.bounds.body_bytes_max));
-            }
-            let more = size.saturating_sub(announced.max(body.len()));
-            if more > 0 && !room.grow(more) {
-                return Err(no_room());
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(body.freeze())
-    }
-}
-
-/// A no that a body came to, and the bound it met, if it was one.
-struct Met {
-    refusal: Box<Refusal>,
-    bound: Option<Bound>,
-}
-
-impl Met {
-    fn new(refusal: Refusal, bound: Option<Bound>) -> Self {
-        Self { refusal: Box::new(refusal), bound }
-    }
 }
 
 fn refused_framing(session: &ServerSession, bounds: &Public) -> Option<(Refusal, Option<Bound>)> {
@@ -243,51 +197,8 @@ fn refused_framing(session: &ServerSession, bounds: &Public) -> Option<(Refusal,
     framing::refuse(&head, bounds)
 }
 
-fn announced_length(session: &ServerSession) -> usize {
-    session
-        .get_header(http::header::CONTENT_LENGTH)
-        .and_then(|length| length.to_str().ok()?.parse().ok())
-        .unwrap_or(0)
-}
-
-fn expects_continue(session: &ServerSession) -> bool {
-    session
-        .get_header(http::header::EXPECT)
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
-}
-
-fn overloaded(message: &'static str) -> Refusal {
-    Refusal::new(RefusalKind::Overloaded, message).retry_after(OVERLOAD_WAIT)
-}
-
-fn no_room() -> Met {
-    let refusal = overloaded("too many bytes are being received; try again in a moment");
-    Met::new(refusal, Some(Bound::InFlightBytes))
-}
-
-fn too_large(most: usize) -> Met {
-    let message = format!("the body is larger than {most} bytes; send less");
-    Met::new(Refusal::new(RefusalKind::BodyTooLarge, message), Some(Bound::BodyBytes))
-}
-
-fn too_slow() -> Met {
-    let message = "the body took too long to arrive; send it faster or in parts";
-    Met::new(Refusal::new(RefusalKind::TooSlow, message), Some(Bound::BodyTime))
-}
-
-fn ended_early() -> Met {
-    let message = "the body ended before its announced length; send all of it";
-    Met::new(Refusal::new(RefusalKind::BadFraming, message), None)
-}
-
-#[expect(clippy::boxed_local, reason = "Pingora hands out its errors in boxes")]
-#[expect(clippy::needless_pass_by_value, reason = "it is the last that anyone wants of the error")]
-fn cut_short(error: Box<Error>) -> Met {
-    if *error.etype() == ErrorType::ReadTimedout { too_slow() } else { ended_early() }
-}
-
 /// Writes an answer, its picture slice by slice as it came.
-async fn write(
+pub(super) async fn write(
     session: &mut ServerSession,
     reply: WireReply,
     head_only: bool,
@@ -307,16 +218,19 @@ async fn write(
     if left == 0 { session.finish_body().await } else { Ok(()) }
 }
 
+/// Every phase after `request_filter` is for a call that is passed through, and has one.
 #[async_trait]
 impl ProxyHttp for Front {
-    type CTX = ();
+    type CTX = Option<Box<Passing>>;
 
-    fn new_ctx(&self) -> Self::CTX {}
+    fn new_ctx(&self) -> Self::CTX {
+        None
+    }
 
     async fn early_request_filter(
         &self,
         session: &mut Session,
-        (): &mut (),
+        _: &mut Self::CTX,
     ) -> pingora::Result<()> {
         let session = session.as_downstream_mut();
         if let Some(stream) = session.stream() {
@@ -332,24 +246,153 @@ impl ProxyHttp for Front {
         Ok(())
     }
 
-    async fn request_filter(&self, session: &mut Session, (): &mut ()) -> pingora::Result<bool> {
+    async fn request_filter(
+        &self,
+        session: &mut Session,
+        passing: &mut Self::CTX,
+    ) -> pingora::Result<bool> {
         let session = session.as_downstream_mut();
         // A drain waits for the last byte of the answer, not only for the work behind it.
-        let _written = self.gateway.tasks.token();
+        let written = self.gateway.tasks.token();
         let head_only = session.req_header().method == Method::HEAD;
-        match self.answer(session).await {
+        let reply = if is_passed_through(session.req_header().uri.path()) {
+            match self.embark(session, written.clone()).await {
+                Ok(embarked) => {
+                    *passing = Some(embarked);
+                    return Ok(false);
+                }
+                Err(reply) => Some(*reply),
+            }
+        } else {
+            self.answer(session).await
+        };
+        match reply {
             Some(reply) => write(session, reply, head_only).await?,
             None => session.set_keepalive(None),
         }
         Ok(true)
     }
 
-    async fn upstream_peer(&self, _: &mut Session, (): &mut ()) -> pingora::Result<Box<HttpPeer>> {
-        // `request_filter` answers every request, so Pingora never asks for a peer.
-        Err(Error::explain(ErrorType::InternalError, "nothing is passed through"))
+    async fn upstream_peer(
+        &self,
+        session: &mut Session,
+        passing: &mut Self::CTX,
+    ) -> pingora::Result<Box<HttpPeer>> {
+        embarked(passing)?.next_peer(&self.gateway.upstream, session.req_header()).await
     }
 
-    fn suppress_error_log(&self, _: &Session, (): &(), _: &Error) -> bool {
+    fn fail_to_connect(
+        &self,
+        _: &mut Session,
+        _: &HttpPeer,
+        passing: &mut Self::CTX,
+        mut error: Box<Error>,
+    ) -> Box<Error> {
+        error.set_retry(passing.as_ref().is_some_and(|passing| passing.has_another_peer()));
+        error
+    }
+
+    async fn connected_to_upstream(
+        &self,
+        _: &mut Session,
+        _: bool,
+        _: &HttpPeer,
+        _: std::os::unix::io::RawFd,
+        _: Option<&Digest>,
+        passing: &mut Self::CTX,
+    ) -> pingora::Result<()> {
+        embarked(passing)?.is_connected();
+        Ok(())
+    }
+
+    async fn upstream_request_filter(
+        &self,
+        session: &mut Session,
+        head: &mut RequestHeader,
+        passing: &mut Self::CTX,
+    ) -> pingora::Result<()> {
+        let has_body = !session.as_downstream_mut().is_body_empty();
+        *head = embarked(passing)?.head_for_vendor(has_body)?;
+        Ok(())
+    }
+
+    async fn request_body_filter(
+        &self,
+        session: &mut Session,
+        body: &mut Option<Bytes>,
+        is_last: bool,
+        passing: &mut Self::CTX,
+    ) -> pingora::Result<()> {
+        let size = body.as_ref().map_or(0, Bytes::len);
+        let next_within = embarked(passing)?.pass_request(&self.bounds, size, is_last)?;
+        session.as_downstream_mut().set_read_timeout(Some(next_within));
+        Ok(())
+    }
+
+    async fn response_filter(
+        &self,
+        _: &mut Session,
+        head: &mut ResponseHeader,
+        passing: &mut Self::CTX,
+    ) -> pingora::Result<()> {
+        embarked(passing)?.pass_head(&self.gateway, head)
+    }
+
+    fn response_body_filter(
+        &self,
+        _: &mut Session,
+        body: &mut Option<Bytes>,
+        _: bool,
+        passing: &mut Self::CTX,
+    ) -> pingora::Result<Option<std::time::Duration>> {
+        let size = body.as_ref().map_or(0, Bytes::len);
+        embarked(passing)?.pass_answer(size)?;
+        Ok(None)
+    }
+
+    fn error_while_proxy(
+        &self,
+        _: &HttpPeer,
+        _: &mut Session,
+        mut error: Box<Error>,
+        _: &mut Self::CTX,
+        _: bool,
+    ) -> Box<Error> {
+        // The vendor may have begun.
+        error.set_retry(false);
+        error
+    }
+
+    async fn fail_to_proxy(
+        &self,
+        session: &mut Session,
+        error: &Error,
+        passing: &mut Self::CTX,
+    ) -> FailToProxy {
+        let session = session.as_downstream_mut();
+        session.set_keepalive(None);
+        let is_answered =
+            session.response_written().is_some_and(|head| !head.status.is_informational());
+        let reply = passing.as_mut().and_then(|passing| self.explain(passing, error, is_answered));
+        let mut error_code = 0;
+        if let Some(reply) = reply {
+            error_code = reply.status;
+            let head_only = session.req_header().method == Method::HEAD;
+            // A client that cannot be told any more has left.
+            if write(session, reply, head_only).await.is_ok() {
+                read_away(session).await;
+            }
+        }
+        FailToProxy { error_code, can_reuse_downstream: false }
+    }
+
+    async fn logging(&self, session: &mut Session, _: Option<&Error>, passing: &mut Self::CTX) {
+        if let Some(passing) = passing {
+            passing.end(session.upstream_body_bytes_sent());
+        }
+    }
+
+    fn suppress_error_log(&self, _: &Session, _: &Self::CTX, _: &Error) -> bool {
         true
     }
 }

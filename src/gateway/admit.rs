@@ -8,6 +8,7 @@ use std::time::Duration;
 use dashmap::DashMap;
 use tokio::time::Instant;
 
+use crate::auth::Caller;
 use crate::canonical::{Refusal, Standing};
 use crate::clock::Now;
 use crate::credits::Credits;
@@ -15,9 +16,10 @@ use crate::id::{HoldId, KeyId};
 use crate::ledger::{HoldAsk, QuotaAsk, QuotaUnit};
 use crate::limit::{KeyWindows, Ticket, Unit, Verdict, Weight};
 use crate::policy::Plan;
+use crate::receipt::Receipt;
 use crate::store::StoreError;
 
-use super::{Delivered, Gateway, Visit, Work, micros, refuse};
+use super::{Delivered, Gateway, Visit, micros, refuse};
 
 /// The windows of every key that asked lately.
 #[derive(Debug, Default)]
@@ -28,6 +30,16 @@ const KEYS_REMEMBERED: usize = 100_000;
 
 /// A hold outlives the request's deadline by this, so that a settlement is never late.
 const HOLD_MARGIN: Duration = Duration::from_mins(1);
+
+/// What is set aside for a request.
+pub(super) struct Stake {
+    /// The most that it may cost the caller.
+    pub(super) amount: Credits,
+    /// Its weight in images.
+    pub(super) images: u32,
+    /// How long it may take.
+    pub(super) time: Duration,
+}
 
 /// An admission: ends the concurrency lease when it goes, on whatever way it goes.
 pub(super) struct Lease {
@@ -66,10 +78,15 @@ impl Drop for Lease {
 
 impl Gateway {
     /// Every window and the concurrency lease, as one step: all or nothing.
-    pub(super) fn admit(&self, visit: &Visit, plan: &Plan, images: u32) -> Result<Lease, Refusal> {
+    pub(super) fn admit(
+        &self,
+        caller: &Caller,
+        plan: &Plan,
+        images: u32,
+    ) -> Result<Lease, Refusal> {
         let now = self.clock.now();
         self.forget_idle(plan, now);
-        let key = visit.caller.key().clone();
+        let key = caller.key().clone();
         let verdict = self.windows.0.entry(key.clone()).or_default().admit(
             &plan.limits,
             plan.concurrency_max,
@@ -90,7 +107,12 @@ impl Gateway {
         let Some(plan) = visit.policy.plan(visit.caller.plan()) else {
             return Vec::new();
         };
-        match self.windows.0.get(visit.caller.key()) {
+        self.standings_in(plan, visit.caller.key(), now)
+    }
+
+    /// Where a key stands within a plan.
+    pub(super) fn standings_in(&self, plan: &Plan, key: &KeyId, now: Now) -> Vec<Standing> {
+        match self.windows.0.get(key) {
             Some(windows) => windows.standings(&plan.limits, now),
             None => KeyWindows::default().standings(&plan.limits, now),
         }
@@ -129,37 +151,36 @@ impl Gateway {
     /// Quotas and credits, durable before the vendor is called.
     pub(super) async fn hold(
         &self,
-        visit: &mut Visit,
-        plan: &Plan,
+        (caller, plan): (&Caller, &Plan),
+        stake: &Stake,
         lease: Lease,
-        work: &Work,
+        receipt: &mut Receipt,
     ) -> Result<(HoldId, Lease), Refusal> {
         let now = self.clock.now();
-        let life_ms =
-            i64::try_from((work.model.deadline + HOLD_MARGIN).as_millis()).unwrap_or(i64::MAX);
+        let life_ms = i64::try_from((stake.time + HOLD_MARGIN).as_millis()).unwrap_or(i64::MAX);
         let hold = HoldId::random();
         let ask = HoldAsk {
             hold: hold.clone(),
-            workspace: visit.caller.workspace().clone(),
-            key: visit.caller.key().clone(),
-            request: visit.receipt.request_id.clone(),
-            amount: work.quote,
+            workspace: caller.workspace().clone(),
+            key: caller.key().clone(),
+            request: receipt.request_id.clone(),
+            amount: stake.amount,
             expires_at_ms: now.unix_ms.saturating_add(life_ms),
-            quotas: quotas(plan, visit.caller.key(), work.request.count, now),
-            policy_version: Arc::clone(&visit.policy.version),
+            quotas: quotas(plan, caller.key(), stake.images, now),
+            policy_version: Arc::clone(&receipt.policy_version),
         };
         let began = Instant::now();
         let answer = self.store.hold(ask).await;
-        visit.receipt.store_us += micros(began.elapsed());
+        receipt.store_us += micros(began.elapsed());
         match answer {
             Ok(_) => {
-                visit.receipt.hold = Some(hold.clone());
+                receipt.hold = Some(hold.clone());
                 Ok((hold, lease))
             }
             Err(error) => {
                 let mut refusal = refuse::store(&error, now);
                 lease.take_back();
-                refusal.standings = self.standings(visit, now);
+                refusal.standings = self.standings_in(plan, caller.key(), now);
                 Err(refusal)
             }
         }
@@ -196,12 +217,17 @@ impl Gateway {
         visit.receipt.refusal = Some(refusal.kind);
         visit.receipt.status = refusal.kind.status();
         visit.receipt.total_us = micros(visit.began.elapsed());
+        self.give_back(hold, &mut visit.receipt).await;
+    }
+
+    /// The same, for a receipt that tells already how it ended.
+    pub(super) async fn give_back(&self, hold: HoldId, receipt: &mut Receipt) {
         let began = Instant::now();
-        let voided = self.store.void(hold, visit.receipt.clone()).await;
-        visit.receipt.store_us += micros(began.elapsed());
+        let voided = self.store.void(hold, receipt.clone()).await;
+        receipt.store_us += micros(began.elapsed());
         if let Err(error) = voided {
             tracing::error!(
-                request_id = %visit.receipt.request_id,
+                request_id = %receipt.request_id,
                 error = refuse::chain(&error),
                 "a hold could not be voided; it ends when it expires"
             );

@@ -16,7 +16,7 @@ use crate::policy::Policy;
 use crate::receipt::Receipt;
 
 use super::live::{BeginWith, Begun};
-use super::{Gateway, note_caller, refuse, reply};
+use super::{Gateway, note_caller, passthrough, refuse, reply};
 
 /// A request's head, as the edge read it.
 #[derive(Clone, Debug)]
@@ -125,6 +125,9 @@ impl Gateway {
             Some((name, client)) => {
                 receipt.dialect = name;
                 self.turn_away(head, client, receipt, refusal)
+            }
+            None if passthrough::is_passed_through(&head.path) => {
+                self.told(head, receipt, refusal, passthrough::refusal(refusal, &head.request_id))
             }
             None => self.turn_away(head, dialect::fallback(), receipt, refusal),
         }

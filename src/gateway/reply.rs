@@ -101,6 +101,16 @@ pub(super) fn with_standings(
         .limit_headers(standings, now.unix_ms)
         .into_iter()
         .fold(reply, |reply, (name, value)| reply.with_header(name, &value));
+    standing_headers(standings)
+        .into_iter()
+        .fold(reply, |reply, (name, value)| reply.with_header(name, &value))
+}
+
+/// The headers of the IETF draft; none for a plan without limits.
+pub(super) fn standing_headers(standings: &[Standing]) -> Vec<(&'static str, String)> {
+    if standings.is_empty() {
+        return Vec::new();
+    }
     let list = |item: &dyn Fn(&Standing) -> String| {
         standings.iter().map(item).collect::<Vec<_>>().join(", ")
     };
@@ -108,7 +118,7 @@ pub(super) fn with_standings(
     let state = list(&|s| {
         format!("\"{}\";r={};t={}", s.limit, s.remaining, s.resets_in.as_millis().div_ceil(1000))
     });
-    reply.with_header("ratelimit-policy", &policy).with_header("ratelimit", &state)
+    vec![("ratelimit-policy", policy), ("ratelimit", state)]
 }
 
 /// Everything that was not done as asked, by name.

@@ -31,6 +31,14 @@ fn plan(name: &str, raw: &RawPlan, policy: &Policy, faults: &mut Faults<'_>) -> 
             faults.note(model.span(), format!("plans.{name}.models"), problem, &hint);
         }
     }
+    for vendor in &raw.passthrough {
+        if !has_fares(policy, vendor.get_ref()) {
+            let problem = format!("no vendor `{}` that may be passed through to", vendor.get_ref());
+            let known = policy.vendors.keys().map(String::as_str);
+            let hint = there_are(known.filter(|name| has_fares(policy, name)));
+            faults.note(vendor.span(), format!("plans.{name}.passthrough"), problem, &hint);
+        }
+    }
     let limits = raw.limits.iter().filter_map(|raw| limit(name, raw, faults)).collect();
     let quotas = raw.quotas.iter().filter_map(|raw| quota(name, raw, faults)).collect();
     Plan {
@@ -41,7 +49,12 @@ fn plan(name: &str, raw: &RawPlan, policy: &Policy, faults: &mut Faults<'_>) -> 
         concurrency_max: raw.concurrency_max.map(std::num::NonZero::get),
         fidelity: raw.fidelity,
         show_offering: raw.show_offering,
+        passthrough: raw.passthrough.iter().map(|vendor| vendor.get_ref().clone()).collect(),
     }
+}
+
+fn has_fares(policy: &Policy, vendor: &str) -> bool {
+    policy.vendors.get(vendor).is_some_and(|vendor| !vendor.fares.is_empty())
 }
 
 fn limit(plan: &str, raw: &Spanned<RawLimit>, faults: &mut Faults<'_>) -> Option<Limit> {

@@ -61,6 +61,17 @@ pub(super) struct RawVendor {
     pub(super) for_tests: bool,
     pub(super) latency: Option<Spanned<Span>>,
     pub(super) fault: Option<Spanned<PlayedFault>>,
+    #[serde(default)]
+    pub(super) passthrough: Vec<Spanned<RawFare>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawFare {
+    pub(super) method: Spanned<String>,
+    pub(super) path: Spanned<String>,
+    pub(super) price: Spanned<String>,
+    pub(super) cost: Spanned<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -139,6 +150,9 @@ pub(super) struct RawPlan {
     pub(super) fidelity: Option<Fidelity>,
     #[serde(default)]
     pub(super) show_offering: bool,
+    /// The vendors whose own API may be called.
+    #[serde(default)]
+    pub(super) passthrough: Vec<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]

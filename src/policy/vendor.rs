@@ -11,7 +11,7 @@ use crate::secret::Secret;
 
 use super::build::{Faults, there_are};
 use super::raw::{RawFile, RawVendor};
-use super::{FindSecret, Policy, SecretPlace};
+use super::{FindSecret, Policy, SecretPlace, passthrough};
 
 /// Adds the vendors of one file.
 pub(super) fn vendors(
@@ -55,7 +55,7 @@ fn vendor(
     };
     let hosts_listed = hosts("hosts", &raw.hosts, faults);
     let picture_hosts = hosts("picture_hosts", &raw.picture_hosts, faults);
-    Some(Vendor {
+    let mut vendor = Vendor {
         name: name.to_owned(),
         dialect: side?.0,
         options_of: side?.1.options_of().unwrap_or(side?.0),
@@ -70,7 +70,10 @@ fn vendor(
         calls_per_minute_max: raw.calls_per_minute_max,
         cancel_free: raw.cancel_free,
         for_tests: raw.for_tests,
-    })
+        fares: Vec::new(),
+    };
+    vendor.fares = passthrough::fares(&vendor, raw, faults);
+    Some(vendor)
 }
 
 /// The credentials that are there, and the place of the first that is not when none is.

@@ -84,6 +84,8 @@ pub struct Metrics {
     pub usage_rows_lost: IntCounter,
     /// Clients that left before their answer was ready.
     pub clients_gone: IntCounter,
+    /// Settlements that could not be written after the answer had been sent.
+    pub settlements_lost: IntCounter,
 }
 
 /// Seconds that vendors take: tens of milliseconds to minutes.
@@ -199,6 +201,11 @@ impl Metrics {
                 &r,
                 "pixelgate_clients_gone_total",
                 "Clients that left before their answer was ready",
+            )?,
+            settlements_lost: counter(
+                &r,
+                "pixelgate_settlements_lost_total",
+                "Settlements that could not be written after the answer had been sent",
             )?,
             registry: r,
         })

@@ -129,29 +129,33 @@ fn request_head(ask: Ask<'_>, peer: &HttpPeer) -> Result<RequestHeader, VendorFa
     if !wire.body.is_empty() || wire.method == http::Method::POST {
         head.insert_header(http::header::CONTENT_LENGTH, wire.body.len()).map_err(rejected)?;
     }
-    if let Some(secret) = secret {
-        let secret = secret.reveal();
-        let (name, shown) = match &vendor.auth {
-            AuthScheme::Bearer | AuthScheme::GoogleAccount => {
-                (AUTHORIZATION.to_string(), format!("Bearer {secret}"))
-            }
-            AuthScheme::Word(word) => (AUTHORIZATION.to_string(), format!("{word} {secret}")),
-            AuthScheme::Basic => {
-                let coded = base64::engine::general_purpose::STANDARD.encode(secret);
-                (AUTHORIZATION.to_string(), format!("Basic {coded}"))
-            }
-            AuthScheme::Header(name) => (name.clone(), secret.to_owned()),
-            AuthScheme::None => return Ok(head),
-        };
+    if let Some((name, shown)) = secret.and_then(|secret| credential(&vendor.auth, secret)) {
         head.insert_header(name, shown).map_err(rejected)?;
     }
     Ok(head)
 }
 
+/// The header that shows a credential.
+pub(super) fn credential(auth: &AuthScheme, secret: &Secret) -> Option<(String, String)> {
+    let secret = secret.reveal();
+    match auth {
+        AuthScheme::Bearer | AuthScheme::GoogleAccount => {
+            Some((AUTHORIZATION.to_string(), format!("Bearer {secret}")))
+        }
+        AuthScheme::Word(word) => Some((AUTHORIZATION.to_string(), format!("{word} {secret}"))),
+        AuthScheme::Basic => {
+            let coded = base64::engine::general_purpose::STANDARD.encode(secret);
+            Some((AUTHORIZATION.to_string(), format!("Basic {coded}")))
+        }
+        AuthScheme::Header(name) => Some((name.clone(), secret.to_owned())),
+        AuthScheme::None => None,
+    }
+}
+
 /// What we call ourselves to vendors.
 const USER_AGENT: &str = concat!("pixelgate/", env!("CARGO_PKG_VERSION"));
 
-fn host_header(peer: &HttpPeer) -> String {
+pub(super) fn host_header(peer: &HttpPeer) -> String {
     let usual = if peer.is_tls() { 443 } else { 80 };
     match peer._address.as_inet().map(SocketAddr::port) {
         Some(port) if port != usual => format!("{}:{port}", peer.sni),

@@ -7,6 +7,7 @@
 )]
 #![expect(clippy::indexing_slicing, reason = "a test knows what it expects to find")]
 
+mod upscaler;
 mod vendor;
 mod world;
 
@@ -20,6 +21,7 @@ mod keys;
 mod limits;
 mod matrix;
 mod money;
+mod passthrough;
 mod path;
 mod quote;
 mod reload;

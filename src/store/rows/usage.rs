@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 
-use crate::canonical::{Operation, Quality};
+use crate::canonical::Quality;
 use crate::id::HoldId;
 use crate::receipt::Receipt;
 
@@ -27,7 +27,7 @@ pub(super) fn write(database: &Connection, receipt: &Receipt) -> rusqlite::Resul
             caller.map(|caller| caller.plan.as_str()),
             caller.is_some_and(|caller| caller.test),
             receipt.dialect,
-            receipt.operation.map(operation_name),
+            receipt.operation,
             receipt.model,
             receipt.vendor,
             receipt.offering,
@@ -49,14 +49,6 @@ pub(super) fn write(database: &Connection, receipt: &Receipt) -> rusqlite::Resul
             receipt.outcome_unknown
         ])?;
     Ok(())
-}
-
-const fn operation_name(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Generate => "generate",
-        Operation::Edit => "edit",
-        Operation::Variation => "variation",
-    }
 }
 
 fn counted(number: u64) -> i64 {
