@@ -26,4 +26,5 @@ mod reload;
 mod sdk;
 mod streaming;
 mod tls;
+mod upload;
 mod vertex;
