@@ -25,9 +25,11 @@ mod google;
 mod head;
 mod house;
 mod huggingface;
+mod ideogram;
 mod imageapi;
 mod imagen;
 mod json;
+mod leonardo;
 mod mediaposts;
 mod multipart;
 mod native;
@@ -36,9 +38,11 @@ mod neuraldraft;
 mod openai;
 mod painter;
 mod posteverywhere;
+mod recraft;
 mod reply;
 mod retry;
 mod sse;
+mod stability;
 mod together;
 mod unsupported;
 mod wire;
@@ -58,12 +62,16 @@ pub static ALL: &[Dialect] = &[
     fireworks::DIALECT,
     gemini::DIALECT,
     huggingface::DIALECT,
+    ideogram::DIALECT,
     imageapi::DIALECT,
     imagen::DIALECT,
+    leonardo::DIALECT,
     mediaposts::DIALECT,
     neariq::DIALECT,
     neuraldraft::DIALECT,
     posteverywhere::DIALECT,
+    recraft::DIALECT,
+    stability::DIALECT,
     together::DIALECT,
     xai::DIALECT,
     painter::DIALECT,

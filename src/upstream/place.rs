@@ -152,6 +152,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_behind_the_hash_of_an_address_is_never_sent() {
+        let upload = "https://cdn.vendor.example/put?x=y#eyJhIjoxfQ";
+        let place = ("cdn.vendor.example/put?x=y".to_owned(), false, true);
+        assert_eq!(found(upload), Some(place));
+    }
+
+    #[test]
     fn an_address_that_nobody_listed_is_not_followed() {
         for address in [
             "https://vendor.example/a.png",

@@ -6,10 +6,10 @@ use pixelgate::canonical::{
     Background, Format, Frame, ImageRequest, InputImage, Operation, Picture, Quality, Safety, Size,
 };
 use pixelgate::catalog::Offering;
-use pixelgate::dialect::{self, Dialect, VendorSide};
-use serde_json::json;
+use pixelgate::dialect::{self, Call, Dialect, Progress, VendorSide};
+use serde_json::{Value, json};
 
-use super::{names_in, root, shapes};
+use super::{filled, names_in, root, shapes};
 
 /// Something that an app may ask for.
 type Wish = (&'static str, fn(&mut ImageRequest));
@@ -78,7 +78,7 @@ fn offerings(dialect: &Dialect) -> Vec<Offering> {
     let mut offerings = Vec::new();
     for name in goldens {
         let text = std::fs::read_to_string(folder.join(&name)).unwrap();
-        let golden: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let golden: Value = serde_json::from_str(&text).unwrap();
         let own = &golden["offering"];
         let offering = json!({
             "vendor_model": own["vendor_model"],
@@ -92,15 +92,59 @@ fn offerings(dialect: &Dialect) -> Vec<Offering> {
     offerings
 }
 
-fn is_lost(vendor: &dyn VendorSide, offering: &Offering, (parameter, wish): Wish) -> bool {
+/// The answers of a dialect's talks, and none at all: orders that are placed in steps say the rest
+/// of what they have to say after an answer.
+fn answers(dialect: &Dialect) -> Vec<Vec<Value>> {
+    let folder = root().join(dialect.name);
+    let names = names_in(&folder).into_iter().filter(|name| name.ends_with(".talk.json"));
+    let talks = names.map(|name| {
+        let text = std::fs::read_to_string(folder.join(&name)).unwrap();
+        let golden = serde_json::from_str(&text).unwrap();
+        let golden = filled::filled(&golden, "https://vendor.test");
+        golden["replies"].as_array().unwrap().clone()
+    });
+    talks.chain([Vec::new()]).collect()
+}
+
+/// Everything that is said for a request, as far as these answers lead.
+fn said(
+    vendor: &dyn VendorSide,
+    offering: &Offering,
+    request: &ImageRequest,
+    answers: &[Value],
+) -> Option<Vec<Value>> {
+    let mut asked = vendor.encode_request(request, offering).ok()?;
+    let mut said = vec![shapes::request_shown(&asked)];
+    for golden in answers {
+        let call = Call { request, offering, asked: &asked };
+        let next = match vendor.decode_reply(&call, &shapes::wire_reply(golden)) {
+            Ok(Progress::Then(next)) => *next,
+            Ok(Progress::Pending(pending)) => pending.next,
+            Ok(Progress::Done(_)) | Err(_) => break,
+        };
+        said.push(shapes::request_shown(&next));
+        asked = next;
+    }
+    Some(said)
+}
+
+fn is_lost(
+    vendor: &dyn VendorSide,
+    offering: &Offering,
+    answers: &[Vec<Value>],
+    (parameter, wish): Wish,
+) -> bool {
     let mut wished =
         ImageRequest { prompt: "a lighthouse".to_owned(), count: 1, ..ImageRequest::default() };
     wish(&mut wished);
-    let say = |request| vendor.encode_request(request, offering).ok();
-    let (Some(told), Some(plain)) = (say(&wished), say(&without(parameter, &wished))) else {
-        return false;
-    };
-    shapes::request_shown(&told) == shapes::request_shown(&plain)
+    let plain = without(parameter, &wished);
+    answers.iter().all(|answers| {
+        let say = |request| said(vendor, offering, request, answers);
+        let (Some(told), Some(plain)) = (say(&wished), say(&plain)) else {
+            return false;
+        };
+        told == plain
+    })
 }
 
 #[test]
@@ -108,8 +152,9 @@ fn what_an_offering_can_do_is_said_to_it_or_unsupported() {
     let mut faults = Vec::new();
     for dialect in dialect::ALL {
         let Some(vendor) = dialect.vendor else { continue };
+        let answers = answers(dialect);
         for offering in offerings(dialect) {
-            let lost = WISHES.into_iter().filter(|wish| is_lost(vendor, &offering, *wish));
+            let lost = WISHES.into_iter().filter(|w| is_lost(vendor, &offering, &answers, *w));
             let model = &offering.vendor_model;
             faults.extend(
                 lost.map(|(wish, _)| format!("{}, {model}: `{wish}` is lost", dialect.name)),

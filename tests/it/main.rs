@@ -28,4 +28,5 @@ mod reload;
 mod sdk;
 mod streaming;
 mod tls;
+mod upload;
 mod vertex;
