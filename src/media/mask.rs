@@ -10,7 +10,7 @@ use crate::raster;
 
 use super::{MediaError, content, probe};
 
-/// At and above this, a pixel is kept where a vendor knows only change and keep.
+/// At and above this, a pixel is kept: most vendors know only change and keep.
 const KEPT_ALPHA_MIN: u8 = 128;
 
 /// Redraws a canonical mask, transparent where to change; takes as long as it takes.
@@ -31,7 +31,7 @@ pub(super) fn redraw(
     }
     let pixels = match style {
         MaskStyle::Alpha => pixels,
-        MaskStyle::White => grey(&pixels, |alpha| 255 - alpha),
+        MaskStyle::White => grey(&pixels, |alpha| if alpha < KEPT_ALPHA_MIN { 255 } else { 0 }),
         MaskStyle::Black => grey(&pixels, |alpha| if alpha < KEPT_ALPHA_MIN { 0 } else { 255 }),
     };
     let encoded = raster::encode(pixels, Format::Png, None)?;

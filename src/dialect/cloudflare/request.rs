@@ -144,8 +144,6 @@ fn form(
     for (name, image) in FILES.into_iter().zip(&request.inputs) {
         form.file(name, image)?;
     }
-    for (name, value) in unsupported::extras(request, offering) {
-        form.text(name, value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-    }
+    form.extras(request, offering);
     Ok(form.post(path))
 }
