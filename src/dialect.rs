@@ -16,9 +16,11 @@ use crate::id::RequestId;
 
 mod azure;
 mod bare;
+mod bfl;
 mod cloudflare;
 mod deepinfra;
 mod drawn;
+mod fal;
 mod fireworks;
 mod gemini;
 mod google;
@@ -28,6 +30,7 @@ mod huggingface;
 mod imageapi;
 mod imagen;
 mod json;
+mod later;
 mod mediaposts;
 mod multipart;
 mod native;
@@ -36,6 +39,7 @@ mod neuraldraft;
 mod openai;
 mod painter;
 mod posteverywhere;
+mod replicate;
 mod reply;
 mod retry;
 mod sse;
@@ -52,8 +56,10 @@ pub use wire::{Pieces, WireReply, WireRequest};
 pub static ALL: &[Dialect] = &[
     openai::DIALECT,
     azure::DIALECT,
+    bfl::DIALECT,
     cloudflare::DIALECT,
     deepinfra::DIALECT,
+    fal::DIALECT,
     fireworks::DIALECT,
     gemini::DIALECT,
     huggingface::DIALECT,
@@ -63,6 +69,7 @@ pub static ALL: &[Dialect] = &[
     neariq::DIALECT,
     neuraldraft::DIALECT,
     posteverywhere::DIALECT,
+    replicate::DIALECT,
     together::DIALECT,
     xai::DIALECT,
     painter::DIALECT,
