@@ -20,6 +20,7 @@ mod keys;
 mod limits;
 mod matrix;
 mod money;
+mod orders;
 mod path;
 mod quote;
 mod reload;
