@@ -16,9 +16,11 @@ use crate::id::RequestId;
 
 mod azure;
 mod bare;
+mod bfl;
 mod cloudflare;
 mod deepinfra;
 mod drawn;
+mod fal;
 mod fireworks;
 mod gemini;
 mod google;
@@ -29,6 +31,7 @@ mod ideogram;
 mod imageapi;
 mod imagen;
 mod json;
+mod later;
 mod leonardo;
 mod mediaposts;
 mod multipart;
@@ -39,6 +42,7 @@ mod openai;
 mod painter;
 mod posteverywhere;
 mod recraft;
+mod replicate;
 mod reply;
 mod retry;
 mod sse;
@@ -57,8 +61,10 @@ pub use wire::{Pieces, WireReply, WireRequest};
 pub static ALL: &[Dialect] = &[
     openai::DIALECT,
     azure::DIALECT,
+    bfl::DIALECT,
     cloudflare::DIALECT,
     deepinfra::DIALECT,
+    fal::DIALECT,
     fireworks::DIALECT,
     gemini::DIALECT,
     huggingface::DIALECT,
@@ -71,6 +77,7 @@ pub static ALL: &[Dialect] = &[
     neuraldraft::DIALECT,
     posteverywhere::DIALECT,
     recraft::DIALECT,
+    replicate::DIALECT,
     stability::DIALECT,
     together::DIALECT,
     xai::DIALECT,

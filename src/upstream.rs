@@ -155,7 +155,11 @@ impl Upstream {
         url: &str,
         deadline: Instant,
     ) -> Result<Bytes, VendorFault> {
-        let reply = self.call(vendor, account, &WireRequest::get(url), deadline).await?;
+        // At hosts other than its own, our credential is for what a vendor does, not for what lies
+        // there.
+        let picture_hosts = [&vendor.hosts[..], &vendor.picture_hosts].concat();
+        let keeper = Vendor { hosts: Vec::new(), picture_hosts, ..vendor.clone() };
+        let reply = self.call(&keeper, account, &WireRequest::get(url), deadline).await?;
         match reply.status {
             200 => Ok(reply.body.to_bytes()),
             status => Err(VendorFault::Garbled {

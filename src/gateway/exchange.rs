@@ -221,8 +221,13 @@ impl<'a> Order<'a> {
             | VendorFault::TimedOut => false,
         };
         self.lost += 1;
-        if !self.may_ask_again || !passes || self.lost > POLLS_LOST_MAX {
+        if !self.may_ask_again || !passes {
             return Err(fault);
+        }
+        if self.lost > POLLS_LOST_MAX {
+            // The order stands, so it may be served and billed without our knowing.
+            let detail = format!("its questions came to nothing, the last one because {fault}");
+            return Err(VendorFault::Cut { detail });
         }
         if let VendorFault::Busy { retry_after: Some(wait) } = fault {
             return Ok(wait);

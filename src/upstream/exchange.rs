@@ -126,7 +126,8 @@ fn request_head(ask: Ask<'_>, peer: &HttpPeer) -> Result<RequestHeader, VendorFa
     }
     head.insert_header(http::header::HOST, host_header(peer)).map_err(rejected)?;
     head.insert_header(http::header::USER_AGENT, USER_AGENT).map_err(rejected)?;
-    if !wire.body.is_empty() || wire.method == http::Method::POST {
+    let may_have_body = matches!(wire.method, http::Method::POST | http::Method::PUT);
+    if !wire.body.is_empty() || may_have_body {
         head.insert_header(http::header::CONTENT_LENGTH, wire.body.len()).map_err(rejected)?;
     }
     if let Some((name, shown)) = secret.and_then(|secret| credential(&vendor.auth, secret)) {

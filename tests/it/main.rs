@@ -21,6 +21,7 @@ mod keys;
 mod limits;
 mod matrix;
 mod money;
+mod orders;
 mod passthrough;
 mod path;
 mod quote;
