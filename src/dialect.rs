@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use http::Method;
 
-use crate::canonical::{Answer, ImageRequest, ImageResponse, Picture, Refusal, Standing};
+use crate::canonical::{
+    Answer, ImageRequest, ImageResponse, LibraryAsk, Picture, Refusal, Standing,
+};
 use crate::catalog::{AuthScheme, Offering};
 use crate::credits::Cost;
 use crate::fault::VendorFault;
@@ -33,6 +35,7 @@ mod imagen;
 mod json;
 mod later;
 mod leonardo;
+mod library;
 mod mediaposts;
 mod multipart;
 mod native;
@@ -52,6 +55,7 @@ mod unsupported;
 mod wire;
 mod xai;
 
+pub use library::{Asked, Library};
 pub(crate) use reply::fault_of_status;
 pub use retry::retry_headers;
 pub use sse::{Event, Events};
@@ -129,6 +133,11 @@ pub trait ClientSide: std::fmt::Debug + Sync {
         None
     }
 
+    /// How the dialect shows the media library; `None` where it has no place for it.
+    fn library(&self) -> Option<&'static dyn Library> {
+        None
+    }
+
     /// A request to try, for people who have just started.
     fn example(&self) -> Example;
 
@@ -159,6 +168,8 @@ pub enum Claim {
     Models,
     /// One model of the list.
     Model(String),
+    /// The media library.
+    Library(LibraryAsk),
     /// The path exists, with these methods only.
     WrongMethod {
         /// The `Allow` header's value.
@@ -173,6 +184,8 @@ pub struct RefusalContext<'a> {
     pub request_id: &'a RequestId,
     /// When it is said, in milliseconds since the Unix epoch.
     pub unix_ms: i64,
+    /// The public name of the model that was asked for, once that is known.
+    pub model: Option<&'a str>,
 }
 
 /// A request that shows a dialect at work.

@@ -192,11 +192,7 @@ fn secret_place(
     place: &str,
     faults: &mut Faults<'_>,
 ) -> Option<SecretPlace> {
-    let at = match text.get_ref().split_once(':') {
-        Some(("env", name)) if !name.is_empty() => Some(SecretPlace::Environment(name.to_owned())),
-        Some(("file", path)) if !path.is_empty() => Some(SecretPlace::File(path.into())),
-        _ => None,
-    };
+    let at = text.get_ref().parse().ok();
     if at.is_none() {
         // The text may be the credential itself, pasted by mistake, so it is not repeated.
         let problem = "is not a place where a credential is".to_owned();

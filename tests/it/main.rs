@@ -13,6 +13,7 @@ mod world;
 
 mod bad_input;
 mod bounds;
+mod bucket;
 mod crash;
 mod demo;
 mod failover;
@@ -20,6 +21,7 @@ mod hostile;
 mod keys;
 mod limits;
 mod matrix;
+mod media;
 mod money;
 mod orders;
 mod passthrough;

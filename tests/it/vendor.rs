@@ -153,8 +153,8 @@ async fn meet_over_tls(
     let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }
 
-fn tls_config(protocols: &[&[u8]]) -> (tokio_rustls::rustls::ServerConfig, String) {
-    use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+fn tls_config(protocols: &[&[u8]]) -> (rustls::ServerConfig, String) {
+    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
     let mut of_authority = rcgen::CertificateParams::new(Vec::<String>::new()).unwrap();
     of_authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let authority_key = rcgen::KeyPair::generate().unwrap();
@@ -164,7 +164,7 @@ fn tls_config(protocols: &[&[u8]]) -> (tokio_rustls::rustls::ServerConfig, Strin
     let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
     let certificate = params.signed_by(&key, &issuer).unwrap();
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let mut config = tokio_rustls::rustls::ServerConfig::builder()
+    let mut config = rustls::ServerConfig::builder()
         .with_no_client_auth()
         .with_single_cert(vec![certificate.der().clone()], key)
         .unwrap();
