@@ -32,6 +32,8 @@ pub(crate) enum Answers {
     /// A picture, in OpenAI's form, of the size that was asked for.
     #[default]
     OpenAi,
+    /// The same for this credential only, and status 401 for any other.
+    OnlyFor(&'static str),
     /// A picture in Gemini's form.
     Gemini,
     /// An address of its own that the picture lies at.
@@ -211,6 +213,7 @@ impl Behaviour {
                 )))
             }
             Answers::OpenAi
+            | Answers::OnlyFor(_)
             | Answers::Gemini
             | Answers::Address
             | Answers::Json(..)
@@ -245,6 +248,8 @@ async fn answer(
     let host = head.headers.get("host").map(|h| h.to_str().unwrap().to_owned()).unwrap_or_default();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    let shown = head.headers.get("authorization").and_then(|value| value.to_str().ok());
+    let shown = shown.unwrap_or_default().to_owned();
     seen.lock().unwrap().push(Seen {
         path: head.uri.path().to_owned(),
         headers: head.headers,
@@ -258,6 +263,11 @@ async fn answer(
     }
     let (status, kind, bytes) = match answers {
         Answers::OpenAi => (200, "application/json", openai(&body).to_string().into_bytes()),
+        Answers::OnlyFor(credential) if shown != credential => {
+            let error = json!({"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}});
+            (401, "application/json", error.to_string().into_bytes())
+        }
+        Answers::OnlyFor(_) => (200, "application/json", openai(&body).to_string().into_bytes()),
         Answers::Gemini => (200, "application/json", gemini().to_string().into_bytes()),
         Answers::Address if head.method == hyper::Method::GET => {
             use base64::Engine as _;
