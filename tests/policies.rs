@@ -5,6 +5,10 @@
 use std::path::Path;
 
 use pixelgate::policy::{self, PolicyText};
+use pixelgate::secret::Secret;
+
+#[path = "policies/promises.rs"]
+mod promises;
 
 fn texts(folder: &Path) -> Vec<PolicyText> {
     let mut texts: Vec<PolicyText> = std::fs::read_dir(folder)
@@ -18,6 +22,12 @@ fn texts(folder: &Path) -> Vec<PolicyText> {
         .collect();
     texts.sort_by(|a, b| a.file.cmp(&b.file));
     texts
+}
+
+/// The shipped policy, with every credential it names.
+fn shipped() -> policy::Policy {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    policy::build(&texts(&folder), &|_| Some(Secret::new("made up".to_owned()))).unwrap()
 }
 
 #[test]
