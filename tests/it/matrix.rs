@@ -110,14 +110,18 @@ async fn every_app_gets_a_picture_from_every_vendor() {
         let talk = talk_of(dialect.name);
         let replies = talk["replies"].as_array().unwrap().clone();
         let steps = replies.len();
+        let vendor = FakeVendor::start(Answers::Talk(Arc::new(replies))).await;
+        let world = world(&vendor, dialect.name, &talk);
         for client in clients() {
-            // A vendor of its own, so that what one did not ask for is not the next one's answer.
-            let vendor = FakeVendor::start(Answers::Talk(Arc::new(replies.clone()))).await;
-            let world = world(&vendor, dialect.name, &talk);
             let fault = fault(&world, &vendor, &client, steps).await;
+            let is_off = fault.is_some();
             faults.extend(fault.map(|fault| format!("{} for {fault}", dialect.name)));
-            world.verify();
+            if is_off {
+                // What this one did not ask for would be the next one's answer.
+                break;
+            }
         }
+        world.verify();
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
