@@ -262,12 +262,13 @@ async fn answer(
         return Ok(scripted(&replies[call % replies.len()], &host));
     }
     let (status, kind, bytes) = match answers {
-        Answers::OpenAi => (200, "application/json", openai(&body).to_string().into_bytes()),
         Answers::OnlyFor(credential) if shown != credential => {
             let error = json!({"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}});
             (401, "application/json", error.to_string().into_bytes())
         }
-        Answers::OnlyFor(_) => (200, "application/json", openai(&body).to_string().into_bytes()),
+        Answers::OpenAi | Answers::OnlyFor(_) => {
+            (200, "application/json", openai(&body).to_string().into_bytes())
+        }
         Answers::Gemini => (200, "application/json", gemini().to_string().into_bytes()),
         Answers::Address if head.method == hyper::Method::GET => {
             use base64::Engine as _;
