@@ -16,6 +16,7 @@ use crate::id::RequestId;
 
 mod azure;
 mod bare;
+mod bedrock;
 mod bfl;
 mod cloudflare;
 mod deepinfra;
@@ -33,6 +34,7 @@ mod imagen;
 mod json;
 mod later;
 mod leonardo;
+mod measure;
 mod mediaposts;
 mod multipart;
 mod native;
@@ -63,6 +65,7 @@ pub use wire::{Pieces, WireReply, WireRequest};
 pub static ALL: &[Dialect] = &[
     openai::DIALECT,
     azure::DIALECT,
+    bedrock::DIALECT,
     bfl::DIALECT,
     cloudflare::DIALECT,
     deepinfra::DIALECT,
