@@ -14,6 +14,7 @@ use crate::credits::Cost;
 use crate::fault::VendorFault;
 use crate::id::RequestId;
 
+mod automatic1111;
 mod azure;
 mod bare;
 mod bedrock;
@@ -64,6 +65,7 @@ pub use wire::{Pieces, WireReply, WireRequest};
 /// Every dialect that is spoken here.
 pub static ALL: &[Dialect] = &[
     openai::DIALECT,
+    automatic1111::DIALECT,
     azure::DIALECT,
     bedrock::DIALECT,
     bfl::DIALECT,
