@@ -20,6 +20,7 @@ mod bare;
 mod bedrock;
 mod bfl;
 mod cloudflare;
+mod comfyui;
 mod deepinfra;
 mod drawn;
 mod fal;
@@ -70,6 +71,7 @@ pub static ALL: &[Dialect] = &[
     bedrock::DIALECT,
     bfl::DIALECT,
     cloudflare::DIALECT,
+    comfyui::DIALECT,
     deepinfra::DIALECT,
     fal::DIALECT,
     fireworks::DIALECT,
