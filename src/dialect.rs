@@ -14,10 +14,13 @@ use crate::credits::Cost;
 use crate::fault::VendorFault;
 use crate::id::RequestId;
 
+mod automatic1111;
 mod azure;
 mod bare;
+mod bedrock;
 mod bfl;
 mod cloudflare;
+mod comfyui;
 mod deepinfra;
 mod drawn;
 mod fal;
@@ -33,6 +36,7 @@ mod imagen;
 mod json;
 mod later;
 mod leonardo;
+mod measure;
 mod mediaposts;
 mod multipart;
 mod native;
@@ -40,6 +44,7 @@ mod neariq;
 mod neuraldraft;
 mod openai;
 mod painter;
+mod percent;
 mod posteverywhere;
 mod recraft;
 mod replicate;
@@ -52,6 +57,7 @@ mod unsupported;
 mod wire;
 mod xai;
 
+pub use percent::percent_encoded;
 pub(crate) use reply::fault_of_status;
 pub use retry::retry_headers;
 pub use sse::{Event, Events};
@@ -60,9 +66,12 @@ pub use wire::{Pieces, WireReply, WireRequest};
 /// Every dialect that is spoken here.
 pub static ALL: &[Dialect] = &[
     openai::DIALECT,
+    automatic1111::DIALECT,
     azure::DIALECT,
+    bedrock::DIALECT,
     bfl::DIALECT,
     cloudflare::DIALECT,
+    comfyui::DIALECT,
     deepinfra::DIALECT,
     fal::DIALECT,
     fireworks::DIALECT,
@@ -210,8 +219,14 @@ pub trait VendorSide: std::fmt::Debug + Sync {
     }
 
     /// How the area to change is marked in a mask.
-    fn mask_style(&self) -> MaskStyle {
+    fn mask_style(&self, _offering: &Offering) -> MaskStyle {
         MaskStyle::Alpha
+    }
+
+    /// Whether an order must carry a seed: without one, this vendor would draw for everyone who
+    /// asks the same the same picture.
+    fn needs_seed(&self, _offering: &Offering) -> bool {
+        false
     }
 
     /// Canonical to body. `Unsupported` means: try the next candidate.

@@ -75,9 +75,11 @@ fn any_offering() -> impl Strategy<Value = Value> {
         Just("dall-e-3"),
         Just("gemini-2.5-flash-image"),
         Just("gemini-3-pro-image"),
+        Just("stability.sd3-5-large-v1:0"),
+        Just("amazon.nova-canvas-v1:0"),
         Just("x"),
     ];
-    let flags = proptest::collection::vec(any::<bool>(), 4);
+    let flags = proptest::collection::vec(any::<bool>(), 5);
     (model, flags).prop_map(|(model, flags)| {
         let abilities = ["seed", "negative_prompt", "transparency"].into_iter().zip(&flags);
         let cannot: Vec<_> =
@@ -87,8 +89,15 @@ fn any_offering() -> impl Strategy<Value = Value> {
             "vendor_model": model,
             "cannot": cannot,
             "ratios": flags[3].then_some(ratios),
+            "workflow": flags[4].then(workflow),
         })
     })
+}
+
+/// A workflow with a place for all that can have one.
+fn workflow() -> Value {
+    let places = "{prompt} {negative_prompt} {style} {model} {width} {height} {count} {seed}";
+    json!({ "1": [places, "{steps:1}", "{guidance:1}", "{strength:1}", "{input:x}", "{mask:x}"] })
 }
 
 /// Bytes of no meaning, and JSON that has the right words in the wrong places.

@@ -43,7 +43,7 @@ pub(crate) enum Answers {
     /// This status, type and body.
     Raw(u16, &'static str, Vec<u8>),
     /// A recorded order's answers, one after the other and then from the start; `{png}` and
-    /// `{vendor}` in them are filled, and pictures lie below `/pictures/`.
+    /// `{vendor}` in them are filled, and pictures lie below `/pictures/` and at `/view`.
     Talk(Arc<Vec<Value>>),
     /// Nothing, ever.
     Hangs,
@@ -237,8 +237,9 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let Behaviour { answers, calls, seen, delay } = behaviour;
     let delay = *delay.lock().unwrap();
+    let path = request.uri().path();
     if let Answers::Talk(_) = &answers
-        && request.uri().path().contains("/pictures/")
+        && (path.contains("/pictures/") || path.ends_with("/view"))
     {
         let response = Response::builder().header("content-type", "image/png");
         return Ok(response.body(Full::new(talk::binary(talk::PNG).into())).unwrap());
