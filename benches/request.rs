@@ -118,7 +118,7 @@ concurrency_max = 1000
     let hands = Hands {
         policy: Arc::new(LivePolicy::load(&policies).unwrap()),
         store,
-        upstream: Arc::new(Upstream::new(Painter::new(1).into_vendor())),
+        upstream: Arc::new(Upstream::new(Painter::new(1).into_vendor(), Arc::clone(&clock) as _)),
         media: Media::open(&Config::defaults().unwrap().library, folder, 1).unwrap(),
         telemetry: Telemetry::new().unwrap(),
     };

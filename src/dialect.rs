@@ -16,10 +16,13 @@ use crate::credits::Cost;
 use crate::fault::VendorFault;
 use crate::id::RequestId;
 
+mod automatic1111;
 mod azure;
 mod bare;
+mod bedrock;
 mod bfl;
 mod cloudflare;
+mod comfyui;
 mod deepinfra;
 mod drawn;
 mod fal;
@@ -36,6 +39,7 @@ mod json;
 mod later;
 mod leonardo;
 mod library;
+mod measure;
 mod mediaposts;
 mod multipart;
 mod native;
@@ -43,6 +47,7 @@ mod neariq;
 mod neuraldraft;
 mod openai;
 mod painter;
+mod percent;
 mod posteverywhere;
 mod recraft;
 mod replicate;
@@ -56,6 +61,7 @@ mod wire;
 mod xai;
 
 pub use library::{Asked, Library};
+pub use percent::percent_encoded;
 pub(crate) use reply::fault_of_status;
 pub use retry::retry_headers;
 pub use sse::{Event, Events};
@@ -64,9 +70,12 @@ pub use wire::{Pieces, WireReply, WireRequest};
 /// Every dialect that is spoken here.
 pub static ALL: &[Dialect] = &[
     openai::DIALECT,
+    automatic1111::DIALECT,
     azure::DIALECT,
+    bedrock::DIALECT,
     bfl::DIALECT,
     cloudflare::DIALECT,
+    comfyui::DIALECT,
     deepinfra::DIALECT,
     fal::DIALECT,
     fireworks::DIALECT,
@@ -223,8 +232,14 @@ pub trait VendorSide: std::fmt::Debug + Sync {
     }
 
     /// How the area to change is marked in a mask.
-    fn mask_style(&self) -> MaskStyle {
+    fn mask_style(&self, _offering: &Offering) -> MaskStyle {
         MaskStyle::Alpha
+    }
+
+    /// Whether an order must carry a seed: without one, this vendor would draw for everyone who
+    /// asks the same the same picture.
+    fn needs_seed(&self, _offering: &Offering) -> bool {
+        false
     }
 
     /// Canonical to body. `Unsupported` means: try the next candidate.

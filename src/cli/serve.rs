@@ -80,7 +80,10 @@ pub(super) async fn start(
     let hands = Hands {
         policy: Arc::clone(&policy),
         store: store.clone(),
-        upstream: Arc::new(Upstream::new(painter::Painter::new(workers).into_vendor())),
+        upstream: Arc::new(Upstream::new(
+            painter::Painter::new(workers).into_vendor(),
+            Arc::clone(&clock) as _,
+        )),
         media,
         telemetry,
     };

@@ -29,6 +29,7 @@ mod path;
 mod quote;
 mod reload;
 mod sdk;
+mod signed;
 mod streaming;
 mod tls;
 mod upload;
