@@ -25,6 +25,8 @@ pub struct Config {
     pub admin_address: SocketAddr,
     /// The folder of the ledger, the keys and the stored pictures.
     pub store_directory: PathBuf,
+    /// How much is kept of answers, to be given again to repeats.
+    pub answers: Answers,
     /// The folder of policy.
     pub policy_directory: PathBuf,
     /// Pictures worked on at once; `None` for one per core.
@@ -64,6 +66,15 @@ pub struct Public {
     pub in_flight_max: usize,
     /// Bytes of request bodies held at once.
     pub in_flight_bytes_max: usize,
+}
+
+/// How much is kept of answers, to be given again to repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answers {
+    /// Bytes of one answer's body; a larger one is given once.
+    pub each_bytes_max: usize,
+    /// Bytes of all bodies; the oldest make room.
+    pub all_bytes_max: usize,
 }
 
 /// PEM files for TLS.
