@@ -144,6 +144,13 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_bound_may_be_set() {
+        let text = "[idempotency]\nanswer_bytes_max = \"1MiB\"\nanswers_bytes_max = \"2MiB\"\n";
+        let answers = Answers { each_bytes_max: 1 << 20, all_bytes_max: 2 << 20 };
+        assert_eq!(Config::parse(text).unwrap().answers, answers);
+    }
+
+    #[test]
     fn a_file_may_hold_any_part_and_the_rest_stays() {
         let config = Config::parse("[public]\nin_flight_max = 7\n").unwrap();
         assert_eq!(config.public.in_flight_max, 7);

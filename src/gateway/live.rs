@@ -41,9 +41,8 @@ impl Gateway {
         let begin = visit.begin_with.take()?;
         let (sender, chunks) = mpsc::channel(WAITING_MAX);
         let now = self.clock.now();
-        let head =
-            stream(200, Pieces::default())
-                .with_header("x-request-id", visit.receipt.request_id.as_str());
+        let head = stream(200, Pieces::default())
+            .with_header("x-request-id", visit.receipt.request_id.as_str());
         let head = reply::with_standings(head, visit.client, &self.standings(visit, now), now);
         begin.send(Begun { head, chunks }).ok()?;
         visit.has_begun = true;

@@ -106,10 +106,9 @@ impl Gateway {
         if !self.store.note(visit.receipt.clone()) {
             self.telemetry.metrics().usage_rows_lost.inc();
         }
-        let reply =
-            WireReply { status: answer.status, headers: answer.headers, body: answer.body }
-                .with_header(REPLAYED, "true")
-                .with_header(ORIGINAL, known.request.as_str());
+        let reply = WireReply { status: answer.status, headers: answer.headers, body: answer.body }
+            .with_header(REPLAYED, "true")
+            .with_header(ORIGINAL, known.request.as_str());
         let now = self.clock.now();
         reply::with_standings(reply, visit.client, &self.standings(visit, now), now)
     }

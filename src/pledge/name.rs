@@ -88,7 +88,11 @@ impl Scope {
 
     /// A name of ours, unlike any other.
     pub fn implied(key: &KeyId) -> Self {
-        Self(digest(&[key.as_str().as_bytes(), random_text(IMPLIED_LETTERS).as_bytes(), b"implied"]))
+        Self(digest(&[
+            key.as_str().as_bytes(),
+            random_text(IMPLIED_LETTERS).as_bytes(),
+            b"implied",
+        ]))
     }
 }
 

@@ -169,9 +169,8 @@ impl Answers {
     /// Removes every file that no row names: a crash came before its row.
     pub(super) fn tidy(&self, database: &Connection) -> Result<(), StoreError> {
         let unusable = |source| StoreError::Directory { dir: self.0.clone(), source };
-        let mut named = database.prepare(
-            "SELECT 1 FROM pledge WHERE hold = ?1 AND state = 'kept' AND body IS NULL",
-        )?;
+        let mut named = database
+            .prepare("SELECT 1 FROM pledge WHERE hold = ?1 AND state = 'kept' AND body IS NULL")?;
         for file in fs::read_dir(&self.0).map_err(unusable)? {
             let file = file.map_err(unusable)?;
             if !named.exists([file.file_name().to_string_lossy()])? {

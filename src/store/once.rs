@@ -89,9 +89,8 @@ impl Store {
         key: KeyId,
         asked: Fingerprint,
     ) -> Result<(Verdict, Option<Pledge>), StoreError> {
-        let known = self
-            .look(move |database| Ok(pledges::find_implied(database, &key, &asked)?))
-            .await?;
+        let known =
+            self.look(move |database| Ok(pledges::find_implied(database, &key, &asked)?)).await?;
         Ok((judge(known.as_ref(), &asked, self.run, self.clock.now()), known))
     }
 

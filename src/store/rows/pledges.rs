@@ -83,14 +83,17 @@ impl PledgeRows {
                     remove(database, "scope = ?1", params![pledge.scope.0], &mut shelved)?;
                     open(database, pledge)?;
                 }
-                Change::Done(pledge, kept) => done(database, pledge, kept.as_deref(), &mut shelved)?,
+                Change::Done(pledge, kept) => {
+                    done(database, pledge, kept.as_deref(), &mut shelved)?
+                }
                 Change::Freed(_, hold) => {
                     remove(database, "hold = ?1", params![hold.as_str()], &mut shelved)?;
                 }
             }
         }
         if let Some(at_ms) = self.forget_at_ms {
-            let forgotten = "seq IN (SELECT seq FROM pledge WHERE state <> 'open' AND until_ms <= ?1 LIMIT ?2)";
+            let forgotten =
+                "seq IN (SELECT seq FROM pledge WHERE state <> 'open' AND until_ms <= ?1 LIMIT ?2)";
             remove(database, forgotten, params![at_ms, FORGOTTEN_MAX], &mut shelved)?;
         }
         make_room(database, i64::try_from(bytes_max).unwrap_or(i64::MAX), &mut shelved)?;
@@ -178,11 +181,7 @@ fn remove(
 }
 
 /// The oldest answers go until the rest is within the bound; what was served is still known.
-fn make_room(
-    database: &Connection,
-    bytes_max: i64,
-    shelved: &mut Shelved,
-) -> rusqlite::Result<()> {
+fn make_room(database: &Connection, bytes_max: i64, shelved: &mut Shelved) -> rusqlite::Result<()> {
     while shelved.kept_bytes > bytes_max {
         let oldest = database
             .prepare_cached(
@@ -262,10 +261,9 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Pledge> {
     let state = match (row.get::<_, String>("state")?.as_str(), gone) {
         ("open", _) => State::Open { until_ms },
         ("kept", _) => State::Done { until_ms, gone: None },
-        ("gone", Some(why)) => State::Done {
-            until_ms,
-            gone: Some(Gone::named(&why).ok_or_else(|| unreadable(&why))?),
-        },
+        ("gone", Some(why)) => {
+            State::Done { until_ms, gone: Some(Gone::named(&why).ok_or_else(|| unreadable(&why))?) }
+        }
         (other, _) => return Err(unreadable(other)),
     };
     Ok(Pledge {

@@ -104,12 +104,7 @@ impl Writer {
     }
 
     /// What a new pledge is told: by what is open, by what this batch ended, by the tables.
-    fn judge_pledge(
-        &self,
-        new: &Pledge,
-        batch: &Batch,
-        now: Now,
-    ) -> Result<Verdict, StoreError> {
+    fn judge_pledge(&self, new: &Pledge, batch: &Batch, now: Now) -> Result<Verdict, StoreError> {
         let stored = match batch.rows.pledges.find(&new.scope) {
             Some(of_batch) => of_batch.cloned(),
             None if self.pledges.is_open(&new.scope) => None,
