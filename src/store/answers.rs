@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -66,6 +66,14 @@ struct HeadRow {
     pictures: Vec<MediaId>,
 }
 
+/// What a row says of an answer.
+pub(super) struct Row {
+    head: String,
+    digest: [u8; 32],
+    /// `None` when it is in its file.
+    body: Option<Vec<u8>>,
+}
+
 /// The folder of answers that are too large for rows.
 #[derive(Clone, Debug)]
 pub(super) struct Answers(PathBuf);
@@ -107,6 +115,7 @@ impl Answers {
             Some(slices.concat())
         } else {
             if let Err(error) = self.write(hold, &slices) {
+                self.remove(std::slice::from_ref(hold));
                 tracing::warn!(%error, %hold, "an answer could not be kept");
                 return Kept(Err(Gone::Lost));
             }
@@ -131,32 +140,29 @@ impl Answers {
         File::open(&self.0)?.sync_all()
     }
 
-    /// The answer that was kept with this hold, if it is there and whole.
-    pub(super) fn read(
-        &self,
-        database: &Connection,
-        hold: &HoldId,
-    ) -> Result<Option<KeptAnswer>, StoreError> {
-        let row = database
+    /// What the row of this hold says of its answer.
+    pub(super) fn row(database: &Connection, hold: &HoldId) -> Result<Option<Row>, StoreError> {
+        Ok(database
             .prepare_cached(
                 "SELECT head, digest, body FROM pledge WHERE hold = ?1 AND state = 'kept'",
             )?
             .query_row([hold.as_str()], |row| {
-                let body: Option<Vec<u8>> = row.get(2)?;
-                Ok((row.get::<_, String>(0)?, row.get::<_, [u8; 32]>(1)?, body))
-            });
-        let (head, digest, body) = match row {
-            Err(rusqlite::Error::QueryReturnedNoRows) => return Ok(None),
-            row => row?,
-        };
+                Ok(Row { head: row.get(0)?, digest: row.get(1)?, body: row.get(2)? })
+            })
+            .optional()?)
+    }
+
+    /// The answer that was kept with this hold, if it is there and whole.
+    pub(super) fn read(&self, hold: &HoldId, row: Row) -> Option<KeptAnswer> {
+        let Row { head, digest, body } = row;
         let body = body.map_or_else(|| fs::read(self.place(hold)), Ok);
         let whole = body.ok().filter(|body| <[u8; 32]>::from(Sha256::digest(body)) == digest);
         let head: Option<HeadRow> = serde_json::from_str(&head).ok();
         let (Some(body), Some(head)) = (whole, head) else {
             tracing::warn!(%hold, "an answer that was kept is not there whole");
-            return Ok(None);
+            return None;
         };
-        Ok(Some(head.with(body)))
+        Some(head.with(body))
     }
 
     /// Removes the files of rows that are gone; what cannot be removed goes at the next start.

@@ -13,7 +13,7 @@ use crate::pledge::{Fingerprint, Named, Pledge, State, Verdict, judge};
 use crate::receipt::Receipt;
 
 use super::Store;
-use super::answers::{Kept, KeptAnswer};
+use super::answers::{Answers, Kept, KeptAnswer};
 use super::ask::Ask;
 use super::error::StoreError;
 use super::rows::pledges;
@@ -96,8 +96,12 @@ impl Store {
 
     /// The answer that was kept with this hold, if it is there and whole.
     pub async fn kept_answer(&self, hold: HoldId) -> Result<Option<KeptAnswer>, StoreError> {
-        let answers = self.answers.clone();
-        self.look(move |database| answers.read(database, &hold)).await
+        let (answers, named) = (self.answers.clone(), hold.clone());
+        let row = self.look(move |database| Answers::row(database, &named)).await?;
+        let Some(row) = row else { return Ok(None) };
+        // Off the connection: others look things up while a large file is read.
+        let work = move || answers.read(&hold, row);
+        tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closed)
     }
 
     /// What a workspace could hold now.

@@ -357,3 +357,24 @@ async fn without_the_option_a_repeat_is_a_call_like_any_other() {
     }
     assert_eq!(world.available(), "8");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_official_openai_package_repeats_by_itself_is_bought_once() {
+    #[expect(clippy::disallowed_methods, reason = "the one setting of this test")]
+    let python = std::env::var("PIXELGATE_PYTHON")
+        .unwrap_or_else(|_| panic!("PIXELGATE_PYTHON is not set; run this by `scripts/test`"));
+    let vendor = FakeVendor::start(Answers::OpenAi).await;
+    vendor.now_takes(Duration::from_millis(1_500));
+    let policy =
+        remote(&vendor).replace("sizes = [\"64x64\"]", "inputs_max = 1, sizes = [\"64x64\"]");
+    let mut world = World::with(&policy, "10", "");
+    world.key = world.new_key(&["--plan", "open", "--join-repeats"]);
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/openai_repeats.py");
+    let done = tokio::task::block_in_place(|| {
+        let public = format!("{}/v1", world.public);
+        std::process::Command::new(python).args([script, &public, &world.key]).output().unwrap()
+    });
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert_eq!((vendor.calls(), world.available().as_str()), (2, "6"));
+    world.verify();
+}
