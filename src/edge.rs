@@ -30,6 +30,7 @@ mod admin;
 mod body;
 mod bounds;
 mod framing;
+mod head;
 mod live;
 mod passthrough;
 mod patience;

@@ -118,6 +118,11 @@ fn any_body() -> impl Strategy<Value = Vec<u8>> {
         Just("retryDelay"),
         Just("output_format"),
         Just("stream"),
+        Just("contents"),
+        Just("generationConfig"),
+        Just("safetySettings"),
+        Just("instances"),
+        Just("parameters"),
     ];
     let leaf = prop_oneof![
         Just(Value::Null),

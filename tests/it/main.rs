@@ -16,6 +16,7 @@ mod bounds;
 mod crash;
 mod demo;
 mod failover;
+mod google;
 mod hostile;
 mod keys;
 mod limits;
