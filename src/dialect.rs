@@ -114,8 +114,24 @@ pub trait ClientSide: std::fmt::Debug + Sync {
     /// What a request at this path is for; `None` when the path is not this dialect's.
     fn claim(&self, method: &Method, path: &str) -> Option<Claim>;
 
+    /// What a request is for at a path that another dialect claims too; it is this dialect's only
+    /// if the key is shown in this dialect's way.
+    fn claim_shared(&self, _method: &Method, _path: &str) -> Option<Claim> {
+        None
+    }
+
     /// The key as the dialect carries it, from the head alone.
     fn presented_key<'a>(&self, head: &'a http::HeaderMap) -> Option<&'a str>;
+
+    /// The parameter of the query that a key may be in instead; `None` where it may not.
+    fn key_parameter(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The header that shows a key, for examples: its name and its value.
+    fn shown_key(&self, key: &str) -> (&'static str, String) {
+        ("Authorization", format!("Bearer {key}"))
+    }
 
     /// The scope that a key needs for this.
     fn scope(&self, claim: &Claim) -> &'static str;
@@ -156,6 +172,12 @@ pub trait ClientSide: std::fmt::Debug + Sync {
 
 /// How a dialect streams an answer as server-sent events.
 pub trait Streaming: std::fmt::Debug + Sync {
+    /// Whether its clients skip comments. Where they do not, an empty line is the sign of life, and
+    /// what was not done as asked is the business of [`Streaming::encode_end`].
+    fn has_comments(&self) -> bool {
+        true
+    }
+
     /// A picture on the way to the final one.
     fn encode_preview(&self, preview: &Preview, request: &ImageRequest, unix_ms: i64) -> Pieces;
 
@@ -334,7 +356,22 @@ pub fn fallback() -> &'static dyn ClientSide {
     &house::Client
 }
 
-/// The client side that claims this path, and what for.
+/// The client side that claims this path, and what for; a path that two share goes to the one whose
+/// key is shown.
+pub fn claim_by_key(
+    method: &Method,
+    path: &str,
+    shows_key: impl Fn(&dyn ClientSide) -> bool,
+) -> Option<(&'static Dialect, Claim)> {
+    let shared = ALL.iter().find_map(|dialect| {
+        let client = dialect.client?;
+        let claim = client.claim_shared(method, path).filter(|_| shows_key(client))?;
+        Some((dialect, claim))
+    });
+    shared.or_else(|| claim(method, path))
+}
+
+/// The client side that claims this path whatever key is shown, and what for.
 pub fn claim(method: &Method, path: &str) -> Option<(&'static Dialect, Claim)> {
     ALL.iter().find_map(|dialect| {
         let claim = dialect.client?.claim(method, path)?;

@@ -31,6 +31,7 @@ mod body;
 mod bounds;
 mod conditional;
 mod framing;
+mod head;
 mod live;
 mod passthrough;
 mod patience;

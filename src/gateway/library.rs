@@ -135,7 +135,7 @@ impl Gateway {
         let asked = Asked { request_id: &visit.receipt.request_id, unix_ms: now.unix_ms };
         match ask {
             LibraryAsk::List => {
-                let page = side.decode_page(&visit.head.query)?;
+                let page = side.decode_page(visit.head.query_text())?;
                 let limit = page.limit;
                 let workspace = visit.caller.workspace().clone();
                 let listed = self.store.list_pictures(workspace, page).await;

@@ -17,6 +17,7 @@ mod bucket;
 mod crash;
 mod demo;
 mod failover;
+mod google;
 mod hostile;
 mod idempotency;
 mod keys;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
-use pixelgate::dialect::{self, Claim, ClientSide};
+use pixelgate::dialect::{self, Claim, ClientSide, WireRequest};
 use serde_json::Value;
 
 use crate::vendor::{Answers, FakeVendor};
@@ -65,11 +65,12 @@ fn world(vendor: &FakeVendor, dialect: &str, talk: &Value) -> World {
         "{}secret = \"env:ACME_KEY\"\n[defaults]\nmodel = \"any\"\n[plans.open]\nmodels = [\"*\"]\nconcurrency_max = 100\nshow_offering = true\n",
         vendor.policy("acme", dialect)
     );
-    let mut names: Vec<String> = clients()
-        .iter()
-        .filter_map(|(_, _, body)| Some(body.get("model")?.as_str()?.to_owned()))
-        .chain(["any".to_owned()])
-        .collect();
+    let asked = |(_, side, body): &Client| {
+        let wire = WireRequest::post_json(side.example().path, body.to_string());
+        side.decode_request(&wire).unwrap().model
+    };
+    let mut names: Vec<String> =
+        clients().iter().filter_map(asked).chain(["any".to_owned()]).collect();
     names.sort();
     names.dedup();
     for name in names {
@@ -91,7 +92,7 @@ async fn fault(
 ) -> Option<String> {
     let (name, side, body) = client;
     let calls = vendor.calls();
-    let reply = world.post(side.example().path, body).await;
+    let reply = world.post_by(*side, side.example().path, body).await;
     let is_whole = (vendor.calls() - calls) == steps;
     if (200..300).contains(&reply.status) && is_whole {
         return None;
