@@ -32,6 +32,7 @@ mod exchange;
 mod fan_out;
 mod health;
 mod hedge;
+mod library;
 pub mod live;
 mod meet;
 mod once;
@@ -45,6 +46,7 @@ use admit::{Stake, Windows};
 use health::HealthBoard;
 use once::Running;
 
+pub use library::Unserved;
 pub use meet::{Head, Visit};
 
 /// Everything that requests need, shared by all of them.
@@ -134,6 +136,10 @@ impl Gateway {
                 Ok(reply) => reply,
                 Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
             },
+            Claim::Library(ask) => match self.library(&visit, ask).await {
+                Ok(reply) => reply,
+                Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
+            },
             Claim::Models => self.reply_with_models(&mut visit, None),
             Claim::Model(name) => self.reply_with_models(&mut visit, Some(&name)),
             Claim::WrongMethod { allow } => {
@@ -158,6 +164,7 @@ impl Gateway {
         visit.receipt.model = Some(model.name.clone());
 
         let candidates = self.candidates(&model, &request, (&visit.caller, &plan))?;
+        self.has_room(&visit.caller, &plan, &request).await?;
         let quote = worth::quote(&model, &candidates, &request, &visit.caller)?;
         visit.receipt.size = candidates.first().map(delivered_size);
         let work = Work { model, request, candidates, quote };
@@ -249,7 +256,9 @@ fn plan(policy: &Policy, caller: &Caller) -> Result<Arc<Plan>, Refusal> {
 
 /// The model that is asked for, if the plan includes it.
 fn model(policy: &Policy, plan: &Plan, request: &ImageRequest) -> Result<Arc<Model>, Refusal> {
-    let name = request.model.as_deref().or(policy.model_default.as_deref());
+    let documented = request.model_default.filter(|name| policy.model(name).is_some());
+    let named = request.model.as_deref().or(documented);
+    let name = named.or(policy.model_default.as_deref());
     let name = name.ok_or_else(refuse::no_model)?;
     let model = policy.model(name).ok_or_else(|| refuse::unknown_model(name))?;
     if plan.includes(name) {

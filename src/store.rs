@@ -29,6 +29,7 @@ mod ask;
 mod command;
 mod disk;
 mod error;
+mod library;
 mod load;
 mod once;
 mod reader;
@@ -40,11 +41,12 @@ mod tests;
 mod verify;
 mod writer;
 
-pub use answers::{Kept, KeptAnswer, ROW_BYTES_MAX, USUAL_BOUNDS};
+pub use answers::{AnswerKept, KeptAnswer, ROW_BYTES_MAX, USUAL_BOUNDS};
 pub use command::{Command, KeySummary, Outcome};
 pub use error::StoreError;
 pub use reader::Admission;
 pub use registry::{NewKey, Workspace};
+pub use rows::media::MediaTotal;
 pub use verify::{VerifyReport, verify};
 
 use answers::Answers;
@@ -62,6 +64,7 @@ pub struct Store {
     places: Arc<Semaphore>,
     shared: Arc<Shared>,
     reader: Arc<Mutex<Connection>>,
+    library: Arc<Mutex<Connection>>,
     looker: Arc<Mutex<Connection>>,
     answers: Answers,
     bounds: config::Answers,
@@ -85,6 +88,7 @@ impl Store {
         let lock = disk::lock(dir)?;
         let database = disk::open_writer(dir)?;
         let reader = Arc::new(Mutex::new(disk::open_reader(dir)?));
+        let library = Arc::new(Mutex::new(disk::open_reader(dir)?));
         let looker = Arc::new(Mutex::new(disk::open_reader(dir)?));
         let answers = Answers::open(dir)?;
         answers.tidy(&database)?;
@@ -117,6 +121,7 @@ impl Store {
             shared,
             reader,
             looker,
+            library,
             answers,
             bounds,
             run: i64::from_ne_bytes(random_number().to_ne_bytes()),

@@ -57,6 +57,11 @@ impl ServeHttp for Admin {
                 metrics.answers_bytes.set(store.kept_bytes());
                 let dropped = metrics.answers_not_kept.with_label_values(&[Gone::Dropped.name()]);
                 dropped.inc_by(store.take_dropped());
+                if let Ok(total) = store.pictures_total_of_all().await {
+                    let shown = |count| i64::try_from(count).unwrap_or(i64::MAX);
+                    metrics.library_pictures.set(shown(total.pictures));
+                    metrics.library_bytes.set(shown(total.bytes));
+                }
                 answer(200, METRICS, self.gateway.telemetry.scrape())
             }
             _ => answer(404, TEXT, b"there are /healthz, /readyz and /metrics\n".to_vec()),

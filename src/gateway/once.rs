@@ -10,7 +10,7 @@ use crate::credits::Credits;
 use crate::dialect::WireReply;
 use crate::id::{HoldId, MediaId};
 use crate::pledge::{self, Fingerprint, Gone, Named, Original, Pledge, Scope, Verdict};
-use crate::store::{Kept, KeptAnswer};
+use crate::store::{AnswerKept, KeptAnswer};
 
 use super::{Fulfilled, Gateway, Visit, refuse, reply};
 
@@ -30,7 +30,7 @@ const WORD: &str = "replay";
 
 /// An answer that is about to be kept, and the same as it is said now.
 pub(super) struct Keeping {
-    pub(super) kept: Kept,
+    pub(super) kept: AnswerKept,
     pub(super) reply: WireReply,
 }
 
@@ -90,7 +90,8 @@ impl Gateway {
         let gone = |why| refuse::pledged(Verdict::Gone(why));
         let answer = found.ok_or_else(|| gone(Gone::Lost))?;
         for picture in &answer.pictures {
-            let found = self.media.find(picture.as_str()).await.map_err(|_| gone(Gone::Lost))?;
+            let found = self.store.find_picture(picture.as_str().to_owned()).await;
+            let found = found.map_err(|_| gone(Gone::Lost))?;
             found.ok_or_else(|| gone(Gone::Erased))?;
         }
         self.telemetry.metrics().replays.with_label_values(&[outcome]).inc();

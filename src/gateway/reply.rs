@@ -56,7 +56,8 @@ impl Gateway {
     /// A no, but for where the caller stands with its limits.
     pub(super) fn encode_refusal(&self, visit: &Visit, refusal: &Refusal) -> WireReply {
         self.end_with_refusal(visit, refusal).unwrap_or_else(|| {
-            without_standings(visit.client, refusal, &visit.receipt.request_id, self.clock.now())
+            let asked = (&visit.receipt.request_id, visit.receipt.model.as_deref());
+            without_standings(visit.client, refusal, asked, self.clock.now())
         })
     }
 
@@ -90,20 +91,20 @@ impl Gateway {
 pub(super) fn refusal(
     client: &dyn ClientSide,
     refusal: &Refusal,
-    request_id: &RequestId,
+    (request_id, model): (&RequestId, Option<&str>),
     now: Now,
 ) -> WireReply {
-    let reply = without_standings(client, refusal, request_id, now);
+    let reply = without_standings(client, refusal, (request_id, model), now);
     with_standings(reply, client, &refusal.standings, now)
 }
 
 fn without_standings(
     client: &dyn ClientSide,
     refusal: &Refusal,
-    request_id: &RequestId,
+    (request_id, model): (&RequestId, Option<&str>),
     now: Now,
 ) -> WireReply {
-    let context = RefusalContext { request_id, unix_ms: now.unix_ms };
+    let context = RefusalContext { request_id, unix_ms: now.unix_ms, model };
     let reply = client.encode_refusal(refusal, &context);
     retry_headers(refusal)
         .into_iter()

@@ -45,7 +45,7 @@ pub struct KeptAnswer {
 
 /// An answer on its way to its row, or why it will not be there.
 #[derive(Debug)]
-pub struct Kept(pub(super) Result<Prepared, Gone>);
+pub struct AnswerKept(pub(super) Result<Prepared, Gone>);
 
 /// What the row is to say.
 #[derive(Debug)]
@@ -78,7 +78,7 @@ pub(super) struct Row {
 #[derive(Clone, Debug)]
 pub(super) struct Answers(PathBuf);
 
-impl Kept {
+impl AnswerKept {
     /// Why it will not be there, if it will not.
     pub const fn gone(&self) -> Option<Gone> {
         match self.0 {
@@ -102,10 +102,15 @@ impl Answers {
     }
 
     /// Makes an answer ready for its row; when this returns, a large one is on disk.
-    pub(super) fn prepare(&self, hold: &HoldId, answer: KeptAnswer, bytes_max: usize) -> Kept {
+    pub(super) fn prepare(
+        &self,
+        hold: &HoldId,
+        answer: KeptAnswer,
+        bytes_max: usize,
+    ) -> AnswerKept {
         let bytes = answer.body.len();
         if bytes > bytes_max {
-            return Kept(Err(Gone::TooLarge));
+            return AnswerKept(Err(Gone::TooLarge));
         }
         let head = HeadRow::of(&answer);
         let slices = answer.body.into_slices();
@@ -119,12 +124,12 @@ impl Answers {
             if let Err(error) = self.write(hold, &slices) {
                 self.remove(std::slice::from_ref(hold));
                 tracing::warn!(%error, %hold, "an answer could not be kept");
-                return Kept(Err(Gone::Lost));
+                return AnswerKept(Err(Gone::Lost));
             }
             None
         };
         let head = serde_json::to_string(&head).map_err(|_| Gone::Lost);
-        Kept(head.map(|head| Prepared {
+        AnswerKept(head.map(|head| Prepared {
             head,
             bytes: i64::try_from(bytes).unwrap_or(i64::MAX),
             digest: hash.finalize().into(),

@@ -57,6 +57,7 @@ pub(super) fn open_writer(dir: &Path) -> Result<Connection, StoreError> {
     // Readers never block a commit; a long one may only put off the folding, which comes again.
     database.busy_timeout(Duration::ZERO)?;
     upgrade(&mut database)?;
+    database.execute_batch(super::rows::media::TABLES)?;
     Ok(database)
 }
 

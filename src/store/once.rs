@@ -13,7 +13,7 @@ use crate::pledge::{Fingerprint, Named, Pledge, State, Verdict, judge};
 use crate::receipt::Receipt;
 
 use super::Store;
-use super::answers::{Answers, Kept, KeptAnswer};
+use super::answers::{AnswerKept, Answers, KeptAnswer};
 use super::ask::Ask;
 use super::error::StoreError;
 use super::rows::pledges;
@@ -42,11 +42,13 @@ impl Store {
 
     /// Makes an answer ready to be kept with the end of its hold. Never fails: an answer that
     /// cannot be kept is still an answer.
-    pub async fn keep(&self, hold: &HoldId, answer: KeptAnswer) -> Kept {
+    pub async fn keep(&self, hold: &HoldId, answer: KeptAnswer) -> AnswerKept {
         let (answers, hold) = (self.answers.clone(), hold.clone());
         let bytes_max = self.bounds.each_bytes_max;
         let work = move || answers.prepare(&hold, answer, bytes_max);
-        tokio::task::spawn_blocking(work).await.unwrap_or(Kept(Err(crate::pledge::Gone::Lost)))
+        tokio::task::spawn_blocking(work)
+            .await
+            .unwrap_or(AnswerKept(Err(crate::pledge::Gone::Lost)))
     }
 
     /// Takes the price of a hold, and keeps the answer; durable together when answered.
@@ -55,7 +57,7 @@ impl Store {
         hold: HoldId,
         price: Credits,
         receipt: Receipt,
-        kept: Kept,
+        kept: AnswerKept,
     ) -> Result<Settled, StoreError> {
         let file = kept.is_in_file().then(|| hold.clone());
         let kept = Some(Box::new(kept));
@@ -69,7 +71,7 @@ impl Store {
         &self,
         hold: HoldId,
         receipt: Receipt,
-        kept: Kept,
+        kept: AnswerKept,
     ) -> Result<(), StoreError> {
         let file = kept.is_in_file().then(|| hold.clone());
         let kept = Some(Box::new(kept));

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use crate::id::{HoldId, KeyId, RequestId};
 use crate::pledge::{Fingerprint, Gone, Pledge, Scope, State};
 
-use super::super::answers::Kept;
+use super::super::answers::AnswerKept;
 
 /// How many forgotten rows one commit removes at most.
 const FORGOTTEN_MAX: u32 = 1_000;
@@ -22,7 +22,7 @@ pub(in super::super) struct PledgeRows {
 #[derive(Debug)]
 enum Change {
     Opened(Pledge),
-    Done(Pledge, Option<Box<Kept>>),
+    Done(Pledge, Option<Box<AnswerKept>>),
     Freed(Scope, HoldId),
 }
 
@@ -62,7 +62,7 @@ impl PledgeRows {
         &mut self,
         (scope, hold): (Scope, HoldId),
         done: Option<Pledge>,
-        kept: Option<Box<Kept>>,
+        kept: Option<Box<AnswerKept>>,
     ) {
         self.changes.push(match done {
             Some(done) => Change::Done(done, kept),
@@ -147,7 +147,7 @@ fn open(database: &Connection, pledge: &Pledge) -> rusqlite::Result<()> {
 fn done(
     database: &Connection,
     pledge: &Pledge,
-    kept: Option<&Kept>,
+    kept: Option<&AnswerKept>,
     shelved: &mut Shelved,
 ) -> rusqlite::Result<()> {
     let State::Done { until_ms, gone } = pledge.state else { return Ok(()) };

@@ -10,10 +10,11 @@ use crate::ledger::{Done, Held, HoldAsk, LedgerError};
 use crate::pledge::{End, Gone, Pledge, Verdict};
 use crate::receipt::{Receipt, ReceiptCaller};
 
-use super::super::answers::Kept;
+use super::super::answers::AnswerKept;
 use super::super::ask::{Answer, Ask, Chore, Reply};
 use super::super::error::StoreError;
 use super::super::load;
+use super::super::rows::media::MediaChange;
 use super::super::rows::pledges::{self, InBatch};
 use super::{Batch, Writer};
 
@@ -118,7 +119,7 @@ impl Writer {
     pub(super) fn end_pledge(
         &mut self,
         hold: &HoldId,
-        (end, kept): (End, Option<Box<Kept>>),
+        (end, kept): (End, Option<Box<AnswerKept>>),
         batch: &mut Batch,
         now: Now,
     ) {
@@ -127,7 +128,7 @@ impl Writer {
         }
     }
 
-    /// What asks of operators decide.
+    /// What asks of operators and of the media library decide.
     fn chore(&mut self, chore: Chore, batch: &mut Batch, now: Now) {
         let answer = match chore {
             Chore::Grant(new, reply) => {
@@ -158,6 +159,14 @@ impl Writer {
                 let verdict = self.registry.set_key_status(&id, status);
                 batch.rows.keys.extend(verdict.is_ok().then_some(id));
                 Answer::new(reply, verdict)
+            }
+            Chore::KeepPicture(kept, reply) => {
+                batch.rows.media.push(MediaChange::Keep(*kept));
+                Answer::new(reply, Ok(()))
+            }
+            Chore::ErasePicture(id, reply) => {
+                batch.rows.media.push(MediaChange::Erase(id));
+                Answer::new(reply, Ok(()))
             }
         };
         batch.answers.push(answer);
@@ -195,8 +204,8 @@ impl Writer {
 }
 
 /// The end of a hold that was paid for; served without an answer to keep is served all the same.
-fn settled(kept: Option<&Kept>) -> End {
-    End::Settled(kept.map_or(Some(Gone::Lost), Kept::gone))
+fn settled(kept: Option<&AnswerKept>) -> End {
+    End::Settled(kept.map_or(Some(Gone::Lost), AnswerKept::gone))
 }
 
 /// The usage row names whoever paid, so that usage and ledger sum up alike.
