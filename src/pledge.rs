@@ -235,7 +235,9 @@ impl Pledges {
     /// Pledges as they were left.
     pub fn restore(open: Vec<Pledge>) -> Self {
         let mut pledges = Self::default();
-        open.into_iter().for_each(|pledge| pledges.insert(pledge));
+        for pledge in open {
+            pledges.insert(pledge);
+        }
         pledges
     }
 

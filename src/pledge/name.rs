@@ -151,7 +151,8 @@ impl fmt::Debug for Fingerprint {
 }
 
 fn short(digest: &[u8; 32]) -> String {
-    digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    let bits = digest.iter().take(4).fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
+    format!("{bits:08x}")
 }
 
 #[cfg(test)]

@@ -115,7 +115,9 @@ impl Answers {
         let head = HeadRow::of(&answer);
         let slices = answer.body.into_slices();
         let mut hash = Sha256::new();
-        slices.iter().for_each(|slice| hash.update(slice));
+        for slice in &slices {
+            hash.update(slice);
+        }
         let body = if bytes <= ROW_BYTES_MAX {
             Some(slices.concat())
         } else {

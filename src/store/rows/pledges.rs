@@ -26,6 +26,17 @@ enum Change {
     Freed(Scope, HoldId),
 }
 
+/// What a batch has made of a name.
+#[derive(Debug)]
+pub(in super::super) enum InBatch<'a> {
+    /// Nothing: the tables know.
+    Untouched,
+    /// It is free.
+    Freed,
+    /// This is known under it.
+    Named(&'a Pledge),
+}
+
 /// What a commit made of the answers that are kept.
 #[derive(Debug, Default)]
 pub(in super::super) struct Shelved {
@@ -59,14 +70,15 @@ impl PledgeRows {
         });
     }
 
-    /// What this batch has made of a name: `None` for nothing, `Some(None)` for free.
-    pub(in super::super) fn find(&self, scope: &Scope) -> Option<Option<&Pledge>> {
-        self.changes.iter().rev().find_map(|change| match change {
+    /// What this batch has made of a name.
+    pub(in super::super) fn find(&self, scope: &Scope) -> InBatch<'_> {
+        let found = self.changes.iter().rev().find_map(|change| match change {
             Change::Opened(pledge) | Change::Done(pledge, _) => {
-                (pledge.scope == *scope).then_some(Some(pledge))
+                (pledge.scope == *scope).then_some(InBatch::Named(pledge))
             }
-            Change::Freed(freed, _) => (freed == scope).then_some(None),
-        })
+            Change::Freed(freed, _) => (freed == scope).then_some(InBatch::Freed),
+        });
+        found.unwrap_or(InBatch::Untouched)
     }
 
     /// Writes all of it, and lets the oldest answers go until the rest is within `bytes_max`.
@@ -84,7 +96,7 @@ impl PledgeRows {
                     open(database, pledge)?;
                 }
                 Change::Done(pledge, kept) => {
-                    done(database, pledge, kept.as_deref(), &mut shelved)?
+                    done(database, pledge, kept.as_deref(), &mut shelved)?;
                 }
                 Change::Freed(_, hold) => {
                     remove(database, "hold = ?1", params![hold.as_str()], &mut shelved)?;

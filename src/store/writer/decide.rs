@@ -15,7 +15,7 @@ use super::super::ask::{Answer, Ask, Chore, Reply};
 use super::super::error::StoreError;
 use super::super::load;
 use super::super::rows::media::MediaChange;
-use super::super::rows::pledges;
+use super::super::rows::pledges::{self, InBatch};
 use super::{Batch, Writer};
 
 impl Writer {
@@ -92,14 +92,14 @@ impl Writer {
             if !done.repeated {
                 batch.rows.change(done.changes);
                 batch.rows.open(ask.hold.clone());
-                if let Some(pledge) = pledge {
-                    batch.rows.pledges.open((*pledge).clone());
-                    self.pledges.insert(*pledge);
-                }
             }
-            done.outcome
+            (done.outcome, done.repeated)
         });
-        let verdict = verdict.map_err(StoreError::from);
+        if let (Some(pledge), Ok((_, false))) = (pledge, &verdict) {
+            batch.rows.pledges.open((*pledge).clone());
+            self.pledges.insert(*pledge);
+        }
+        let verdict = verdict.map(|(held, _)| held).map_err(StoreError::from);
         batch.answers.push(Answer::new(reply, verdict));
         Ok(())
     }
@@ -107,9 +107,10 @@ impl Writer {
     /// What a new pledge is told: by what is open, by what this batch ended, by the tables.
     fn judge_pledge(&self, new: &Pledge, batch: &Batch, now: Now) -> Result<Verdict, StoreError> {
         let stored = match batch.rows.pledges.find(&new.scope) {
-            Some(of_batch) => of_batch.cloned(),
-            None if self.pledges.is_open(&new.scope) => None,
-            None => pledges::find(&self.database, &new.scope)?,
+            InBatch::Named(pledge) => Some(pledge.clone()),
+            InBatch::Freed => None,
+            InBatch::Untouched if self.pledges.is_open(&new.scope) => None,
+            InBatch::Untouched => pledges::find(&self.database, &new.scope)?,
         };
         Ok(self.pledges.judge(new, stored.as_ref(), now))
     }
