@@ -254,8 +254,12 @@ pub(super) fn fault(fault: &VendorFault) -> Refusal {
             Kind::VendorTimedOut,
             "the vendor did not answer in time; nothing was charged",
         ),
-        VendorFault::Denied { .. }
-        | VendorFault::Garbled { .. }
+        // Our key, quota or bill: ours to mend, whoever says so.
+        VendorFault::Denied { .. } => Refusal::new(
+            Kind::Internal,
+            "the gateway's account at the vendor is not in order; nothing was charged, tell the operator",
+        ),
+        VendorFault::Garbled { .. }
         | VendorFault::Broken { .. }
         | VendorFault::Cut { .. }
         | VendorFault::Unreachable { .. } => Refusal::new(
