@@ -26,6 +26,25 @@ impl Now {
         Duration::from_millis(DAY_MS.saturating_sub(passed_ms).unsigned_abs())
     }
 
+    /// The first UTC day of the month, counted from the Unix epoch.
+    pub fn utc_month(self) -> i64 {
+        let passed = self.date().map_or(1, |date| i64::from(date.day()));
+        self.utc_day().saturating_sub(passed.saturating_sub(1))
+    }
+
+    /// How long until the first midnight of the next UTC month.
+    pub fn until_utc_month(self) -> Duration {
+        let length = self.date().map_or(1, |date| date.month().length(date.year()));
+        let next = self.utc_month().saturating_add(i64::from(length));
+        let left_ms = next.saturating_mul(DAY_MS).saturating_sub(self.unix_ms);
+        Duration::from_millis(u64::try_from(left_ms).unwrap_or(0))
+    }
+
+    /// The UTC date; `None` for times that no calendar holds.
+    fn date(self) -> Option<time::Date> {
+        Some(time::OffsetDateTime::from_unix_timestamp(self.unix_seconds()).ok()?.date())
+    }
+
     /// Whole seconds since the Unix epoch.
     pub const fn unix_seconds(self) -> i64 {
         self.unix_ms.div_euclid(1000)

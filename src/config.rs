@@ -64,6 +64,17 @@ pub struct Public {
     pub in_flight_max: usize,
     /// Bytes of request bodies held at once.
     pub in_flight_bytes_max: usize,
+    /// Pages of which origins may call from a browser what is for browsers.
+    pub cors_origins: Origins,
+}
+
+/// Origins of pages, as browsers name them: scheme, host and port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origins {
+    /// Any.
+    Any,
+    /// These; none when there are none.
+    Listed(Vec<String>),
 }
 
 /// PEM files for TLS.
@@ -152,6 +163,8 @@ mod tests {
             ("[public]\nin_flight_max = 0", "public.in_flight_max"),
             ("[public]\nurl = \"example.com\"", "public.url"),
             ("[public]\naddress = \"localhost\"", "public.address"),
+            ("[public]\ncors_origins = [\"shop.example\"]", "public.cors_origins"),
+            ("[public]\ncors_origins = [\"*\", \"https://a.example\"]", "public.cors_origins"),
         ];
         for (text, place) in cases {
             let error = Config::parse(text).unwrap_err().to_string();

@@ -17,9 +17,11 @@ use crate::id::RequestId;
 mod azure;
 mod bare;
 mod bfl;
+pub mod chat;
 mod cloudflare;
 mod deepinfra;
 mod drawn;
+mod extras;
 mod fal;
 mod fireworks;
 mod gemini;
@@ -52,6 +54,7 @@ mod unsupported;
 mod wire;
 mod xai;
 
+pub use extras::{Batching, Item, ItemAnswer, Prompting, Reporting};
 pub(crate) use reply::fault_of_status;
 pub use retry::retry_headers;
 pub use sse::{Event, Events};
@@ -129,6 +132,26 @@ pub trait ClientSide: std::fmt::Debug + Sync {
         None
     }
 
+    /// How the dialect asks for several requests in one body; `None` where it does not.
+    fn batching(&self) -> Option<&'static dyn Batching> {
+        None
+    }
+
+    /// How the dialect tells of usage and health; `None` where it does not.
+    fn reporting(&self) -> Option<&'static dyn Reporting> {
+        None
+    }
+
+    /// How the dialect asks for prompts to be written; `None` where it does not.
+    fn prompting(&self) -> Option<&'static dyn Prompting> {
+        None
+    }
+
+    /// Whether pages of other origins may call it from a browser, where config lets them.
+    fn is_for_browsers(&self) -> bool {
+        false
+    }
+
     /// A request to try, for people who have just started.
     fn example(&self) -> Example;
 
@@ -159,6 +182,19 @@ pub enum Claim {
     Models,
     /// One model of the list.
     Model(String),
+    /// The list of every model that is connected, for whoever asks: no key is needed.
+    OpenModels,
+    /// What the caller has used and may still use.
+    Usage,
+    /// How the gateway is; no key is needed.
+    Health,
+    /// A prompt, and no picture.
+    Prompt,
+    /// What a browser asks before it lets a page of another origin ask; no key is needed.
+    Preflight {
+        /// The methods that the path takes.
+        allow: &'static str,
+    },
     /// The path exists, with these methods only.
     WrongMethod {
         /// The `Allow` header's value.
@@ -166,7 +202,7 @@ pub enum Claim {
     },
 }
 
-/// What every refusal says besides its own words.
+/// What every refusal, and every answer that is no picture, says besides its own words.
 #[derive(Debug)]
 pub struct RefusalContext<'a> {
     /// The request's name.
@@ -197,6 +233,10 @@ pub struct ListedModel<'a> {
     pub owner: &'a str,
     /// When it was last changed in policy, in seconds since the Unix epoch.
     pub created: i64,
+    /// What people call it; `None` where its name will do.
+    pub title: Option<&'a str>,
+    /// What it is good for, in a line.
+    pub description: Option<&'a str>,
 }
 
 /// The half of a dialect that faces vendors. Never does I/O, never sees a credential.
@@ -312,4 +352,10 @@ pub fn claim(method: &Method, path: &str) -> Option<(&'static Dialect, Claim)> {
         let claim = dialect.client?.claim(method, path)?;
         Some((dialect, claim))
     })
+}
+
+/// Whether pages of other origins may call this path from a browser, where config lets them.
+pub fn is_for_browsers(path: &str) -> bool {
+    let claimed = claim(&Method::OPTIONS, path);
+    claimed.and_then(|(dialect, _)| dialect.client).is_some_and(|client| client.is_for_browsers())
 }

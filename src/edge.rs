@@ -29,6 +29,7 @@ use crate::upstream::ADDRESSES_TRIED_MAX;
 mod admin;
 mod body;
 mod bounds;
+mod cors;
 mod framing;
 mod live;
 mod passthrough;

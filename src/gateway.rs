@@ -27,6 +27,7 @@ use crate::upstream::Upstream;
 
 mod admit;
 mod attempt;
+mod batch;
 mod deliver;
 mod exchange;
 mod fan_out;
@@ -34,10 +35,13 @@ mod health;
 mod hedge;
 pub mod live;
 mod meet;
+mod open;
 pub mod passthrough;
+mod prompt;
 pub mod quote;
 mod refuse;
 mod reply;
+mod usage;
 mod worth;
 
 use admit::{Stake, Windows};
@@ -125,16 +129,27 @@ impl Gateway {
     /// Answers a request whose head was met, in the dialect it was asked in. May refuse; never fails.
     pub async fn serve(self: Arc<Self>, mut visit: Visit, body: Bytes) -> WireReply {
         let reply = match visit.claim.clone() {
-            Claim::Images => match self.fulfil(&mut visit, body).await {
-                Ok(fulfilled) => self.reply_with_pictures(&visit, &fulfilled),
+            Claim::Images => match self.draw_asked(&mut visit, body).await {
+                Ok(reply) => reply,
                 Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
             },
             Claim::Quote => match self.quote(&visit, body).await {
                 Ok(reply) => reply,
                 Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
             },
+            Claim::Usage => match self.tell_usage(&visit).await {
+                Ok(reply) => reply,
+                Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
+            },
+            Claim::Prompt => match self.write_prompt(&mut visit, body).await {
+                Ok(reply) => reply,
+                Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
+            },
             Claim::Models => self.reply_with_models(&mut visit, None),
             Claim::Model(name) => self.reply_with_models(&mut visit, Some(&name)),
+            Claim::OpenModels | Claim::Health | Claim::Preflight { .. } => {
+                self.reply_openly(&mut visit)
+            }
             Claim::WrongMethod { allow } => {
                 let refusal = refuse::wrong_method(allow);
                 self.reply_with_refusal(&mut visit, refusal).with_header("allow", allow)
@@ -143,10 +158,28 @@ impl Gateway {
         self.close(visit, reply)
     }
 
+    /// The answer to a body that asks for pictures: one request, or several.
+    async fn draw_asked(&self, visit: &mut Visit, body: Bytes) -> Result<WireReply, Refusal> {
+        if let Some(batched) = self.batch(visit, &body)? {
+            return Ok(self.serve_batch(visit, batched).await);
+        }
+        let fulfilled = self.fulfil(visit, body).await?;
+        Ok(self.reply_with_pictures(visit, &fulfilled))
+    }
+
     /// From the body's bytes to pictures that are paid for.
     async fn fulfil(&self, visit: &mut Visit, body: Bytes) -> Result<Fulfilled, Refusal> {
-        let policy = Arc::clone(&visit.policy);
         let request = decode(visit.client, &visit.wire(body))?;
+        self.fulfil_request(visit, request).await
+    }
+
+    /// From what is asked to pictures that are paid for.
+    async fn fulfil_request(
+        &self,
+        visit: &mut Visit,
+        mut request: ImageRequest,
+    ) -> Result<Fulfilled, Refusal> {
+        let policy = Arc::clone(&visit.policy);
         visit.receipt.operation = Some(request.operation.name());
         visit.receipt.images_asked = request.count;
         visit.receipt.quality = request.quality;
@@ -155,6 +188,7 @@ impl Gateway {
         let plan = plan(&policy, &visit.caller)?;
         let model = model(&policy, &plan, &request)?;
         visit.receipt.model = Some(model.name.clone());
+        request.delivery = plan.delivery(request.delivery);
 
         let candidates = self.candidates(&model, &request, (&visit.caller, &plan))?;
         let quote = worth::quote(&model, &candidates, &request, &visit.caller)?;
@@ -242,7 +276,8 @@ fn plan(policy: &Policy, caller: &Caller) -> Result<Arc<Plan>, Refusal> {
 
 /// The model that is asked for, if the plan includes it.
 fn model(policy: &Policy, plan: &Plan, request: &ImageRequest) -> Result<Arc<Model>, Refusal> {
-    let name = request.model.as_deref().or(policy.model_default.as_deref());
+    let own = request.model_default.filter(|name| policy.model(name).is_some_and(|_| plan.includes(name)));
+    let name = request.model.as_deref().or(own).or(policy.model_default.as_deref());
     let name = name.ok_or_else(refuse::no_model)?;
     let model = policy.model(name).ok_or_else(|| refuse::unknown_model(name))?;
     if plan.includes(name) {
@@ -280,6 +315,7 @@ impl Fulfilled {
             charged: self.charged,
             remaining: self.remaining,
             changes: &self.changes,
+            storage: visit.policy.plan(visit.caller.plan()).and_then(|plan| plan.storage.as_deref()),
         }
     }
 }

@@ -31,6 +31,7 @@ mod reader;
 mod registry;
 mod rows;
 mod shared;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod verify;

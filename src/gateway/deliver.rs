@@ -46,7 +46,7 @@ impl Gateway {
         let image = self.media.rework(drawn, job).await?;
         match request.delivery {
             Wanted::Url => self.store_image(visit, image).await,
-            Wanted::Inline | Wanted::Bytes => Ok(image),
+            Wanted::Inline | Wanted::Bytes | Wanted::AsPlanned => Ok(image),
         }
     }
 

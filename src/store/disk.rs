@@ -7,6 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::StoreError;
+use super::tally;
 
 /// The schema that this version reads and writes.
 const SCHEMA: i64 = 1;
@@ -64,6 +65,7 @@ pub(super) fn open_writer(dir: &Path) -> Result<Connection, StoreError> {
         }
         found => known_schema(found)?,
     }
+    database.execute_batch(tally::INDEX)?;
     Ok(database)
 }
 

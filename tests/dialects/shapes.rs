@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 /// Whether the runner writes files of this name.
 pub(crate) fn is_produced(name: &str) -> bool {
     let endings =
-        ["canonical", "refusal", "listing", "answer", "vendor", "outcome", "said", "streamed"];
+        ["canonical", "refusal", "listing", "items", "answer", "vendor", "outcome", "said", "streamed"];
     endings.iter().any(|e| name.ends_with(&format!(".{e}.json")))
 }
 
@@ -268,6 +268,7 @@ pub(crate) struct Delivered {
     response: ImageResponse,
     charged: Credits,
     remaining: Credits,
+    storage: Option<String>,
 }
 
 impl Delivered {
@@ -292,6 +293,7 @@ impl Delivered {
             },
             charged: field(golden, "charged").unwrap_or_default(),
             remaining: field(golden, "remaining").unwrap_or_default(),
+            storage: field(golden, "storage"),
         }
     }
 
@@ -327,6 +329,7 @@ impl Delivered {
             charged: self.charged,
             remaining: self.remaining,
             changes: &[],
+            storage: self.storage.as_deref(),
         }
     }
 }
@@ -342,6 +345,7 @@ fn image(golden: &Value) -> Image {
         format: field(golden, "format").or(image.format),
         size: field(golden, "size"),
         revised_prompt: text("revised_prompt"),
+        seed: field(golden, "seed"),
         stored: text("stored").map(|url| Stored { id: MediaId::known("med_golden"), url }),
         ..image
     }
@@ -381,6 +385,12 @@ pub(crate) fn standings() -> Vec<Standing> {
 }
 
 pub(crate) fn models() -> Vec<ListedModel<'static>> {
-    let model = |name, owner| ListedModel { name, owner, created: 1_795_219_200 };
-    vec![model("gemini-3-pro", "google"), model("lab/flux", "lab")]
+    let model = |name, owner, title| ListedModel {
+        name,
+        owner,
+        created: 1_795_219_200,
+        title,
+        description: title.map(|_| "Fast; a good default."),
+    };
+    vec![model("gemini-3-pro", "google", None), model("lab/flux", "lab", Some("FLUX.1"))]
 }

@@ -17,6 +17,7 @@ mod crash;
 mod demo;
 mod failover;
 mod hostile;
+mod imageapi;
 mod keys;
 mod limits;
 mod matrix;

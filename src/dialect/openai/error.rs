@@ -31,7 +31,8 @@ pub(super) const fn said_to_clients(
         | RefusalKind::UnknownPath
         | RefusalKind::WrongMethod
         | RefusalKind::ScopeMissing
-        | RefusalKind::WorkspaceSuspended => (REQUEST, kind.code()),
+        | RefusalKind::WorkspaceSuspended
+        | RefusalKind::PlanMissing => (REQUEST, kind.code()),
         RefusalKind::Unpriced
         | RefusalKind::Overloaded
         | RefusalKind::NoneAvailable
