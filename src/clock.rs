@@ -131,6 +131,17 @@ mod tests {
     }
 
     #[test]
+    fn a_month_begins_on_its_first_day_however_long_it_is() {
+        let at = |day: i64| Now { unix_ms: day * DAY_MS + 1, tick_ms: 0 };
+        // 1972 was a leap year: day 730 is its first of January, 789 its 29th of February.
+        for (day, first, next) in [(0, 0, 31), (30, 0, 31), (31, 31, 59), (789, 761, 790)] {
+            assert_eq!(at(day).utc_month(), first, "{day}");
+            let left = at(day).until_utc_month() + Duration::from_millis(1);
+            assert_eq!(left, Duration::from_hours(u64::try_from(next - day).unwrap() * 24));
+        }
+    }
+
+    #[test]
     fn a_manual_clock_moves_only_when_told() {
         let clock = ManualClock::at(Now { unix_ms: 5, tick_ms: 7 });
         clock.advance(Duration::from_secs(1));

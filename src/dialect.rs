@@ -357,5 +357,5 @@ pub fn claim(method: &Method, path: &str) -> Option<(&'static Dialect, Claim)> {
 /// Whether pages of other origins may call this path from a browser, where config lets them.
 pub fn is_for_browsers(path: &str) -> bool {
     let claimed = claim(&Method::OPTIONS, path);
-    claimed.and_then(|(dialect, _)| dialect.client).is_some_and(|client| client.is_for_browsers())
+    claimed.and_then(|(dialect, _)| dialect.client).is_some_and(ClientSide::is_for_browsers)
 }

@@ -276,7 +276,9 @@ fn plan(policy: &Policy, caller: &Caller) -> Result<Arc<Plan>, Refusal> {
 
 /// The model that is asked for, if the plan includes it.
 fn model(policy: &Policy, plan: &Plan, request: &ImageRequest) -> Result<Arc<Model>, Refusal> {
-    let own = request.model_default.filter(|name| policy.model(name).is_some_and(|_| plan.includes(name)));
+    let own = request
+        .model_default
+        .filter(|name| policy.model(name).is_some_and(|_| plan.includes(name)));
     let name = request.model.as_deref().or(own).or(policy.model_default.as_deref());
     let name = name.ok_or_else(refuse::no_model)?;
     let model = policy.model(name).ok_or_else(|| refuse::unknown_model(name))?;
@@ -315,7 +317,10 @@ impl Fulfilled {
             charged: self.charged,
             remaining: self.remaining,
             changes: &self.changes,
-            storage: visit.policy.plan(visit.caller.plan()).and_then(|plan| plan.storage.as_deref()),
+            storage: visit
+                .policy
+                .plan(visit.caller.plan())
+                .and_then(|plan| plan.storage.as_deref()),
         }
     }
 }

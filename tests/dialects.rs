@@ -170,8 +170,7 @@ fn requests(folder: &mut Folder, dialect: &Dialect, client: &dyn ClientSide) {
         let claimed = dialect::claim(&wire.method, &wire.path);
         let (who, claim) = claimed.unwrap_or_else(|| panic!("{case}: nobody claims its path"));
         assert_eq!(who.name, dialect.name, "{case}: another dialect claims it");
-        let is_open =
-            matches!(claim, Claim::OpenModels | Claim::Health | Claim::Preflight { .. });
+        let is_open = matches!(claim, Claim::OpenModels | Claim::Health | Claim::Preflight { .. });
         let is_keyed = client.presented_key(&wire.headers).is_some();
         assert!(is_keyed || is_open, "{case}: no key");
         let models = shapes::models();

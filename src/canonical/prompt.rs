@@ -67,7 +67,9 @@ impl PromptAsk {
             Self::Enhance { prompt, tone } => {
                 format!("{prompt}\n{}", tone.as_deref().unwrap_or_default())
             }
-            Self::Build(parts) => parts.named().map(|(_, text)| text).collect::<Vec<_>>().join("\n"),
+            Self::Build(parts) => {
+                parts.named().map(|(_, text)| text).collect::<Vec<_>>().join("\n")
+            }
         }
     }
 }

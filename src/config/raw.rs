@@ -118,7 +118,7 @@ impl RawPublic {
                 "public.in_flight_bytes_max",
                 self.in_flight_bytes_max.map(|b| b.0),
             )?,
-            cors_origins: origins(set("public.cors_origins", self.cors_origins)?)?,
+            cors_origins: origins(&set("public.cors_origins", self.cors_origins)?)?,
         })
     }
 }
@@ -154,7 +154,7 @@ fn public_url(text: &str) -> Result<Option<String>, ConfigError> {
     }
 }
 
-fn origins(texts: Vec<String>) -> Result<Origins, ConfigError> {
+fn origins(texts: &[String]) -> Result<Origins, ConfigError> {
     if texts == ["*"] {
         return Ok(Origins::Any);
     }
@@ -166,7 +166,9 @@ fn origins(texts: Vec<String>) -> Result<Origins, ConfigError> {
         None => Ok(Origins::Listed(texts.iter().map(|text| text.to_ascii_lowercase()).collect())),
         Some(text) => Err(wrong(
             "public.cors_origins",
-            format!("`{text}` is no origin; write [\"*\"] alone, or such as \"https://shop.example\""),
+            format!(
+                "`{text}` is no origin; write [\"*\"] alone, or such as \"https://shop.example\""
+            ),
         )),
     }
 }

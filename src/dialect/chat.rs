@@ -70,7 +70,8 @@ fn given(ask: &PromptAsk) -> String {
         PromptAsk::Enhance { prompt, tone: None } => format!("Idea: {prompt}"),
         PromptAsk::Enhance { prompt, tone: Some(tone) } => format!("Idea: {prompt}\nTone: {tone}"),
         PromptAsk::Build(parts) => {
-            let lines: Vec<_> = parts.named().map(|(name, text)| format!("{name}: {text}")).collect();
+            let lines: Vec<_> =
+                parts.named().map(|(name, text)| format!("{name}: {text}")).collect();
             lines.join("\n")
         }
     }
@@ -104,11 +105,12 @@ mod tests {
 
     #[test]
     fn what_holds_no_prompt_is_a_fault() {
-        for body in ["<html>", "{}", r#"{"choices":[]}"#, r#"{"choices":[{"message":{"content":null}}]}"#]
+        for body in
+            ["<html>", "{}", r#"{"choices":[]}"#, r#"{"choices":[{"message":{"content":null}}]}"#]
         {
             assert!(matches!(said(200, body), Err(VendorFault::Garbled { .. })), "{body}");
         }
         assert!(matches!(said(401, "{}"), Err(VendorFault::Denied { .. })));
-        assert!(matches!(said(503, "{}"), Err(VendorFault::Broken { .. })));
+        assert!(matches!(said(500, "{}"), Err(VendorFault::Broken { .. })));
     }
 }

@@ -2,9 +2,7 @@
 //! that write prompts.
 
 use super::{RefusalContext, WireReply, WireRequest};
-use crate::canonical::{
-    Answer, HealthReport, ImageRequest, PromptAsk, Refusal, UsageReport,
-};
+use crate::canonical::{Answer, HealthReport, ImageRequest, PromptAsk, Refusal, UsageReport};
 
 /// One request of a body that holds several, or why it cannot be read.
 pub type Item = Result<ImageRequest, Refusal>;

@@ -21,11 +21,7 @@ impl Front {
     }
 }
 
-fn allow(
-    reply: WireReply,
-    asked: &HeaderMap,
-    (path, origins): (&str, &Origins),
-) -> WireReply {
+fn allow(reply: WireReply, asked: &HeaderMap, (path, origins): (&str, &Origins)) -> WireReply {
     if !dialect::is_for_browsers(path) && !path.starts_with(MEDIA) {
         return reply;
     }
@@ -68,7 +64,10 @@ mod tests {
     fn an_open_door_is_open_for_paths_that_are_for_browsers() {
         let generate = "/api/v1/generate";
         assert_eq!(allowed(&Origins::Any, generate, None).as_deref(), Some("*"));
-        assert_eq!(allowed(&Origins::Any, "/v1/images/generations", Some("https://a.example")), None);
+        assert_eq!(
+            allowed(&Origins::Any, "/v1/images/generations", Some("https://a.example")),
+            None
+        );
     }
 
     #[test]

@@ -6,12 +6,16 @@ use futures_util::future::FutureExt as _;
 use futures_util::stream::{self, StreamExt as _};
 use tokio::time::Instant;
 
-use crate::canonical::Refusal;
+use crate::canonical::{Change, Problem, Refusal};
 use crate::dialect::{Batching, Item, ItemAnswer, RefusalContext, WireReply};
 use crate::id::RequestId;
 use crate::receipt::Receipt;
+use crate::telemetry::Bound;
 
 use super::{Fulfilled, Gateway, Visit, micros, note_caller, plan, reply};
+
+/// Changes that the header of a batch names; what each item's are is in its own answer.
+const CHANGES_SHOWN_MAX: usize = 16;
 
 /// A body that holds several requests, and how they are answered.
 pub(super) struct Batched {
@@ -30,7 +34,14 @@ impl Gateway {
             return Ok(None);
         };
         let plan = plan(&visit.policy, &visit.caller)?;
-        let items = side.decode_items(&visit.wire(body.clone()), plan.batch.items_max)?;
+        let items = side.decode_items(&visit.wire(body.clone()), plan.batch.items_max);
+        let items = items.inspect_err(|refusal| {
+            if refusal.field.as_deref() == Some("items")
+                && refusal.problem == Some(Problem::TooLarge)
+            {
+                self.telemetry.metrics().bound_met(Bound::BatchItems);
+            }
+        })?;
         // More at once than the key may have would only refuse each other.
         let leases = plan.concurrency_max.and_then(|most| usize::try_from(most).ok());
         let concurrency_max = plan.batch.concurrency_max.min(leases.unwrap_or(usize::MAX)).max(1);
@@ -57,14 +68,7 @@ impl Gateway {
         let context = RefusalContext { request_id: &visit.receipt.request_id, unix_ms };
         let reply = side.encode_items(&answers, &context);
         let reply = reply::with_standings(reply, visit.client, &self.standings(visit, now), now);
-        let changes = ended.iter().enumerate().flat_map(|(index, (_, ended))| {
-            let changes = ended.as_ref().map(|fulfilled| fulfilled.changes.as_slice());
-            changes.unwrap_or_default().iter().map(move |change| {
-                let parameter = format!("items[{index}].{}", change.parameter).into();
-                crate::canonical::Change { parameter, how: change.how.clone() }
-            })
-        });
-        reply::with_changes(reply, &changes.collect::<Vec<_>>())
+        reply::with_changes(reply, &changes(&ended))
     }
 
     /// One request of several, from its reading to its receipt.
@@ -85,6 +89,20 @@ impl Gateway {
         self.telemetry.tell(&visit.receipt, visit.said.as_deref());
         (visit, ended)
     }
+}
+
+/// What was not done as asked, once for all that it happened to; their bodies say which.
+fn changes(ended: &[Ended]) -> Vec<Change> {
+    let mut all: Vec<Change> = Vec::new();
+    let fulfilled = ended.iter().filter_map(|(_, ended)| ended.as_ref().ok());
+    for change in fulfilled.flat_map(|fulfilled| &fulfilled.changes) {
+        let parameter = format!("items.{}", change.parameter).into();
+        let change = Change { parameter, how: change.how.clone() };
+        if all.len() < CHANGES_SHOWN_MAX && !all.contains(&change) {
+            all.push(change);
+        }
+    }
+    all
 }
 
 impl Visit {

@@ -39,12 +39,11 @@ impl Gateway {
         let lease = self.admit(&visit.caller, &plan, 1)?;
         let standings = lease.standings();
         let writer = policy.prompts.as_ref().filter(|_| !visit.caller.is_test());
-        let (written, changes) = match writer {
-            Some(writer) => self.buy_prompt(visit, (&plan, lease), writer, &ask).await?,
-            None => {
-                drop(lease);
-                (by_rule::write(&ask), Vec::new())
-            }
+        let (written, changes) = if let Some(writer) = writer {
+            self.buy_prompt(visit, (&plan, lease), writer, &ask).await?
+        } else {
+            drop(lease);
+            (by_rule::write(&ask), Vec::new())
         };
         visit.receipt.status = 200;
         if visit.receipt.hold.is_none() && !self.store.note(visit.receipt.clone()) {

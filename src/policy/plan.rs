@@ -70,7 +70,8 @@ const BATCH_ITEMS_MAX: u32 = 100;
 fn batch(plan: &str, raw: &Spanned<RawBatch>, faults: &mut Faults<'_>) -> Batch {
     let own = raw.get_ref();
     if own.items_max.get() > BATCH_ITEMS_MAX {
-        let hint = format!("write at most {BATCH_ITEMS_MAX}; all pictures of a batch are in memory");
+        let hint =
+            format!("write at most {BATCH_ITEMS_MAX}; all pictures of a batch are in memory");
         let problem = "is more than can be answered at once".to_owned();
         faults.note(raw.span(), format!("plans.{plan}.batch.items_max"), problem, &hint);
     }

@@ -10,7 +10,7 @@ use super::error::StoreError;
 
 /// Holds all that is asked of it, so that counting reads no row; a key's rows lie together.
 pub(super) const INDEX: &str = "CREATE INDEX IF NOT EXISTS usage_served
-    ON usage (key, at_ms, images) WHERE outcome = 'ok'";
+    ON usage (key, at_ms, images) WHERE outcome = 'ok' AND hold IS NOT NULL";
 
 impl Store {
     /// What a key was served since each of two moments, in milliseconds since the Unix epoch; the
@@ -24,7 +24,7 @@ impl Store {
             let mut counting = database.prepare_cached(
                 "SELECT count(*), ifnull(sum(images), 0),
                         ifnull(sum(at_ms >= ?2), 0), ifnull(sum(iif(at_ms >= ?2, images, 0)), 0)
-                 FROM usage WHERE key = ?1 AND at_ms >= ?3 AND outcome = 'ok'",
+                 FROM usage WHERE key = ?1 AND at_ms >= ?3 AND outcome = 'ok' AND hold IS NOT NULL",
             )?;
             let asked = params![key.as_str(), late_ms, early_ms];
             Ok(counting.query_row(asked, |row| {

@@ -25,6 +25,8 @@ pub enum Bound {
     InFlight,
     /// `public.in_flight_bytes_max`
     InFlightBytes,
+    /// `batch.items_max` of a plan
+    BatchItems,
 }
 
 impl Bound {
@@ -38,6 +40,7 @@ impl Bound {
             Self::BodyTime => "body_timeout",
             Self::InFlight => "in_flight_max",
             Self::InFlightBytes => "in_flight_bytes_max",
+            Self::BatchItems => "batch.items_max",
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Golden values of what only some client sides have: batches, reports, and tools for prompts.
 
-use pixelgate::canonical::{Allowance, Check, HealthReport, PromptAsk, RefusalKind, Tally, UsageReport};
+use pixelgate::canonical::{
+    Allowance, Check, HealthReport, PromptAsk, RefusalKind, Tally, UsageReport,
+};
 use pixelgate::dialect::{Batching, ClientSide, ItemAnswer, RefusalContext, WireRequest};
 use pixelgate::id::RequestId;
 use serde_json::{Value, json};
@@ -50,7 +52,11 @@ pub(crate) fn batch(side: &dyn Batching, golden: &Value, unix_ms: i64) -> Value 
 }
 
 /// What is understood of an ask for a prompt, and how a prompt is answered.
-pub(crate) fn prompt(client: &dyn ClientSide, ask: &PromptAsk, context: &RefusalContext<'_>) -> Value {
+pub(crate) fn prompt(
+    client: &dyn ClientSide,
+    ask: &PromptAsk,
+    context: &RefusalContext<'_>,
+) -> Value {
     let reply = client.prompting().unwrap().encode_prompt("a \"robot\"\nreading", context);
     json!({ "asked": ask, "answered": shapes::reply_shown(&reply) })
 }

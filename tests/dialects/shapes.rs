@@ -21,8 +21,17 @@ use serde_json::{Value, json};
 
 /// Whether the runner writes files of this name.
 pub(crate) fn is_produced(name: &str) -> bool {
-    let endings =
-        ["canonical", "refusal", "listing", "items", "answer", "vendor", "outcome", "said", "streamed"];
+    let endings = [
+        "canonical",
+        "refusal",
+        "listing",
+        "items",
+        "answer",
+        "vendor",
+        "outcome",
+        "said",
+        "streamed",
+    ];
     endings.iter().any(|e| name.ends_with(&format!(".{e}.json")))
 }
 

@@ -90,9 +90,9 @@ impl ClientSide for Client {
 
     fn example(&self) -> Example {
         Example {
-            title: "An ImageAPI client: two pictures from one call, each with its seed",
+            title: "An ImageAPI client: a picture by its address, and the seed that draws it again",
             path: GENERATE,
-            body: r#"{"items": [{"prompt": "a futuristic city at night", "width": 512, "height": 512}, {"prompt": "a portrait photo, studio lighting", "seed": 7}]}"#,
+            body: r#"{"prompt": "a lighthouse at dusk", "width": 512, "height": 512}"#,
             then: "",
         }
     }

@@ -11,7 +11,17 @@ const NEEDED: [(&[&str], &str); 4] = [
         "soft directional light with gentle shadows",
     ),
     (
-        &["close-up", "closeup", "wide", "portrait", "angle", "view", "shot", "composition", "aerial"],
+        &[
+            "close-up",
+            "closeup",
+            "wide",
+            "portrait",
+            "angle",
+            "view",
+            "shot",
+            "composition",
+            "aerial",
+        ],
         "a balanced composition with a clear focal point",
     ),
     (
@@ -29,7 +39,8 @@ pub(super) fn write(ask: &PromptAsk) -> String {
     match ask {
         PromptAsk::Enhance { prompt, tone } => {
             let mut parts = vec![trimmed(prompt).to_owned()];
-            parts.extend(tone.as_deref().map(|tone| format!("{} in mood and style", trimmed(tone))));
+            parts
+                .extend(tone.as_deref().map(|tone| format!("{} in mood and style", trimmed(tone))));
             let said = parts.join(" ").to_lowercase();
             parts.extend(missing(&said));
             parts.join(", ")
@@ -95,10 +106,7 @@ mod tests {
             ..PromptParts::default()
         };
         let written = write(&PromptAsk::Build(parts));
-        assert_eq!(
-            written,
-            "fox in a scarf, set in snowy forest, cozy mood, watercolor style"
-        );
+        assert_eq!(written, "fox in a scarf, set in snowy forest, cozy mood, watercolor style");
         let only = PromptParts { lighting: Some("neon".to_owned()), ..PromptParts::default() };
         assert_eq!(write(&PromptAsk::Build(only)), "neon lighting");
     }

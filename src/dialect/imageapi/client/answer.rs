@@ -24,6 +24,7 @@ pub(super) fn encode_items(items: &[ItemAnswer<'_>], context: &RefusalContext<'_
             Ok(answer) => {
                 body.raw("{\"success\":true,");
                 drawn(&mut body, answer);
+                changed(&mut body, answer);
             }
             Err(refusal) => {
                 body.raw("{\"success\":false,");
@@ -60,6 +61,15 @@ fn drawn(body: &mut JsonBody, answer: &Answer<'_>) {
         .raw(",\"plan\":")
         .value(&answer.storage)
         .raw("}");
+}
+
+/// What was not done as asked, for an item: the header of a batch does not say which it is of.
+fn changed(body: &mut JsonBody, answer: &Answer<'_>) {
+    if answer.changes.is_empty() {
+        return;
+    }
+    let changes = answer.changes.iter().map(|change| (&*change.parameter, &*change.how));
+    body.raw(",\"changed\":").value(&changes.collect::<std::collections::BTreeMap<_, _>>());
 }
 
 /// A no, without the braces around.

@@ -46,7 +46,8 @@ impl Reporting for Reports {
     }
 
     fn encode_health(&self, report: &HealthReport, context: &RefusalContext<'_>) -> WireReply {
-        let checks = report.checks.iter().map(|check| (check.name.to_owned(), word(check.is_healthy)));
+        let checks =
+            report.checks.iter().map(|check| (check.name.to_owned(), word(check.is_healthy)));
         reply(&json!({
             "success": true,
             "status": word(report.is_healthy()),

@@ -110,9 +110,11 @@ impl Batching for Items {
         // Read once more as text, so that a field that comes twice is seen in an item too.
         let written: Written<'_> = serde_json::from_slice(&body).map_err(|_| unreadable())?;
         let treatment = treatment(&wire.path);
-        let each = items.iter().zip(written.items).map(|(item, written)| match item {
-            Value::Object(_) => one(Fields::read(written.get().as_bytes())?, treatment),
-            _ => Err(unreadable()),
+        let each = items.iter().zip(written.items).map(|(item, written)| {
+            if !item.is_object() {
+                return Err(unreadable());
+            }
+            one(Fields::read(written.get().as_bytes())?, treatment)
         });
         Ok(Some(each.collect()))
     }
