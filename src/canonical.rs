@@ -4,6 +4,7 @@
 //! sides do the reverse. Nothing here knows how any dialect spells it.
 
 mod frame;
+mod library;
 mod picture;
 mod prompt;
 mod refusal;
@@ -12,6 +13,7 @@ mod request;
 mod response;
 
 pub use frame::{BadFrame, Frame, Ratio, Size};
+pub use library::{Kept, LibraryAsk, Page, Place, Shown};
 pub use picture::{Format, Picture};
 pub use prompt::{PromptAsk, PromptParts};
 pub use refusal::{Blame, Problem, Refusal, RefusalKind};

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::secret::SecretPlace;
+
 mod raw;
 
 use raw::RawConfig;
@@ -29,6 +31,8 @@ pub struct Config {
     pub policy_directory: PathBuf,
     /// Pictures worked on at once; `None` for one per core.
     pub media_workers_max: Option<usize>,
+    /// Where pictures are kept, and how they are addressed.
+    pub library: Library,
     /// How log lines look.
     pub log_format: LogFormat,
     /// The least important level that is logged.
@@ -84,6 +88,34 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
+}
+
+/// Where pictures are kept, and how they are addressed.
+#[derive(Clone, Debug)]
+pub struct Library {
+    /// The object store; `None` for a folder below the store's own.
+    pub s3: Option<S3>,
+    /// How long an address is good for; `None` for as long as its picture is there.
+    pub addresses_last: Option<Duration>,
+    /// What signs addresses; `None` for a key that is made once in the store's folder.
+    pub address_key: Option<SecretPlace>,
+    /// How often what is over is erased.
+    pub sweep_every: Duration,
+}
+
+/// A bucket of an S3-compatible service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S3 {
+    /// The bucket.
+    pub bucket: String,
+    /// What all names in it begin with; may be empty.
+    pub prefix: String,
+    /// Where the service is; `None` for AWS's own.
+    pub endpoint: Option<String>,
+    /// Its region.
+    pub region: String,
+    /// Access key and secret key; `None` for what the machine's role gives.
+    pub keys: Option<(SecretPlace, SecretPlace)>,
 }
 
 /// How log lines look.
@@ -165,6 +197,12 @@ mod tests {
             ("[public]\naddress = \"localhost\"", "public.address"),
             ("[public]\ncors_origins = [\"shop.example\"]", "public.cors_origins"),
             ("[public]\ncors_origins = [\"*\", \"https://a.example\"]", "public.cors_origins"),
+            ("[media]\nplace = \"bucket\"", "media.place"),
+            ("[media]\nplace = \"s3://\"", "media.place"),
+            ("[media]\nplace = \"s3://b\"\ns3_access_key = \"env:A\"", "media.s3_secret_key"),
+            ("[media]\naddress_key = \"hunter2\"", "media.address_key"),
+            ("[media]\naddresses_last = \"0s\"", "media.addresses_last"),
+            ("[media]\nsweep_every = \"0s\"", "media.sweep_every"),
         ];
         for (text, place) in cases {
             let error = Config::parse(text).unwrap_err().to_string();

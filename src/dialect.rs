@@ -8,17 +8,22 @@ use std::time::Duration;
 
 use http::Method;
 
-use crate::canonical::{Answer, ImageRequest, ImageResponse, Picture, Refusal, Standing};
+use crate::canonical::{
+    Answer, ImageRequest, ImageResponse, LibraryAsk, Picture, Refusal, Standing,
+};
 use crate::catalog::{AuthScheme, Offering};
 use crate::credits::Cost;
 use crate::fault::VendorFault;
 use crate::id::RequestId;
 
+mod automatic1111;
 mod azure;
 mod bare;
+mod bedrock;
 mod bfl;
 pub mod chat;
 mod cloudflare;
+mod comfyui;
 mod deepinfra;
 mod drawn;
 mod extras;
@@ -35,6 +40,8 @@ mod imagen;
 mod json;
 mod later;
 mod leonardo;
+mod library;
+mod measure;
 mod mediaposts;
 mod multipart;
 mod native;
@@ -42,6 +49,7 @@ mod neariq;
 mod neuraldraft;
 mod openai;
 mod painter;
+mod percent;
 mod posteverywhere;
 mod recraft;
 mod replicate;
@@ -55,6 +63,8 @@ mod wire;
 mod xai;
 
 pub use extras::{Batching, Item, ItemAnswer, Prompting, Reporting};
+pub use library::{Asked, Library};
+pub use percent::percent_encoded;
 pub(crate) use reply::fault_of_status;
 pub use retry::retry_headers;
 pub use sse::{Event, Events};
@@ -63,9 +73,12 @@ pub use wire::{Pieces, WireReply, WireRequest};
 /// Every dialect that is spoken here.
 pub static ALL: &[Dialect] = &[
     openai::DIALECT,
+    automatic1111::DIALECT,
     azure::DIALECT,
+    bedrock::DIALECT,
     bfl::DIALECT,
     cloudflare::DIALECT,
+    comfyui::DIALECT,
     deepinfra::DIALECT,
     fal::DIALECT,
     fireworks::DIALECT,
@@ -152,6 +165,11 @@ pub trait ClientSide: std::fmt::Debug + Sync {
         false
     }
 
+    /// How the dialect shows the media library; `None` where it has no place for it.
+    fn library(&self) -> Option<&'static dyn Library> {
+        None
+    }
+
     /// A request to try, for people who have just started.
     fn example(&self) -> Example;
 
@@ -195,6 +213,8 @@ pub enum Claim {
         /// The methods that the path takes.
         allow: &'static str,
     },
+    /// The media library.
+    Library(LibraryAsk),
     /// The path exists, with these methods only.
     WrongMethod {
         /// The `Allow` header's value.
@@ -202,13 +222,15 @@ pub enum Claim {
     },
 }
 
-/// What every refusal, and every answer that is no picture, says besides its own words.
+/// What every refusal says besides its own words.
 #[derive(Debug)]
 pub struct RefusalContext<'a> {
     /// The request's name.
     pub request_id: &'a RequestId,
     /// When it is said, in milliseconds since the Unix epoch.
     pub unix_ms: i64,
+    /// The public name of the model that was asked for, once that is known.
+    pub model: Option<&'a str>,
 }
 
 /// A request that shows a dialect at work.
@@ -250,8 +272,14 @@ pub trait VendorSide: std::fmt::Debug + Sync {
     }
 
     /// How the area to change is marked in a mask.
-    fn mask_style(&self) -> MaskStyle {
+    fn mask_style(&self, _offering: &Offering) -> MaskStyle {
         MaskStyle::Alpha
+    }
+
+    /// Whether an order must carry a seed: without one, this vendor would draw for everyone who
+    /// asks the same the same picture.
+    fn needs_seed(&self, _offering: &Offering) -> bool {
+        false
     }
 
     /// Canonical to body. `Unsupported` means: try the next candidate.

@@ -33,6 +33,7 @@ mod exchange;
 mod fan_out;
 mod health;
 mod hedge;
+mod library;
 pub mod live;
 mod meet;
 mod open;
@@ -47,6 +48,7 @@ mod worth;
 use admit::{Stake, Windows};
 use health::HealthBoard;
 
+pub use library::Unserved;
 pub use meet::{Head, Visit};
 
 /// Everything that requests need, shared by all of them.
@@ -145,6 +147,10 @@ impl Gateway {
                 Ok(reply) => reply,
                 Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
             },
+            Claim::Library(ask) => match self.library(&visit, ask).await {
+                Ok(reply) => reply,
+                Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
+            },
             Claim::Models => self.reply_with_models(&mut visit, None),
             Claim::Model(name) => self.reply_with_models(&mut visit, Some(&name)),
             Claim::OpenModels | Claim::Health | Claim::Preflight { .. } => {
@@ -191,6 +197,7 @@ impl Gateway {
         request.delivery = plan.delivery(request.delivery);
 
         let candidates = self.candidates(&model, &request, (&visit.caller, &plan))?;
+        self.has_room(&visit.caller, &plan, &request).await?;
         let quote = worth::quote(&model, &candidates, &request, &visit.caller)?;
         visit.receipt.size = candidates.first().map(delivered_size);
         let work = Work { model, request, candidates, quote };

@@ -26,6 +26,8 @@ mod vendor;
 pub use build::build;
 pub use prompts::PromptWriter;
 
+pub use crate::secret::SecretPlace;
+
 /// One immutable snapshot of all policy.
 #[derive(Debug)]
 pub struct Policy {
@@ -64,6 +66,12 @@ pub struct Plan {
     pub fidelity: Option<Fidelity>,
     /// Whether answers say which offering served and what it cost us.
     pub show_offering: bool,
+    /// How long its pictures are kept; `None` until they are erased.
+    pub pictures_kept: Option<Duration>,
+    /// Pictures that a workspace may keep; `None` for no bound.
+    pub pictures_max: Option<u64>,
+    /// Bytes of pictures that a workspace may keep; `None` for no bound.
+    pub pictures_bytes_max: Option<u64>,
     /// The vendors whose own API may be called; none unless policy names them.
     pub passthrough: Vec<String>,
     /// What people call it; its name unless policy says otherwise.
@@ -130,15 +138,6 @@ pub struct PolicyFault {
     pub hint: String,
 }
 
-/// Where policy says a credential is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SecretPlace {
-    /// In an environment variable.
-    Environment(String),
-    /// In a file.
-    File(std::path::PathBuf),
-}
-
 /// Finds the credential at a place, if it is there.
 pub type FindSecret<'a> = &'a dyn Fn(&SecretPlace) -> Option<Secret>;
 
@@ -200,14 +199,5 @@ impl fmt::Display for PolicyFault {
             write!(f, "; {}", self.hint)?;
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for SecretPlace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Environment(name) => write!(f, "env:{name}"),
-            Self::File(path) => write!(f, "file:{}", path.display()),
-        }
     }
 }

@@ -26,6 +26,7 @@ mod ask;
 mod command;
 mod disk;
 mod error;
+mod library;
 mod load;
 mod reader;
 mod registry;
@@ -41,6 +42,7 @@ pub use command::{Command, KeySummary, Outcome};
 pub use error::StoreError;
 pub use reader::Admission;
 pub use registry::{NewKey, Workspace};
+pub use rows::media::MediaTotal;
 pub use verify::{VerifyReport, verify};
 
 use ask::{Ask, Chore, Letter, Reply};
@@ -57,6 +59,7 @@ pub struct Store {
     places: Arc<Semaphore>,
     shared: Arc<Shared>,
     reader: Arc<Mutex<Connection>>,
+    library: Arc<Mutex<Connection>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -66,6 +69,7 @@ impl Store {
         let lock = disk::lock(dir)?;
         let database = disk::open_writer(dir)?;
         let reader = Arc::new(Mutex::new(disk::open_reader(dir)?));
+        let library = Arc::new(Mutex::new(disk::open_reader(dir)?));
         let now = clock.now();
         let registry = load::registry(&database)?;
         let shared = Arc::new(Shared::new(registry.ring()));
@@ -85,7 +89,8 @@ impl Store {
         };
         writer.catch_up()?;
         spawn(writer).map_err(|source| StoreError::Directory { dir: dir.to_owned(), source })?;
-        Ok(Self { outbox, places: Arc::new(Semaphore::new(QUEUE_MAX)), shared, reader, clock })
+        let places = Arc::new(Semaphore::new(QUEUE_MAX));
+        Ok(Self { outbox, places, shared, reader, library, clock })
     }
 
     /// Sets credits and quota shares aside; durable when answered. Refused when too much waits.

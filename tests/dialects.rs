@@ -13,7 +13,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use pixelgate::canonical::{Problem, Refusal, RefusalKind};
-use pixelgate::dialect::{self, Call, Claim, ClientSide, Dialect, RefusalContext, VendorSide};
+use pixelgate::dialect::{
+    self, Asked, Call, Claim, ClientSide, Dialect, RefusalContext, VendorSide,
+};
 use pixelgate::id::RequestId;
 use serde_json::{Map, Value, json};
 
@@ -27,6 +29,8 @@ mod filled;
 mod forms;
 #[path = "dialects/hostile.rs"]
 mod hostile;
+#[path = "dialects/library.rs"]
+mod library;
 #[path = "dialects/passing.rs"]
 mod passing;
 #[path = "dialects/shapes.rs"]
@@ -173,9 +177,9 @@ fn requests(folder: &mut Folder, dialect: &Dialect, client: &dyn ClientSide) {
         let is_open = matches!(claim, Claim::OpenModels | Claim::Health | Claim::Preflight { .. });
         let is_keyed = client.presented_key(&wire.headers).is_some();
         assert!(is_keyed || is_open, "{case}: no key");
-        let models = shapes::models();
+        let models = extras::models();
         let request_id = RequestId::known("req_golden");
-        let context = RefusalContext { request_id: &request_id, unix_ms: UNIX_MS };
+        let context = Asked { request_id: &request_id, unix_ms: UNIX_MS };
         if let (Claim::Images, Some(side)) = (&claim, client.batching())
             && let Some(shown) = extras::items(client, side, &wire)
         {
@@ -207,6 +211,7 @@ fn requests(folder: &mut Folder, dialect: &Dialect, client: &dyn ClientSide) {
             Claim::Models | Claim::OpenModels => {
                 shapes::reply_shown(&client.encode_models(&models))
             }
+            Claim::Library(ask) => library::shown(client.library().unwrap(), &ask),
             Claim::Model(id) => {
                 let model = models.iter().find(|model| model.name == id);
                 shapes::reply_shown(&client.encode_model(model.unwrap()))
@@ -263,7 +268,8 @@ fn refusals(folder: &mut Folder, client: &dyn ClientSide) {
 /// A refusal as it goes out, with the headers that the gateway adds to every one.
 fn refused(client: &dyn ClientSide, refusal: &Refusal) -> Value {
     let request_id = RequestId::known("req_golden");
-    let context = RefusalContext { request_id: &request_id, unix_ms: UNIX_MS };
+    let context =
+        RefusalContext { request_id: &request_id, unix_ms: UNIX_MS, model: Some("paint") };
     let mut reply = client.encode_refusal(refusal, &context);
     for (name, value) in dialect::retry_headers(refusal) {
         reply = reply.with_header(name, &value);

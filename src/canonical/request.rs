@@ -15,7 +15,7 @@ pub struct ImageRequest {
     /// The public model name; `None` where the dialect has a default model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
-    /// The dialect's own default, which stands in for a model that is not named where policy has it.
+    /// What the dialect documents as its default, where no model is named: taken if policy has it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model_default: Option<&'static str>,
     /// What to draw.

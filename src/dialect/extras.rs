@@ -1,7 +1,7 @@
 //! What only some client sides have words for: several requests in one body, reports, and tools
 //! that write prompts.
 
-use super::{RefusalContext, WireReply, WireRequest};
+use super::{Asked, WireReply, WireRequest};
 use crate::canonical::{Answer, HealthReport, ImageRequest, PromptAsk, Refusal, UsageReport};
 
 /// One request of a body that holds several, or why it cannot be read.
@@ -21,16 +21,16 @@ pub trait Batching: std::fmt::Debug + Sync {
     ) -> Result<Option<Vec<Item>>, Refusal>;
 
     /// What each of them came to, in the order in which they were asked.
-    fn encode_items(&self, items: &[ItemAnswer<'_>], context: &RefusalContext<'_>) -> WireReply;
+    fn encode_items(&self, items: &[ItemAnswer<'_>], context: &Asked<'_>) -> WireReply;
 }
 
 /// How a dialect tells of the gateway and of a caller's account.
 pub trait Reporting: std::fmt::Debug + Sync {
     /// What a caller has used and may still use.
-    fn encode_usage(&self, report: &UsageReport, context: &RefusalContext<'_>) -> WireReply;
+    fn encode_usage(&self, report: &UsageReport, context: &Asked<'_>) -> WireReply;
 
     /// How the gateway is.
-    fn encode_health(&self, report: &HealthReport, context: &RefusalContext<'_>) -> WireReply;
+    fn encode_health(&self, report: &HealthReport, context: &Asked<'_>) -> WireReply;
 }
 
 /// How a dialect asks for prompts to be written.
@@ -39,5 +39,5 @@ pub trait Prompting: std::fmt::Debug + Sync {
     fn decode_prompt(&self, wire: &WireRequest) -> Result<PromptAsk, Refusal>;
 
     /// The prompt that was written.
-    fn encode_prompt(&self, prompt: &str, context: &RefusalContext<'_>) -> WireReply;
+    fn encode_prompt(&self, prompt: &str, context: &Asked<'_>) -> WireReply;
 }

@@ -53,6 +53,11 @@ impl ServeHttp for Admin {
                 let open = self.gateway.store.open_holds();
                 let metrics = self.gateway.telemetry.metrics();
                 metrics.holds_open.set(i64::try_from(open).unwrap_or(i64::MAX));
+                if let Ok(total) = self.gateway.store.pictures_total_of_all().await {
+                    let shown = |count| i64::try_from(count).unwrap_or(i64::MAX);
+                    metrics.library_pictures.set(shown(total.pictures));
+                    metrics.library_bytes.set(shown(total.bytes));
+                }
                 answer(200, METRICS, self.gateway.telemetry.scrape())
             }
             _ => answer(404, TEXT, b"there are /healthz, /readyz and /metrics\n".to_vec()),

@@ -7,7 +7,7 @@ use futures_util::stream::{self, StreamExt as _};
 use tokio::time::Instant;
 
 use crate::canonical::{Change, Problem, Refusal};
-use crate::dialect::{Batching, Item, ItemAnswer, RefusalContext, WireReply};
+use crate::dialect::{Asked, Batching, Item, ItemAnswer, WireReply};
 use crate::id::RequestId;
 use crate::receipt::Receipt;
 use crate::telemetry::Bound;
@@ -65,7 +65,7 @@ impl Gateway {
             .map(|(visit, ended)| Ok(ended.as_ref()?.answer(visit, now.unix_ms)))
             .collect();
         let unix_ms = now.unix_ms;
-        let context = RefusalContext { request_id: &visit.receipt.request_id, unix_ms };
+        let context = Asked { request_id: &visit.receipt.request_id, unix_ms };
         let reply = side.encode_items(&answers, &context);
         let reply = reply::with_standings(reply, visit.client, &self.standings(visit, now), now);
         reply::with_changes(reply, &changes(&ended))

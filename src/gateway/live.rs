@@ -73,7 +73,8 @@ impl Gateway {
     pub(super) fn end_with_refusal(&self, visit: &Visit, refusal: &Refusal) -> Option<WireReply> {
         let side = visit.client.streaming().filter(|_| visit.has_begun)?;
         let unix_ms = self.clock.now().unix_ms;
-        let context = RefusalContext { request_id: &visit.receipt.request_id, unix_ms };
+        let (request_id, model) = (&visit.receipt.request_id, visit.receipt.model.as_deref());
+        let context = RefusalContext { request_id, unix_ms, model };
         let body = side.encode_no(refusal, &context);
         Some(WireReply { status: refusal.kind.status(), headers: http::HeaderMap::new(), body })
     }

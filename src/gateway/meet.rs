@@ -27,6 +27,8 @@ pub struct Head {
     pub method: Method,
     /// The path, without its query.
     pub path: String,
+    /// Its query, without the question mark; empty when there is none.
+    pub query: String,
     /// All header fields.
     pub headers: HeaderMap,
     /// Where apps reach us, for the addresses of stored pictures; no slash at its end.
@@ -151,7 +153,7 @@ impl Gateway {
         receipt: Receipt,
         refusal: &Refusal,
     ) -> WireReply {
-        let reply = reply::refusal(client, refusal, &head.request_id, self.clock.now());
+        let reply = reply::refusal(client, refusal, (&head.request_id, None), self.clock.now());
         self.told(head, receipt, refusal, reply)
     }
 

@@ -4,7 +4,7 @@
 use http::{HeaderMap, StatusCode};
 
 use crate::canonical::{Check, HealthReport};
-use crate::dialect::{Claim, ClientSide, ListedModel, Pieces, RefusalContext, WireReply};
+use crate::dialect::{Asked, Claim, ClientSide, ListedModel, Pieces, WireReply};
 use crate::policy::Policy;
 use crate::routing::BreakerState;
 use crate::store::QUEUE_MAX;
@@ -43,6 +43,7 @@ impl Gateway {
             | Claim::Model(_)
             | Claim::Usage
             | Claim::Prompt
+            | Claim::Library(_)
             | Claim::WrongMethod { .. } => None,
         }
     }
@@ -60,9 +61,9 @@ impl Gateway {
         let now = self.clock.now();
         let Some(side) = client.reporting() else {
             let refusal = refuse::unknown_path(&head.method, &head.path);
-            return super::reply::refusal(client, &refusal, &head.request_id, now);
+            return super::reply::refusal(client, &refusal, (&head.request_id, None), now);
         };
-        let context = RefusalContext { request_id: &head.request_id, unix_ms: now.unix_ms };
+        let context = Asked { request_id: &head.request_id, unix_ms: now.unix_ms };
         side.encode_health(&self.health_report(policy), &context)
             .with_header("cache-control", "no-store")
     }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use crate::canonical::{Change, ImageRequest, PromptAsk, Refusal};
 use crate::credits::Credits;
-use crate::dialect::{RefusalContext, WireReply, chat};
+use crate::dialect::{Asked, WireReply, chat};
 use crate::fault::VendorFault;
 use crate::policy::{Plan, PromptWriter};
 
@@ -51,7 +51,7 @@ impl Gateway {
         }
         let now = self.clock.now();
         let unix_ms = now.unix_ms;
-        let context = RefusalContext { request_id: &visit.receipt.request_id, unix_ms };
+        let context = Asked { request_id: &visit.receipt.request_id, unix_ms };
         let prompt: String = written.chars().take(PROMPT_CHARS_MAX).collect();
         let reply = side.encode_prompt(&prompt, &context);
         let reply = reply::with_standings(reply, visit.client, &standings, now);

@@ -31,6 +31,10 @@ pub(super) fn unknown_path(method: &http::Method, path: &str) -> Refusal {
     Refusal::new(Kind::UnknownPath, format!("nothing is served at {method} {shown}"))
 }
 
+pub(super) fn unknown_picture() -> Refusal {
+    Refusal::new(Kind::UnknownPath, "the media library of this workspace has no such picture")
+}
+
 pub(super) fn wrong_method(allow: &str) -> Refusal {
     Refusal::new(Kind::WrongMethod, format!("this path takes {allow} only"))
 }

@@ -34,7 +34,8 @@ impl Gateway {
             refusal.standings = self.standings(visit, now);
         }
         let reply = self.end_with_refusal(visit, &refusal).unwrap_or_else(|| {
-            self::refusal(visit.client, &refusal, &visit.receipt.request_id, now)
+            let asked = (&visit.receipt.request_id, visit.receipt.model.as_deref());
+            self::refusal(visit.client, &refusal, asked, now)
         });
         visit.receipt.status = reply.status;
         self.note_refusal(visit, &refusal);
@@ -92,10 +93,10 @@ pub(super) fn listed(model: &Model) -> ListedModel<'_> {
 pub(super) fn refusal(
     client: &dyn ClientSide,
     refusal: &Refusal,
-    request_id: &RequestId,
+    (request_id, model): (&RequestId, Option<&str>),
     now: Now,
 ) -> WireReply {
-    let context = RefusalContext { request_id, unix_ms: now.unix_ms };
+    let context = RefusalContext { request_id, unix_ms: now.unix_ms, model };
     let reply = client.encode_refusal(refusal, &context);
     let reply = with_standings(reply, client, &refusal.standings, now);
     retry_headers(refusal)

@@ -2,7 +2,7 @@
 
 use crate::canonical::{Allowance, Refusal, UsageReport};
 use crate::clock::Now;
-use crate::dialect::{RefusalContext, WireReply};
+use crate::dialect::{Asked, WireReply};
 use crate::ledger::QuotaUnit;
 use crate::limit::Unit;
 use crate::policy::{Period, Plan};
@@ -22,7 +22,7 @@ impl Gateway {
         let now = self.clock.now();
         let report = self.usage_report(visit, &plan, now).await?;
         let unix_ms = now.unix_ms;
-        let context = RefusalContext { request_id: &visit.receipt.request_id, unix_ms };
+        let context = Asked { request_id: &visit.receipt.request_id, unix_ms };
         let reply = side.encode_usage(&report, &context).with_header("cache-control", "no-store");
         Ok(reply::with_standings(reply, visit.client, &self.standings(visit, now), now))
     }

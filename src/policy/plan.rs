@@ -50,6 +50,9 @@ fn plan(name: &str, raw: &RawPlan, policy: &Policy, faults: &mut Faults<'_>) -> 
         concurrency_max: raw.concurrency_max.map(std::num::NonZero::get),
         fidelity: raw.fidelity,
         show_offering: raw.show_offering,
+        pictures_kept: raw.pictures_kept.map(|kept| kept.0),
+        pictures_max: raw.pictures_max.map(|most| most.get().into()),
+        pictures_bytes_max: raw.pictures_bytes_max.map(|most| to_u64(most.0)),
         passthrough: raw.passthrough.iter().map(|vendor| vendor.get_ref().clone()).collect(),
         title: title.to_owned(),
         storage: match &raw.storage {
@@ -77,6 +80,10 @@ fn batch(plan: &str, raw: &Spanned<RawBatch>, faults: &mut Faults<'_>) -> Batch 
     }
     let size = |count: std::num::NonZeroU32| usize::try_from(count.get()).unwrap_or(usize::MAX);
     Batch { items_max: size(own.items_max), concurrency_max: size(own.concurrency_max) }
+}
+
+fn to_u64(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 fn has_fares(policy: &Policy, vendor: &str) -> bool {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::auth::KeyStatus;
+use crate::canonical::Kept;
 use crate::credits::Credits;
-use crate::id::{HoldId, KeyId, WorkspaceId};
+use crate::id::{HoldId, KeyId, MediaId, WorkspaceId};
 use crate::ledger::{Balance, Held, HoldAsk, NewGrant, QuotaUnit, Settled};
 use crate::receipt::Receipt;
 
@@ -42,13 +43,15 @@ pub(super) enum Ask {
     Crash(std::sync::mpsc::Sender<()>),
 }
 
-/// What operators ask.
+/// What operators and the media library ask.
 pub(super) enum Chore {
     Grant(Box<NewGrant>, Reply<()>),
     CreateWorkspace(String, Reply<WorkspaceId>),
     SuspendWorkspace(WorkspaceId, bool, Reply<()>),
     CreateKey(Box<NewKey>, Reply<(KeyId, String)>),
     SetKeyStatus(KeyId, KeyStatus, Reply<()>),
+    KeepPicture(Box<Kept>, Reply<()>),
+    ErasePicture(MediaId, Reply<()>),
 }
 
 /// An answer that is given once it is known whether the commit stands.
@@ -90,7 +93,9 @@ impl Chore {
         match self {
             Self::Grant(_, reply)
             | Self::SuspendWorkspace(_, _, reply)
-            | Self::SetKeyStatus(_, _, reply) => no(reply),
+            | Self::SetKeyStatus(_, _, reply)
+            | Self::KeepPicture(_, reply)
+            | Self::ErasePicture(_, reply) => no(reply),
             Self::CreateWorkspace(_, reply) => no(reply),
             Self::CreateKey(_, reply) => no(reply),
         }

@@ -66,6 +66,7 @@ pub(super) fn open_writer(dir: &Path) -> Result<Connection, StoreError> {
         found => known_schema(found)?,
     }
     database.execute_batch(tally::INDEX)?;
+    database.execute_batch(super::rows::media::TABLES)?;
     Ok(database)
 }
 

@@ -12,6 +12,7 @@ use crate::receipt::Receipt;
 
 use super::registry::{Registry, StoredKey};
 
+pub(super) mod media;
 mod usage;
 
 /// Everything that waits for the commit.
@@ -26,6 +27,7 @@ pub(super) struct Rows {
     pub(super) workspaces: BTreeSet<WorkspaceId>,
     pub(super) keys: BTreeSet<KeyId>,
     pub(super) touched: Vec<(KeyId, i64)>,
+    pub(super) media: Vec<media::MediaChange>,
 }
 
 impl Rows {
@@ -37,6 +39,7 @@ impl Rows {
             && self.workspaces.is_empty()
             && self.keys.is_empty()
             && self.touched.is_empty()
+            && self.media.is_empty()
     }
 
     pub(super) fn change(&mut self, changes: Changes) {
@@ -100,6 +103,9 @@ impl Rows {
             database
                 .prepare_cached("UPDATE key SET last_used_at_ms = ?2 WHERE id = ?1")?
                 .execute(params![key.as_str(), at_ms])?;
+        }
+        for change in &self.media {
+            media::write(database, change)?;
         }
         Ok(entry_seq)
     }

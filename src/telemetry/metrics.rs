@@ -27,6 +27,10 @@ pub enum Bound {
     InFlightBytes,
     /// `batch.items_max` of a plan
     BatchItems,
+    /// `plans.*.pictures_max`
+    Pictures,
+    /// `plans.*.pictures_bytes_max`
+    PicturesBytes,
 }
 
 impl Bound {
@@ -41,6 +45,8 @@ impl Bound {
             Self::InFlight => "in_flight_max",
             Self::InFlightBytes => "in_flight_bytes_max",
             Self::BatchItems => "batch.items_max",
+            Self::Pictures => "pictures_max",
+            Self::PicturesBytes => "pictures_bytes_max",
         }
     }
 }
@@ -89,6 +95,14 @@ pub struct Metrics {
     pub clients_gone: IntCounter,
     /// Settlements that could not be written after the answer had been sent.
     pub settlements_lost: IntCounter,
+    /// Pictures in the media library.
+    pub library_pictures: IntGauge,
+    /// Their bytes, each picture counted for itself.
+    pub library_bytes: IntGauge,
+    /// Pictures erased, by why: `asked`, `over`, or `unowned` bytes.
+    pub pictures_erased: IntCounterVec,
+    /// Pictures that could not be erased when they should have been.
+    pub pictures_not_erased: IntCounter,
 }
 
 /// Seconds that vendors take: tens of milliseconds to minutes.
@@ -209,6 +223,27 @@ impl Metrics {
                 &r,
                 "pixelgate_settlements_lost_total",
                 "Settlements that could not be written after the answer had been sent",
+            )?,
+            library_pictures: gauge(
+                &r,
+                "pixelgate_library_pictures",
+                "Pictures in the media library",
+            )?,
+            library_bytes: gauge(
+                &r,
+                "pixelgate_library_bytes",
+                "Bytes of the pictures in the media library, each counted for itself",
+            )?,
+            pictures_erased: counters(
+                &r,
+                "pixelgate_pictures_erased_total",
+                "Pictures erased from the media library, by why",
+                &["why"],
+            )?,
+            pictures_not_erased: counter(
+                &r,
+                "pixelgate_pictures_not_erased_total",
+                "Pictures that could not be erased when they should have been",
             )?,
             registry: r,
         })

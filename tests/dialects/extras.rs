@@ -3,7 +3,7 @@
 use pixelgate::canonical::{
     Allowance, Check, HealthReport, PromptAsk, RefusalKind, Tally, UsageReport,
 };
-use pixelgate::dialect::{Batching, ClientSide, ItemAnswer, RefusalContext, WireRequest};
+use pixelgate::dialect::{Asked, Batching, ClientSide, ItemAnswer, ListedModel, WireRequest};
 use pixelgate::id::RequestId;
 use serde_json::{Value, json};
 
@@ -47,22 +47,18 @@ pub(crate) fn batch(side: &dyn Batching, golden: &Value, unix_ms: i64) -> Value 
     let answers: Vec<ItemAnswer<'_>> =
         ended.iter().map(|one| Ok(one.as_ref()?.answer(unix_ms))).collect();
     let request_id = RequestId::known("req_golden");
-    let context = RefusalContext { request_id: &request_id, unix_ms };
+    let context = Asked { request_id: &request_id, unix_ms };
     shapes::reply_shown(&side.encode_items(&answers, &context))
 }
 
 /// What is understood of an ask for a prompt, and how a prompt is answered.
-pub(crate) fn prompt(
-    client: &dyn ClientSide,
-    ask: &PromptAsk,
-    context: &RefusalContext<'_>,
-) -> Value {
+pub(crate) fn prompt(client: &dyn ClientSide, ask: &PromptAsk, context: &Asked<'_>) -> Value {
     let reply = client.prompting().unwrap().encode_prompt("a \"robot\"\nreading", context);
     json!({ "asked": ask, "answered": shapes::reply_shown(&reply) })
 }
 
 /// The documented account, and one without quotas.
-pub(crate) fn usage(client: &dyn ClientSide, context: &RefusalContext<'_>) -> Value {
+pub(crate) fn usage(client: &dyn ClientSide, context: &Asked<'_>) -> Value {
     let tally = |count| Tally { requests: count, images: count };
     let report = UsageReport {
         today: tally(10),
@@ -81,7 +77,7 @@ pub(crate) fn usage(client: &dyn ClientSide, context: &RefusalContext<'_>) -> Va
 }
 
 /// A gateway that is well, and one that is not.
-pub(crate) fn health(client: &dyn ClientSide, context: &RefusalContext<'_>) -> Value {
+pub(crate) fn health(client: &dyn ClientSide, context: &Asked<'_>) -> Value {
     let side = client.reporting().unwrap();
     let report = |is_healthy| HealthReport {
         checks: vec![
@@ -93,4 +89,16 @@ pub(crate) fn health(client: &dyn ClientSide, context: &RefusalContext<'_>) -> V
         "well": shapes::reply_shown(&side.encode_health(&report(true), context)),
         "ill": shapes::reply_shown(&side.encode_health(&report(false), context)),
     })
+}
+
+/// The models of a listing.
+pub(crate) fn models() -> Vec<ListedModel<'static>> {
+    let model = |name, owner, title| ListedModel {
+        name,
+        owner,
+        created: 1_795_219_200,
+        title,
+        description: title.map(|_| "Fast; a good default."),
+    };
+    vec![model("gemini-3-pro", "google", None), model("lab/flux", "lab", Some("FLUX.1"))]
 }

@@ -12,7 +12,7 @@ use pixelgate::canonical::{
 use pixelgate::catalog::{Ability, BaseUrl, Capabilities, Frames, InProcess, Offering, Vendor};
 use pixelgate::credits::{Cost, Credits};
 use pixelgate::dialect::{
-    ListedModel, Pieces, Preview, Progress, RefusalContext, Streaming, WireReply, WireRequest,
+    Pieces, Preview, Progress, RefusalContext, Streaming, WireReply, WireRequest,
 };
 use pixelgate::fault::VendorFault;
 use pixelgate::id::{MediaId, RequestId};
@@ -316,7 +316,7 @@ impl Delivered {
         let preview = Preview { index: 0, picture };
         let no = refusal(RefusalKind::VendorFailed);
         let request_id = RequestId::known("req_golden");
-        let context = RefusalContext { request_id: &request_id, unix_ms };
+        let context = RefusalContext { request_id: &request_id, unix_ms, model: None };
         let lines = |pieces: Pieces| {
             let text = String::from_utf8(pieces.to_bytes().to_vec()).unwrap();
             text.lines().map(str::to_owned).collect::<Vec<_>>()
@@ -355,7 +355,11 @@ fn image(golden: &Value) -> Image {
         size: field(golden, "size"),
         revised_prompt: text("revised_prompt"),
         seed: field(golden, "seed"),
-        stored: text("stored").map(|url| Stored { id: MediaId::known("med_golden"), url }),
+        stored: text("stored").map(|url| Stored {
+            id: MediaId::known("med_golden"),
+            url,
+            created_at_ms: 1_795_255_200_007,
+        }),
         ..image
     }
 }
@@ -391,15 +395,4 @@ pub(crate) fn standings() -> Vec<Standing> {
         standing("hourly", 200, 180, 3_600, 1_800_000),
         standing("five minutes", 50, 3, 300, 58_891),
     ]
-}
-
-pub(crate) fn models() -> Vec<ListedModel<'static>> {
-    let model = |name, owner, title| ListedModel {
-        name,
-        owner,
-        created: 1_795_219_200,
-        title,
-        description: title.map(|_| "Fast; a good default."),
-    };
-    vec![model("gemini-3-pro", "google", None), model("lab/flux", "lab", Some("FLUX.1"))]
 }

@@ -12,6 +12,7 @@ use crate::receipt::{Receipt, ReceiptCaller};
 use super::super::ask::{Answer, Ask, Chore, Reply};
 use super::super::error::StoreError;
 use super::super::load;
+use super::super::rows::media::MediaChange;
 use super::{Batch, Writer};
 
 impl Writer {
@@ -78,7 +79,7 @@ impl Writer {
         Ok(())
     }
 
-    /// What asks of operators decide.
+    /// What asks of operators and of the media library decide.
     fn chore(&mut self, chore: Chore, batch: &mut Batch, now: Now) {
         let answer = match chore {
             Chore::Grant(new, reply) => {
@@ -109,6 +110,14 @@ impl Writer {
                 let verdict = self.registry.set_key_status(&id, status);
                 batch.rows.keys.extend(verdict.is_ok().then_some(id));
                 Answer::new(reply, verdict)
+            }
+            Chore::KeepPicture(kept, reply) => {
+                batch.rows.media.push(MediaChange::Keep(*kept));
+                Answer::new(reply, Ok(()))
+            }
+            Chore::ErasePicture(id, reply) => {
+                batch.rows.media.push(MediaChange::Erase(id));
+                Answer::new(reply, Ok(()))
             }
         };
         batch.answers.push(answer);

@@ -2,7 +2,7 @@
 
 use super::super::super::json::JsonBody;
 use super::super::super::retry::seconds_up;
-use super::super::super::{ItemAnswer, RefusalContext, WireReply};
+use super::super::super::{Asked, ItemAnswer, RefusalContext, WireReply};
 use crate::canonical::{Answer, Delivery, Format, Image, Picture, Refusal, RefusalKind};
 
 pub(super) fn encode(answer: &Answer<'_>) -> WireReply {
@@ -13,7 +13,7 @@ pub(super) fn encode(answer: &Answer<'_>) -> WireReply {
     WireReply::json(200, body.finish())
 }
 
-pub(super) fn encode_items(items: &[ItemAnswer<'_>], context: &RefusalContext<'_>) -> WireReply {
+pub(super) fn encode_items(items: &[ItemAnswer<'_>], context: &Asked<'_>) -> WireReply {
     let mut body = JsonBody::default();
     body.raw("{\"success\":true,\"data\":{\"results\":[");
     for (index, item) in items.iter().enumerate() {

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::super::super::json::Fields;
-use super::super::super::{Pieces, Prompting, RefusalContext, WireReply, WireRequest};
+use super::super::super::{Asked, Pieces, Prompting, WireReply, WireRequest};
 use super::super::PROMPT_CHARS_MAX;
 use super::BUILD;
 use crate::canonical::{Problem, PromptAsk, PromptParts, Refusal};
@@ -25,7 +25,7 @@ impl Prompting for Tools {
         Ok(PromptAsk::Enhance { prompt, tone: part(&mut fields, "tone")? })
     }
 
-    fn encode_prompt(&self, prompt: &str, context: &RefusalContext<'_>) -> WireReply {
+    fn encode_prompt(&self, prompt: &str, context: &Asked<'_>) -> WireReply {
         let body = json!({
             "success": true,
             "data": { "prompt": prompt },

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::super::{ListedModel, Pieces, RefusalContext, Reporting, WireReply};
+use super::super::super::{Asked, ListedModel, Pieces, Reporting, WireReply};
 use crate::canonical::{HealthReport, Tally, UsageReport};
 
 /// Tells of usage and health.
@@ -24,7 +24,7 @@ pub(super) fn encode_models(models: &[ListedModel<'_>]) -> WireReply {
 }
 
 impl Reporting for Reports {
-    fn encode_usage(&self, report: &UsageReport, context: &RefusalContext<'_>) -> WireReply {
+    fn encode_usage(&self, report: &UsageReport, context: &Asked<'_>) -> WireReply {
         reply(&json!({
             "success": true,
             "data": {
@@ -45,7 +45,7 @@ impl Reporting for Reports {
         }))
     }
 
-    fn encode_health(&self, report: &HealthReport, context: &RefusalContext<'_>) -> WireReply {
+    fn encode_health(&self, report: &HealthReport, context: &Asked<'_>) -> WireReply {
         let checks =
             report.checks.iter().map(|check| (check.name.to_owned(), word(check.is_healthy)));
         reply(&json!({
