@@ -113,6 +113,7 @@ concurrency_max = 1000
         scopes: vec!["*".to_owned()],
         mode: Mode::Live,
         expires_at_ms: None,
+        joins_repeats: false,
     };
     let (_, key) = store.create_key(new).await.unwrap();
     let hands = Hands {

@@ -27,6 +27,8 @@ pub struct Config {
     pub admin_address: SocketAddr,
     /// The folder of the ledger, the keys and the stored pictures.
     pub store_directory: PathBuf,
+    /// How much is kept of answers, to be given again to repeats.
+    pub answers: Answers,
     /// The folder of policy.
     pub policy_directory: PathBuf,
     /// Pictures worked on at once; `None` for one per core.
@@ -79,6 +81,15 @@ pub enum Origins {
     Any,
     /// These; none when there are none.
     Listed(Vec<String>),
+}
+
+/// How much is kept of answers, to be given again to repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answers {
+    /// Bytes of one answer's body; a larger one is given once.
+    pub each_bytes_max: usize,
+    /// Bytes of all bodies; the oldest make room.
+    pub all_bytes_max: usize,
 }
 
 /// PEM files for TLS.
@@ -173,6 +184,13 @@ mod tests {
         assert_eq!(config.public.head_bytes_max, 64 << 10);
         assert_eq!(config.admin_address.to_string(), "127.0.0.1:8081");
         assert_eq!(config.log_format, LogFormat::Json);
+    }
+
+    #[test]
+    fn an_answer_bound_may_be_set() {
+        let text = "[idempotency]\nanswer_bytes_max = \"1MiB\"\nanswers_bytes_max = \"2MiB\"\n";
+        let answers = Answers { each_bytes_max: 1 << 20, all_bytes_max: 2 << 20 };
+        assert_eq!(Config::parse(text).unwrap().answers, answers);
     }
 
     #[test]

@@ -36,6 +36,7 @@ mod hedge;
 mod library;
 pub mod live;
 mod meet;
+mod once;
 mod open;
 pub mod passthrough;
 mod prompt;
@@ -47,6 +48,7 @@ mod worth;
 
 use admit::{Stake, Windows};
 use health::HealthBoard;
+use once::Running;
 
 pub use library::Unserved;
 pub use meet::{Head, Visit};
@@ -69,6 +71,7 @@ pub struct Gateway {
     pub tasks: TaskTracker,
     windows: Arc<Windows>,
     health: HealthBoard,
+    running: Running,
 }
 
 impl std::fmt::Debug for Gateway {
@@ -125,16 +128,14 @@ impl Gateway {
             tasks: TaskTracker::new(),
             windows: Arc::new(Windows::default()),
             health: HealthBoard::default(),
+            running: Running::default(),
         })
     }
 
     /// Answers a request whose head was met, in the dialect it was asked in. May refuse; never fails.
     pub async fn serve(self: Arc<Self>, mut visit: Visit, body: Bytes) -> WireReply {
         let reply = match visit.claim.clone() {
-            Claim::Images => match self.draw_asked(&mut visit, body).await {
-                Ok(reply) => reply,
-                Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
-            },
+            Claim::Images => self.answer_once(&mut visit, body).await,
             Claim::Quote => match self.quote(&visit, body).await {
                 Ok(reply) => reply,
                 Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
@@ -167,6 +168,7 @@ impl Gateway {
     /// The answer to a body that asks for pictures: one request, or several.
     async fn draw_asked(&self, visit: &mut Visit, body: Bytes) -> Result<WireReply, Refusal> {
         if let Some(batched) = self.batch(visit, &body)? {
+            once::let_go(visit)?;
             return Ok(self.serve_batch(visit, batched).await);
         }
         let fulfilled = self.fulfil(visit, body).await?;
@@ -203,23 +205,29 @@ impl Gateway {
         let work = Work { model, request, candidates, quote };
 
         let lease = self.admit(&visit.caller, &plan, work.request.count)?;
-        let stake =
-            Stake { amount: work.quote, images: work.request.count, time: work.model.deadline };
+        let stake = Stake {
+            amount: work.quote,
+            images: work.request.count,
+            time: work.model.deadline,
+            named: visit.named,
+        };
         let asking = (&visit.caller, &*plan);
         let (hold, lease) = self.hold(asking, &stake, lease, &mut visit.receipt).await?;
 
         match self.draw(visit, &work).await {
             Ok((delivered, price)) => {
-                let remaining = self.settle(visit, hold, price, &delivered).await?;
-                Ok(Fulfilled {
+                note_delivered(&mut visit.receipt, &delivered);
+                let mut fulfilled = Fulfilled {
                     model: work.model,
                     request: work.request,
                     response: delivered.response,
                     changes: delivered.changes,
                     charged: price,
-                    remaining,
+                    remaining: Credits::ZERO,
                     standings: lease.standings(),
-                })
+                };
+                self.settle(visit, hold, work.quote, &mut fulfilled).await?;
+                Ok(fulfilled)
             }
             Err(refusal) => {
                 self.void(visit, hold, &refusal).await;
@@ -330,6 +338,14 @@ impl Fulfilled {
                 .and_then(|plan| plan.storage.as_deref()),
         }
     }
+}
+
+/// Notes what was delivered, and what it cost us.
+fn note_delivered(receipt: &mut Receipt, delivered: &Delivered) {
+    receipt.cost = delivered.cost;
+    receipt.images = u32::try_from(delivered.response.images.len()).unwrap_or(u32::MAX);
+    receipt.size = Some(delivered.size);
+    receipt.status = 200;
 }
 
 /// Writes what was noted about a receipt by the parts of the path.

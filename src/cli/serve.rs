@@ -72,7 +72,8 @@ pub(super) async fn start(
     for warning in &policy.current().warnings {
         tracing::warn!(warning, "policy");
     }
-    let store = Store::open(&config.store_directory, Arc::clone(&clock) as _)?;
+    let store =
+        Store::open_within(&config.store_directory, Arc::clone(&clock) as _, config.answers)?;
     let telemetry = Telemetry::new()?;
     telemetry.metrics().policy_in_force(&policy.current().version);
     let workers = config.media_workers_max.unwrap_or_else(cores);

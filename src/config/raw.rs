@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::scalar::{BadScalar, ByteCount, Span};
 use crate::secret::SecretPlace;
 
-use super::{Config, ConfigError, Library, LogFormat, Origins, Public, S3, TlsFiles};
+use super::{Answers, Config, ConfigError, Library, LogFormat, Origins, Public, S3, TlsFiles};
 
 /// Declares sections whose keys are all optional, and how one file lies over another.
 macro_rules! sections {
@@ -47,6 +47,7 @@ sections! {
     }
     RawAdmin { address: String }
     RawStore { directory: PathBuf }
+    RawIdempotency { answer_bytes_max: ByteCount, answers_bytes_max: ByteCount }
     RawPolicy { directory: PathBuf }
     RawMedia {
         workers_max: usize,
@@ -69,6 +70,7 @@ pub(super) struct RawConfig {
     public: RawPublic,
     admin: RawAdmin,
     store: RawStore,
+    idempotency: RawIdempotency,
     policy: RawPolicy,
     media: RawMedia,
     log: RawLog,
@@ -82,6 +84,7 @@ impl RawConfig {
             public: self.public.over(below.public),
             admin: self.admin.over(below.admin),
             store: self.store.over(below.store),
+            idempotency: self.idempotency.over(below.idempotency),
             policy: self.policy.over(below.policy),
             media: self.media.over(below.media),
             log: self.log.over(below.log),
@@ -96,6 +99,7 @@ impl RawConfig {
             public: self.public.build()?,
             admin_address: address("admin.address", self.admin.address)?,
             store_directory: set("store.directory", self.store.directory)?,
+            answers: self.idempotency.build()?,
             policy_directory: set("policy.directory", self.policy.directory)?,
             media_workers_max: Some(set("media.workers_max", self.media.workers_max)?)
                 .filter(|workers| *workers > 0),
@@ -105,6 +109,16 @@ impl RawConfig {
                 wrong("log.level", "is none of \"error\", \"warn\", \"info\", \"debug\", \"trace\"")
             })?,
             drain_timeout: set("life.drain_timeout", self.life.drain_timeout)?.0,
+        })
+    }
+}
+
+impl RawIdempotency {
+    fn build(self) -> Result<Answers, ConfigError> {
+        let bytes = |place, value: Option<ByteCount>| set(place, value).map(|count| count.0);
+        Ok(Answers {
+            each_bytes_max: bytes("idempotency.answer_bytes_max", self.answer_bytes_max)?,
+            all_bytes_max: bytes("idempotency.answers_bytes_max", self.answers_bytes_max)?,
         })
     }
 }

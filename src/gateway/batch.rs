@@ -124,6 +124,9 @@ impl Visit {
             began: Instant::now(),
             begin_with: None,
             has_begun: false,
+            named: None,
+            turn: None,
+            kept: None,
             said: None,
         }
     }

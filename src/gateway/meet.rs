@@ -12,10 +12,12 @@ use crate::auth::Caller;
 use crate::canonical::{Refusal, RefusalKind};
 use crate::dialect::{self, Claim, ClientSide, Pieces, WireReply, WireRequest};
 use crate::id::RequestId;
+use crate::pledge::Named;
 use crate::policy::Policy;
 use crate::receipt::Receipt;
 
 use super::live::{BeginWith, Begun};
+use super::once::Turn;
 use super::{Gateway, note_caller, passthrough, refuse, reply};
 
 /// A request's head, as the edge read it.
@@ -49,6 +51,12 @@ pub struct Visit {
     pub(super) begin_with: Option<BeginWith>,
     /// Whether it has begun.
     pub(super) has_begun: bool,
+    /// What it is known by, if it is to be served once.
+    pub(super) named: Option<Named>,
+    /// The right to be joined by its repeats, until it is answered.
+    pub(super) turn: Option<Turn>,
+    /// What was kept for its repeats, and is to be said to it too.
+    pub(super) kept: Option<WireReply>,
     /// The words of the refusal, for the log.
     pub(super) said: Option<Cow<'static, str>>,
 }
@@ -106,6 +114,7 @@ impl Gateway {
         match known {
             Ok(caller) => {
                 let (begin_with, has_begun, said) = (None, false, None);
+                let (named, turn, kept) = (None, None, None);
                 Ok(Visit {
                     head,
                     client,
@@ -116,6 +125,9 @@ impl Gateway {
                     began,
                     begin_with,
                     has_begun,
+                    named,
+                    turn,
+                    kept,
                     said,
                 })
             }

@@ -66,7 +66,7 @@ impl Gateway {
         writer: &PromptWriter,
         ask: &PromptAsk,
     ) -> Result<(String, Vec<Change>), Refusal> {
-        let stake = Stake { amount: writer.price, images: 0, time: writer.deadline };
+        let stake = Stake { amount: writer.price, images: 0, time: writer.deadline, named: None };
         let caller = visit.caller.clone();
         let (hold, _lease) = self.hold((&caller, plan), &stake, lease, &mut visit.receipt).await?;
         visit.receipt.vendor = Some(writer.vendor.name.clone());

@@ -9,8 +9,10 @@ use crate::canonical::Kept;
 use crate::credits::Credits;
 use crate::id::{HoldId, KeyId, MediaId, WorkspaceId};
 use crate::ledger::{Balance, Held, HoldAsk, NewGrant, QuotaUnit, Settled};
+use crate::pledge::Pledge;
 use crate::receipt::Receipt;
 
+use super::answers::AnswerKept;
 use super::error::StoreError;
 use super::registry::NewKey;
 
@@ -26,12 +28,13 @@ pub(super) struct Letter {
 
 /// Everything that the writer can be asked.
 pub(super) enum Ask {
-    Hold(Box<HoldAsk>, Reply<Held>),
-    Settle(HoldId, Credits, Box<Receipt>, Reply<Settled>),
-    Void(HoldId, Box<Receipt>, Reply<()>),
+    Hold(Box<HoldAsk>, Option<Box<Pledge>>, Reply<Held>),
+    Settle(HoldId, Credits, Box<Receipt>, Option<Box<AnswerKept>>, Reply<Settled>),
+    Void(HoldId, Box<Receipt>, Option<Box<AnswerKept>>, Reply<()>),
     Note(Box<Receipt>),
     Chore(Chore),
     Balance(WorkspaceId, Reply<Balance>),
+    Spendable(WorkspaceId, Reply<Credits>),
     QuotaUsed(Arc<str>, QuotaUnit, i64, Reply<u32>),
     Sweep(Reply<()>),
     Close(Reply<()>),
@@ -75,12 +78,13 @@ impl Ask {
     /// Refuses whatever it is, undecided.
     pub(super) fn refuse(self) {
         match self {
-            Self::Hold(_, reply) => no(reply),
-            Self::Settle(_, _, _, reply) => no(reply),
-            Self::Void(_, _, reply) | Self::Sweep(reply) | Self::Close(reply) => no(reply),
+            Self::Hold(_, _, reply) => no(reply),
+            Self::Settle(_, _, _, _, reply) => no(reply),
+            Self::Void(_, _, _, reply) | Self::Sweep(reply) | Self::Close(reply) => no(reply),
             Self::Chore(chore) => chore.refuse(),
             Self::Note(_) => {}
             Self::Balance(_, reply) => no(reply),
+            Self::Spendable(_, reply) => no(reply),
             Self::QuotaUsed(_, _, _, reply) => no(reply),
             #[cfg(test)]
             Self::Meddle(_) | Self::Crash(_) => {}

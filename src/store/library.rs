@@ -27,7 +27,7 @@ impl Store {
     /// A picture by its name, unless it is over.
     pub async fn find_picture(&self, id: String) -> Result<Option<Kept>, StoreError> {
         let now_ms = self.clock.now().unix_ms;
-        let found = self.look(move |database| media::find(database, &id)).await?;
+        let found = self.browse(move |database| media::find(database, &id)).await?;
         Ok(found.filter(|kept| kept.expires_at_ms.is_none_or(|over_ms| over_ms > now_ms)))
     }
 
@@ -38,31 +38,31 @@ impl Store {
         page: Page,
     ) -> Result<Vec<Kept>, StoreError> {
         let now_ms = self.clock.now().unix_ms;
-        self.look(move |database| media::list(database, &workspace, &page, now_ms)).await
+        self.browse(move |database| media::list(database, &workspace, &page, now_ms)).await
     }
 
     /// Pictures that are over and not erased yet; at most `limit`.
     pub async fn pictures_over(&self, limit: u32) -> Result<Vec<Kept>, StoreError> {
         let now_ms = self.clock.now().unix_ms;
-        self.look(move |database| media::over(database, now_ms, limit)).await
+        self.browse(move |database| media::over(database, now_ms, limit)).await
     }
 
     /// Whether anyone's picture has these bytes.
     pub async fn is_digest_named(&self, digest: String) -> Result<bool, StoreError> {
-        self.look(move |database| media::is_named(database, &digest)).await
+        self.browse(move |database| media::is_named(database, &digest)).await
     }
 
     /// What a workspace keeps.
     pub async fn pictures_total(&self, workspace: WorkspaceId) -> Result<MediaTotal, StoreError> {
-        self.look(move |database| media::total(database, &workspace)).await
+        self.browse(move |database| media::total(database, &workspace)).await
     }
 
     /// What everyone keeps.
     pub async fn pictures_total_of_all(&self) -> Result<MediaTotal, StoreError> {
-        self.look(media::total_of_all).await
+        self.browse(media::total_of_all).await
     }
 
-    async fn look<T, F>(&self, question: F) -> Result<T, StoreError>
+    async fn browse<T, F>(&self, question: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,

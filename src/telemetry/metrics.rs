@@ -77,6 +77,12 @@ pub struct Metrics {
     pub outcomes_unknown: IntCounterVec,
     /// Requests for which a second vendor was asked beside a slow first.
     pub hedges: IntCounter,
+    /// Repeats that were told what the first came to: `replayed` or `joined`.
+    pub replays: IntCounterVec,
+    /// Bytes of answers that are kept for repeats.
+    pub answers_bytes: IntGauge,
+    /// Answers that are not kept for repeats, by why.
+    pub answers_not_kept: IntCounterVec,
     /// Holds that have not ended.
     pub holds_open: IntGauge,
     /// Requests being served now.
@@ -183,6 +189,23 @@ impl Metrics {
                 &r,
                 "pixelgate_hedges_total",
                 "Requests for which a second vendor was asked beside a slow first",
+            )?,
+            replays: counters(
+                &r,
+                "pixelgate_replays_total",
+                "Repeats that were told what the first came to",
+                &["how"],
+            )?,
+            answers_bytes: gauge(
+                &r,
+                "pixelgate_answers_kept_bytes",
+                "Bytes of answers that are kept for repeats",
+            )?,
+            answers_not_kept: counters(
+                &r,
+                "pixelgate_answers_not_kept_total",
+                "Answers that are not kept for repeats, by why",
+                &["why"],
             )?,
             holds_open: gauge(&r, "pixelgate_holds_open", "Holds that have not ended")?,
             in_flight: gauge(&r, "pixelgate_in_flight_requests", "Requests being served now")?,

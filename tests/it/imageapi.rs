@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use crate::vendor::{Answers, FakeVendor};
 use crate::world::{OPENAI, PAINTED, Reply, World, dimensions, from_base64, read};
 
+mod named;
+
 const GENERATE: &str = "/api/v1/generate";
 
 /// The painted policy with these lines in the plan, and with the dialect's own default model.

@@ -18,6 +18,7 @@ mod crash;
 mod demo;
 mod failover;
 mod hostile;
+mod idempotency;
 mod imageapi;
 mod keys;
 mod limits;

@@ -242,6 +242,9 @@ const fn said_to_clients(kind: RefusalKind) -> (u16, &'static str) {
         | RefusalKind::QuotaExhausted
         | RefusalKind::ConcurrencyExceeded
         | RefusalKind::Overloaded
+        | RefusalKind::IdempotencyInFlight
+        | RefusalKind::IdempotencyMismatch
+        | RefusalKind::IdempotencyGone
         | RefusalKind::StoreUnavailable
         | RefusalKind::Internal => (kind.status(), kind.code()),
     }

@@ -127,6 +127,9 @@ const fn status(kind: RefusalKind) -> u16 {
         | RefusalKind::ModelForbidden
         | RefusalKind::Unsupported
         | RefusalKind::ContentRefused
+        | RefusalKind::IdempotencyInFlight
+        | RefusalKind::IdempotencyMismatch
+        | RefusalKind::IdempotencyGone
         | RefusalKind::RateLimited
         | RefusalKind::QuotaExhausted
         | RefusalKind::ConcurrencyExceeded
