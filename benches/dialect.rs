@@ -105,6 +105,7 @@ fn encoded(client: &dyn ClientSide, request: &ImageRequest, response: &ImageResp
         charged: Credits::ZERO,
         remaining: Credits::ZERO,
         changes: &[],
+        storage: None,
     };
     client.encode_response(&answer).body.len()
 }

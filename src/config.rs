@@ -70,6 +70,17 @@ pub struct Public {
     pub in_flight_max: usize,
     /// Bytes of request bodies held at once.
     pub in_flight_bytes_max: usize,
+    /// Pages of which origins may call from a browser what is for browsers.
+    pub cors_origins: Origins,
+}
+
+/// Origins of pages, as browsers name them: scheme, host and port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origins {
+    /// Any.
+    Any,
+    /// These; none when there are none.
+    Listed(Vec<String>),
 }
 
 /// How much is kept of answers, to be given again to repeats.
@@ -202,6 +213,8 @@ mod tests {
             ("[public]\nin_flight_max = 0", "public.in_flight_max"),
             ("[public]\nurl = \"example.com\"", "public.url"),
             ("[public]\naddress = \"localhost\"", "public.address"),
+            ("[public]\ncors_origins = [\"shop.example\"]", "public.cors_origins"),
+            ("[public]\ncors_origins = [\"*\", \"https://a.example\"]", "public.cors_origins"),
             ("[media]\nplace = \"bucket\"", "media.place"),
             ("[media]\nplace = \"s3://\"", "media.place"),
             ("[media]\nplace = \"s3://b\"\ns3_access_key = \"env:A\"", "media.s3_secret_key"),

@@ -3,17 +3,9 @@
 //! A dialect may have a client side (faces apps), a vendor side (faces vendors), or both. All of
 //! it is pure: bytes in, values out. No other module names a dialect.
 
-use std::borrow::Cow;
-use std::time::Duration;
-
 use http::Method;
 
-use crate::canonical::{
-    Answer, ImageRequest, ImageResponse, LibraryAsk, Picture, Refusal, Standing,
-};
-use crate::catalog::{AuthScheme, Offering};
-use crate::credits::Cost;
-use crate::fault::VendorFault;
+use crate::canonical::{Answer, ImageRequest, LibraryAsk, Refusal, Standing};
 use crate::id::RequestId;
 
 mod automatic1111;
@@ -21,10 +13,12 @@ mod azure;
 mod bare;
 mod bedrock;
 mod bfl;
+pub mod chat;
 mod cloudflare;
 mod comfyui;
 mod deepinfra;
 mod drawn;
+mod extras;
 mod fal;
 mod fireworks;
 mod gemini;
@@ -57,14 +51,17 @@ mod sse;
 mod stability;
 mod together;
 mod unsupported;
+mod vendor_side;
 mod wire;
 mod xai;
 
+pub use extras::{Batching, Item, ItemAnswer, Prompting, Reporting};
 pub use library::{Asked, Library};
 pub use percent::percent_encoded;
 pub(crate) use reply::fault_of_status;
 pub use retry::retry_headers;
 pub use sse::{Event, Events};
+pub use vendor_side::{Call, MaskStyle, Pending, Preview, Progress, Unsupported, VendorSide};
 pub use wire::{Pieces, WireReply, WireRequest};
 
 /// Every dialect that is spoken here.
@@ -158,6 +155,26 @@ pub trait ClientSide: std::fmt::Debug + Sync {
         None
     }
 
+    /// How the dialect asks for several requests in one body; `None` where it does not.
+    fn batching(&self) -> Option<&'static dyn Batching> {
+        None
+    }
+
+    /// How the dialect tells of usage and health; `None` where it does not.
+    fn reporting(&self) -> Option<&'static dyn Reporting> {
+        None
+    }
+
+    /// How the dialect asks for prompts to be written; `None` where it does not.
+    fn prompting(&self) -> Option<&'static dyn Prompting> {
+        None
+    }
+
+    /// Whether pages of other origins may call it from a browser, where config lets them.
+    fn is_for_browsers(&self) -> bool {
+        false
+    }
+
     /// How the dialect shows the media library; `None` where it has no place for it.
     fn library(&self) -> Option<&'static dyn Library> {
         None
@@ -199,6 +216,19 @@ pub enum Claim {
     Models,
     /// One model of the list.
     Model(String),
+    /// The list of every model that is connected, for whoever asks: no key is needed.
+    OpenModels,
+    /// What the caller has used and may still use.
+    Usage,
+    /// How the gateway is; no key is needed.
+    Health,
+    /// A prompt, and no picture.
+    Prompt,
+    /// What a browser asks before it lets a page of another origin ask; no key is needed.
+    Preflight {
+        /// The methods that the path takes.
+        allow: &'static str,
+    },
     /// The media library.
     Library(LibraryAsk),
     /// The path exists, with these methods only.
@@ -241,109 +271,10 @@ pub struct ListedModel<'a> {
     pub owner: &'a str,
     /// When it was last changed in policy, in seconds since the Unix epoch.
     pub created: i64,
-}
-
-/// The half of a dialect that faces vendors. Never does I/O, never sees a credential.
-pub trait VendorSide: std::fmt::Debug + Sync {
-    /// How a credential is shown unless policy says otherwise.
-    fn auth_scheme(&self) -> AuthScheme;
-
-    /// The dialect whose vendor-only options this one understands; `None` for its own.
-    fn options_of(&self) -> Option<&'static str> {
-        None
-    }
-
-    /// How the area to change is marked in a mask.
-    fn mask_style(&self, _offering: &Offering) -> MaskStyle {
-        MaskStyle::Alpha
-    }
-
-    /// Whether an order must carry a seed: without one, this vendor would draw for everyone who
-    /// asks the same the same picture.
-    fn needs_seed(&self, _offering: &Offering) -> bool {
-        false
-    }
-
-    /// Canonical to body. `Unsupported` means: try the next candidate.
-    fn encode_request(
-        &self,
-        request: &ImageRequest,
-        offering: &Offering,
-    ) -> Result<WireRequest, Unsupported>;
-
-    /// The vendor's answer to where the exchange stands.
-    fn decode_reply(&self, call: &Call<'_>, reply: &WireReply) -> Result<Progress, VendorFault>;
-
-    /// One event of an answer that is streamed, while more may follow: a preview, if it is one.
-    /// The whole stream is read by [`VendorSide::decode_reply`] once it has ended.
-    fn decode_event(&self, _call: &Call<'_>, _event: &Event) -> Option<Preview> {
-        None
-    }
-}
-
-/// What was said to a vendor, for reading its answer: sides keep nothing between steps.
-#[derive(Clone, Copy, Debug)]
-pub struct Call<'a> {
-    /// What is wanted.
-    pub request: &'a ImageRequest,
-    /// Of what.
-    pub offering: &'a Offering,
-    /// What was sent last.
-    pub asked: &'a WireRequest,
-}
-
-/// How the area to change is marked in a mask. Canonical masks are [`MaskStyle::Alpha`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum MaskStyle {
-    /// It is transparent.
-    Alpha,
-    /// It is white on black.
-    White,
-    /// It is black on white.
-    Black,
-}
-
-/// A parameter that a vendor side cannot say.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{parameter}` cannot be expressed: {why}")]
-pub struct Unsupported {
-    /// The canonical parameter.
-    pub parameter: &'static str,
-    /// What stands against it.
-    pub why: Cow<'static, str>,
-}
-
-/// Where an exchange stands after one reply.
-#[derive(Debug)]
-pub enum Progress {
-    /// The pictures are here.
-    Done(ImageResponse),
-    /// The order is not placed yet: send this next, once.
-    Then(Box<WireRequest>),
-    /// The order is placed and not served yet.
-    Pending(Box<Pending>),
-}
-
-/// An order that a vendor is at work on.
-#[derive(Clone, Debug)]
-pub struct Pending {
-    /// What to ask; asked again when the question, not the order, comes to nothing.
-    pub next: WireRequest,
-    /// The wait that the vendor advises; `None` leaves it to us.
-    pub wait: Option<Duration>,
-    /// What takes the order back, where the vendor can.
-    pub cancel: Option<WireRequest>,
-    /// What the vendor says it charges, if it says so before it is done.
-    pub cost: Option<Cost>,
-}
-
-/// A picture on the way to the final one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Preview {
-    /// Which of the previews, from 0.
-    pub index: u32,
-    /// Its content.
-    pub picture: Picture,
+    /// What people call it; `None` where its name will do.
+    pub title: Option<&'a str>,
+    /// What it is good for, in a line.
+    pub description: Option<&'a str>,
 }
 
 /// The dialect of this name.
@@ -377,4 +308,10 @@ pub fn claim(method: &Method, path: &str) -> Option<(&'static Dialect, Claim)> {
         let claim = dialect.client?.claim(method, path)?;
         Some((dialect, claim))
     })
+}
+
+/// Whether pages of other origins may call this path from a browser, where config lets them.
+pub fn is_for_browsers(path: &str) -> bool {
+    let claimed = claim(&Method::OPTIONS, path);
+    claimed.and_then(|(dialect, _)| dialect.client).is_some_and(ClientSide::is_for_browsers)
 }

@@ -30,6 +30,7 @@ mod admin;
 mod body;
 mod bounds;
 mod conditional;
+mod cors;
 mod framing;
 mod head;
 mod live;

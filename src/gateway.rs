@@ -27,6 +27,7 @@ use crate::upstream::Upstream;
 
 mod admit;
 mod attempt;
+mod batch;
 mod deliver;
 mod exchange;
 mod fan_out;
@@ -36,10 +37,13 @@ mod library;
 pub mod live;
 mod meet;
 mod once;
+mod open;
 pub mod passthrough;
+mod prompt;
 pub mod quote;
 mod refuse;
 mod reply;
+mod usage;
 mod worth;
 
 use admit::{Stake, Windows};
@@ -136,12 +140,23 @@ impl Gateway {
                 Ok(reply) => reply,
                 Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
             },
+            Claim::Usage => match self.tell_usage(&visit).await {
+                Ok(reply) => reply,
+                Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
+            },
+            Claim::Prompt => match self.write_prompt(&mut visit, body).await {
+                Ok(reply) => reply,
+                Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
+            },
             Claim::Library(ask) => match self.library(&visit, ask).await {
                 Ok(reply) => reply,
                 Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
             },
             Claim::Models => self.reply_with_models(&mut visit, None),
             Claim::Model(name) => self.reply_with_models(&mut visit, Some(&name)),
+            Claim::OpenModels | Claim::Health | Claim::Preflight { .. } => {
+                self.reply_openly(&mut visit)
+            }
             Claim::WrongMethod { allow } => {
                 let refusal = refuse::wrong_method(allow);
                 self.reply_with_refusal(&mut visit, refusal).with_header("allow", allow)
@@ -150,10 +165,29 @@ impl Gateway {
         self.close(visit, reply)
     }
 
+    /// The answer to a body that asks for pictures: one request, or several.
+    async fn draw_asked(&self, visit: &mut Visit, body: Bytes) -> Result<WireReply, Refusal> {
+        if let Some(batched) = self.batch(visit, &body)? {
+            once::let_go(visit)?;
+            return Ok(self.serve_batch(visit, batched).await);
+        }
+        let fulfilled = self.fulfil(visit, body).await?;
+        Ok(self.reply_with_pictures(visit, &fulfilled))
+    }
+
     /// From the body's bytes to pictures that are paid for.
     async fn fulfil(&self, visit: &mut Visit, body: Bytes) -> Result<Fulfilled, Refusal> {
-        let policy = Arc::clone(&visit.policy);
         let request = decode(visit.client, &visit.wire(body))?;
+        self.fulfil_request(visit, request).await
+    }
+
+    /// From what is asked to pictures that are paid for.
+    async fn fulfil_request(
+        &self,
+        visit: &mut Visit,
+        mut request: ImageRequest,
+    ) -> Result<Fulfilled, Refusal> {
+        let policy = Arc::clone(&visit.policy);
         visit.receipt.operation = Some(request.operation.name());
         visit.receipt.images_asked = request.count;
         visit.receipt.quality = request.quality;
@@ -162,6 +196,7 @@ impl Gateway {
         let plan = plan(&policy, &visit.caller)?;
         let model = model(&policy, &plan, &request)?;
         visit.receipt.model = Some(model.name.clone());
+        request.delivery = plan.delivery(request.delivery);
 
         let candidates = self.candidates(&model, &request, (&visit.caller, &plan))?;
         self.has_room(&visit.caller, &plan, &request).await?;
@@ -256,9 +291,10 @@ fn plan(policy: &Policy, caller: &Caller) -> Result<Arc<Plan>, Refusal> {
 
 /// The model that is asked for, if the plan includes it.
 fn model(policy: &Policy, plan: &Plan, request: &ImageRequest) -> Result<Arc<Model>, Refusal> {
-    let documented = request.model_default.filter(|name| policy.model(name).is_some());
-    let named = request.model.as_deref().or(documented);
-    let name = named.or(policy.model_default.as_deref());
+    let own = request
+        .model_default
+        .filter(|name| policy.model(name).is_some_and(|_| plan.includes(name)));
+    let name = request.model.as_deref().or(own).or(policy.model_default.as_deref());
     let name = name.ok_or_else(refuse::no_model)?;
     let model = policy.model(name).ok_or_else(|| refuse::unknown_model(name))?;
     if plan.includes(name) {
@@ -296,6 +332,10 @@ impl Fulfilled {
             charged: self.charged,
             remaining: self.remaining,
             changes: &self.changes,
+            storage: visit
+                .policy
+                .plan(visit.caller.plan())
+                .and_then(|plan| plan.storage.as_deref()),
         }
     }
 }

@@ -8,7 +8,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::canonical::Delivery;
 use crate::catalog::{Fidelity, Model, Vendor};
+use crate::clock::Now;
 use crate::limit::{Limit, Unit};
 use crate::rules::Rules;
 use crate::secret::Secret;
@@ -17,10 +19,12 @@ mod build;
 mod offering;
 mod passthrough;
 mod plan;
+mod prompts;
 mod raw;
 mod vendor;
 
 pub use build::build;
+pub use prompts::PromptWriter;
 
 pub use crate::secret::SecretPlace;
 
@@ -37,6 +41,8 @@ pub struct Policy {
     pub model_default: Option<String>,
     /// What keys may do.
     pub plans: BTreeMap<String, Arc<Plan>>,
+    /// Who writes prompts for apps; `None` leaves it to rules.
+    pub prompts: Option<PromptWriter>,
     /// What is refused before anything is consumed.
     pub rules: Rules,
     /// What is left out although policy names it, and why: for the log and `check`.
@@ -52,7 +58,7 @@ pub struct Plan {
     pub models: Option<Vec<String>>,
     /// Sliding windows.
     pub limits: Vec<Limit>,
-    /// UTC-day quotas.
+    /// Calendar quotas.
     pub quotas: Vec<Quota>,
     /// Requests at once per key; `None` for no bound of its own.
     pub concurrency_max: Option<u32>,
@@ -68,9 +74,24 @@ pub struct Plan {
     pub pictures_bytes_max: Option<u64>,
     /// The vendors whose own API may be called; none unless policy names them.
     pub passthrough: Vec<String>,
+    /// What people call it; its name unless policy says otherwise.
+    pub title: String,
+    /// What its storage is called; `None` where pictures that apps leave to it are not kept.
+    pub storage: Option<String>,
+    /// How much one body may ask for.
+    pub batch: Batch,
 }
 
-/// How much a key may use in one UTC day.
+/// How much one body may ask for that holds several requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Requests in one body.
+    pub items_max: usize,
+    /// Of those, the most at work at once.
+    pub concurrency_max: usize,
+}
+
+/// How much a key may use in one UTC day or month.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quota {
     /// Its name in answers.
@@ -79,6 +100,18 @@ pub struct Quota {
     pub unit: Unit,
     /// How many.
     pub most: u32,
+    /// Over which period.
+    pub per: Period,
+}
+
+/// A calendar period, in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Period {
+    /// From midnight to midnight.
+    Day,
+    /// From the first of a month to the first of the next.
+    Month,
 }
 
 /// One file of policy as it was read.
@@ -120,7 +153,34 @@ impl Policy {
     }
 }
 
+impl Period {
+    /// The UTC day that the period begins with, counted from the Unix epoch.
+    pub fn begin(self, now: Now) -> i64 {
+        match self {
+            Self::Day => now.utc_day(),
+            Self::Month => now.utc_month(),
+        }
+    }
+
+    /// How long until the next one begins.
+    pub fn until_next(self, now: Now) -> Duration {
+        match self {
+            Self::Day => now.until_utc_midnight(),
+            Self::Month => now.until_utc_month(),
+        }
+    }
+}
+
 impl Plan {
+    /// How pictures arrive that were asked for in this way.
+    pub const fn delivery(&self, asked: Delivery) -> Delivery {
+        match asked {
+            Delivery::AsPlanned if self.storage.is_some() => Delivery::Url,
+            Delivery::AsPlanned => Delivery::Inline,
+            Delivery::Inline | Delivery::Url | Delivery::Bytes => asked,
+        }
+    }
+
     /// Whether it includes this model.
     pub fn includes(&self, model: &str) -> bool {
         self.models.as_ref().is_none_or(|models| models.iter().any(|name| name == model))

@@ -36,6 +36,7 @@ mod reader;
 mod registry;
 mod rows;
 mod shared;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod verify;

@@ -64,6 +64,7 @@ fn pass(vendor: &dyn VendorSide, client: &dyn ClientSide, reply: &WireReply) -> 
         charged: Credits::ZERO,
         remaining: Credits::ZERO,
         changes: &[],
+        storage: None,
     };
     Some(client.encode_response(&answer).body)
 }

@@ -109,6 +109,8 @@ pub struct Answer<'a> {
     pub remaining: Credits,
     /// What was not done as asked.
     pub changes: &'a [Change],
+    /// What the caller's plan calls its storage; `None` where it keeps no pictures.
+    pub storage: Option<&'a str>,
 }
 
 impl Image {

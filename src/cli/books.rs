@@ -21,6 +21,16 @@ pub(super) enum WorkspaceVerb {
         /// What people call it.
         name: String,
     },
+    /// Shuts out all keys of a workspace until it is resumed.
+    Suspend {
+        /// Which.
+        workspace: String,
+    },
+    /// Lets the keys of a suspended workspace in again.
+    Resume {
+        /// Which.
+        workspace: String,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -97,8 +107,16 @@ pub(super) enum LedgerVerb {
 }
 
 pub(super) async fn workspace(folder: &Path, verb: WorkspaceVerb) -> Result<(), CliError> {
-    let WorkspaceVerb::Create { name } = verb;
-    run(folder, Command::CreateWorkspace { name }).await
+    let suspend = |workspace: &str, suspended| Command::SuspendWorkspace {
+        workspace: WorkspaceId::known(workspace),
+        suspended,
+    };
+    let command = match verb {
+        WorkspaceVerb::Create { name } => Command::CreateWorkspace { name },
+        WorkspaceVerb::Suspend { workspace } => suspend(&workspace, true),
+        WorkspaceVerb::Resume { workspace } => suspend(&workspace, false),
+    };
+    run(folder, command).await
 }
 
 pub(super) async fn key(folder: &Path, verb: KeyVerb) -> Result<(), CliError> {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::scalar::{BadScalar, ByteCount, Span};
 use crate::secret::SecretPlace;
 
-use super::{Answers, Config, ConfigError, Library, LogFormat, Public, S3, TlsFiles};
+use super::{Answers, Config, ConfigError, Library, LogFormat, Origins, Public, S3, TlsFiles};
 
 /// Declares sections whose keys are all optional, and how one file lies over another.
 macro_rules! sections {
@@ -43,6 +43,7 @@ sections! {
         write_timeout: Span,
         in_flight_max: usize,
         in_flight_bytes_max: ByteCount,
+        cors_origins: Vec<String>,
     }
     RawAdmin { address: String }
     RawStore { directory: PathBuf }
@@ -144,6 +145,7 @@ impl RawPublic {
                 "public.in_flight_bytes_max",
                 self.in_flight_bytes_max.map(|b| b.0),
             )?,
+            cors_origins: origins(&set("public.cors_origins", self.cors_origins)?)?,
         })
     }
 }
@@ -260,6 +262,25 @@ fn public_url(text: &str) -> Result<Option<String>, ConfigError> {
         "" => Ok(None),
         _ if is_http => Ok(Some(text.trim_end_matches('/').to_owned())),
         _ => Err(wrong("public.url", format!("`{text}` does not start with http:// or https://"))),
+    }
+}
+
+fn origins(texts: &[String]) -> Result<Origins, ConfigError> {
+    if texts == ["*"] {
+        return Ok(Origins::Any);
+    }
+    let is_origin = |text: &String| {
+        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' ']))
+    };
+    match texts.iter().find(|text| !is_origin(text)) {
+        None => Ok(Origins::Listed(texts.iter().map(|text| text.to_ascii_lowercase()).collect())),
+        Some(text) => Err(wrong(
+            "public.cors_origins",
+            format!(
+                "`{text}` is no origin; write [\"*\"] alone, or such as \"https://shop.example\""
+            ),
+        )),
     }
 }
 

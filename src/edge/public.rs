@@ -234,7 +234,7 @@ impl ProxyHttp for Front {
         } else {
             self.answer(session).await
         };
-        match reply {
+        match reply.map(|reply| self.let_pages_read(session.req_header(), reply)) {
             Some(reply) => write(session, reply, head_only).await?,
             None => session.set_keepalive(None),
         }

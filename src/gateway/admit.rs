@@ -16,7 +16,7 @@ use crate::id::{HoldId, KeyId};
 use crate::ledger::{HoldAsk, QuotaAsk, QuotaUnit};
 use crate::limit::{KeyWindows, Ticket, Unit, Verdict, Weight};
 use crate::pledge::Named;
-use crate::policy::Plan;
+use crate::policy::{Period, Plan, Quota};
 use crate::receipt::Receipt;
 use crate::store::StoreError;
 
@@ -185,7 +185,7 @@ impl Gateway {
                 Ok((hold, lease))
             }
             Err(error) => {
-                let mut refusal = refuse::store(&error, now);
+                let mut refusal = refuse::hold(&error, plan, now);
                 lease.take_back();
                 refusal.standings = self.standings_in(plan, caller.key(), now);
                 Err(refusal)
@@ -277,13 +277,21 @@ fn quotas(plan: &Plan, key: &KeyId, images: u32, now: Now) -> Vec<QuotaAsk> {
             };
             QuotaAsk {
                 name: quota.name.clone(),
-                // Two quotas that count the same do not share a counter.
-                subject: format!("{key}/{}", quota.name).into(),
+                subject: subject(key, quota),
                 unit,
-                period: now.utc_day(),
+                period: quota.per.begin(now),
                 weight,
                 most: quota.most,
             }
         })
         .collect()
+}
+
+/// Who a quota counts: two quotas that count the same do not share a counter, even on the first of
+/// a month, when a day and a month begin together.
+pub(super) fn subject(key: &KeyId, quota: &Quota) -> Arc<str> {
+    match quota.per {
+        Period::Day => format!("{key}/{}", quota.name).into(),
+        Period::Month => format!("{key}/{}/month", quota.name).into(),
+    }
 }

@@ -48,7 +48,7 @@ impl Gateway {
             let image = self.media.rework(drawn, job).await?;
             let shelved = match request.delivery {
                 Wanted::Url => Some(self.shelve(visit, &image).await?),
-                Wanted::Inline | Wanted::Bytes => None,
+                Wanted::Inline | Wanted::Bytes | Wanted::AsPlanned => None,
             };
             Ok((image, shelved))
         };

@@ -106,7 +106,8 @@ impl Visit {
 }
 
 impl Gateway {
-    /// Who claims this path, and who asks. A no is already in the dialect's own words.
+    /// Who claims this path, and who asks. What is answered already is what needs no key, and a no
+    /// in the dialect's own words.
     pub fn meet(&self, head: Head) -> Result<Visit, Box<WireReply>> {
         let began = Instant::now();
         let Some((name, client, claim)) = head.claim() else {
@@ -118,6 +119,11 @@ impl Gateway {
         let mut receipt =
             Receipt::begin(head.request_id.clone(), now.unix_ms, Arc::clone(&policy.version));
         receipt.dialect = name;
+        if let Some(reply) = self.answer_openly(&head, (client, &claim), &policy) {
+            receipt.status = reply.status;
+            self.telemetry.tell(&receipt, None);
+            return Err(Box::new(reply.with_header("x-request-id", head.request_id.as_str())));
+        }
         let presented = head.key(client);
         let scope = client.scope(&claim);
         let known =

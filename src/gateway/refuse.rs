@@ -12,6 +12,7 @@ use crate::ledger::LedgerError;
 use crate::limit::{Denial, DenialReason};
 use crate::media::MediaError;
 use crate::pledge::{BadName, Gone, Verdict};
+use crate::policy::{Period, Plan};
 use crate::price::PriceError;
 use crate::routing::NoCandidate;
 use crate::rules::Denied;
@@ -19,6 +20,9 @@ use crate::store::StoreError;
 
 /// When the store is worth asking again.
 const STORE_WAIT: Duration = Duration::from_secs(2);
+
+/// When it is worth looking whether a request of the same key has finished.
+const LEASE_WAIT: Duration = Duration::from_secs(1);
 
 /// When offerings that fail are worth asking again.
 const VENDOR_WAIT: Duration = Duration::from_secs(5);
@@ -63,7 +67,7 @@ pub(super) fn scope(scope: &str) -> Refusal {
 
 pub(super) fn no_plan(plan: &str) -> Refusal {
     tracing::error!(plan, "a key names a plan that policy does not have");
-    Refusal::new(Kind::Internal, "the plan of this API key is not set up; tell the operator")
+    Refusal::new(Kind::PlanMissing, "this API key has no plan that is set up; tell the operator")
 }
 
 pub(super) fn no_model() -> Refusal {
@@ -119,7 +123,8 @@ pub(super) fn limit(denial: Denial) -> Refusal {
         DenialReason::Concurrency => Refusal::new(
             Kind::ConcurrencyExceeded,
             "too many requests of this API key at once; wait for one to finish",
-        ),
+        )
+        .retry_after(LEASE_WAIT),
         DenialReason::TooHeavy => Refusal::new(
             Kind::RateLimited,
             format!(
@@ -127,7 +132,21 @@ pub(super) fn limit(denial: Denial) -> Refusal {
             ),
         ),
     };
-    Refusal { retry_after, standings, ..refusal }
+    Refusal { retry_after: retry_after.or(refusal.retry_after), standings, ..refusal }
+}
+
+/// The ledger's no to a hold: a quota is refilled when its own period is over.
+pub(super) fn hold(error: &StoreError, plan: &Plan, now: Now) -> Refusal {
+    let StoreError::Ledger(LedgerError::QuotaExhausted { name, most, .. }) = error else {
+        return store(error, now);
+    };
+    let per = plan.quotas.iter().find(|quota| quota.name == *name).map(|quota| quota.per);
+    let (per, begins) = match per {
+        Some(Period::Month) => (Period::Month, "with the next month, UTC"),
+        Some(Period::Day) | None => (Period::Day, "at 00:00 UTC"),
+    };
+    let message = format!("the quota `{name}` of {most} is used up; it begins anew {begins}");
+    Refusal::new(Kind::QuotaExhausted, message).retry_after(per.until_next(now))
 }
 
 pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
@@ -230,6 +249,15 @@ const fn why_gone(gone: Gone) -> &'static str {
 
 pub(super) fn bad_name(bad: BadName) -> Refusal {
     Refusal::field("Idempotency-Key", Problem::BadValue, bad.to_string())
+}
+
+pub(super) fn named_batch() -> Refusal {
+    Refusal::field(
+        "Idempotency-Key",
+        Problem::BadValue,
+        "`Idempotency-Key` cannot name a batch; leave it out, or ask for each item on its own with \
+         a key of its own",
+    )
 }
 
 pub(super) fn fault(fault: &VendorFault) -> Refusal {

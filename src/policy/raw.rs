@@ -10,6 +10,8 @@ use crate::canonical::{Format, Quality, Ratio, Size};
 use crate::catalog::{Ability, AfterUnknown, Balance, Fidelity, PlayedFault, Strategy};
 use crate::scalar::{ByteCount, Span};
 
+use super::Period;
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawFile {
@@ -18,6 +20,19 @@ pub(super) struct RawFile {
     pub(super) plans: BTreeMap<String, Spanned<RawPlan>>,
     pub(super) rules: RawRules,
     pub(super) defaults: RawDefaults,
+    pub(super) prompts: Option<Spanned<RawPrompts>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPrompts {
+    pub(super) vendor: Spanned<String>,
+    pub(super) model: String,
+    pub(super) price: Spanned<String>,
+    pub(super) cost: Spanned<String>,
+    pub(super) deadline: Option<Span>,
+    #[serde(default)]
+    pub(super) extra: serde_json::Map<String, serde_json::Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -88,6 +103,8 @@ pub(super) struct RawModel {
     #[serde(default)]
     pub(super) after_unknown: AfterUnknown,
     pub(super) size_max: Option<Size>,
+    pub(super) title: Option<String>,
+    pub(super) description: Option<String>,
     pub(super) price: Spanned<Vec<RawTariffRow>>,
     pub(super) offerings: Spanned<Vec<Spanned<RawOffering>>>,
 }
@@ -156,6 +173,9 @@ pub(super) struct RawPlan {
     /// The vendors whose own API may be called.
     #[serde(default)]
     pub(super) passthrough: Vec<Spanned<String>>,
+    pub(super) title: Option<String>,
+    pub(super) storage: Option<RawStorage>,
+    pub(super) batch: Option<Spanned<RawBatch>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -173,14 +193,22 @@ pub(super) struct RawQuota {
     pub(super) name: String,
     pub(super) requests: Option<NonZeroU32>,
     pub(super) images: Option<NonZeroU32>,
-    #[expect(dead_code, reason = "only \"day\" exists so far; the key makes the file say so")]
-    pub(super) per: RawPeriod,
+    pub(super) per: Period,
+}
+
+/// Whether pictures are kept, or what the storage is called that they are kept in.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum RawStorage {
+    Flag(bool),
+    Title(String),
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum RawPeriod {
-    Day,
+#[serde(deny_unknown_fields)]
+pub(super) struct RawBatch {
+    pub(super) items_max: NonZeroU32,
+    pub(super) concurrency_max: NonZeroU32,
 }
 
 /// A ratio as a key.

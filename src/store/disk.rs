@@ -7,6 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::StoreError;
+use super::tally;
 
 /// The steps to the schema that this version reads and writes; a store is at the number of those
 /// that it has taken.
@@ -57,6 +58,7 @@ pub(super) fn open_writer(dir: &Path) -> Result<Connection, StoreError> {
     // Readers never block a commit; a long one may only put off the folding, which comes again.
     database.busy_timeout(Duration::ZERO)?;
     upgrade(&mut database)?;
+    database.execute_batch(tally::INDEX)?;
     database.execute_batch(super::rows::media::TABLES)?;
     Ok(database)
 }

@@ -25,6 +25,8 @@ pub enum Bound {
     InFlight,
     /// `public.in_flight_bytes_max`
     InFlightBytes,
+    /// `batch.items_max` of a plan
+    BatchItems,
     /// `plans.*.pictures_max`
     Pictures,
     /// `plans.*.pictures_bytes_max`
@@ -42,6 +44,7 @@ impl Bound {
             Self::BodyTime => "body_timeout",
             Self::InFlight => "in_flight_max",
             Self::InFlightBytes => "in_flight_bytes_max",
+            Self::BatchItems => "batch.items_max",
             Self::Pictures => "pictures_max",
             Self::PicturesBytes => "pictures_bytes_max",
         }

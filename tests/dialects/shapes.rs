@@ -12,7 +12,7 @@ use pixelgate::canonical::{
 use pixelgate::catalog::{Ability, BaseUrl, Capabilities, Frames, InProcess, Offering, Vendor};
 use pixelgate::credits::{Cost, Credits};
 use pixelgate::dialect::{
-    ListedModel, Pieces, Preview, Progress, RefusalContext, Streaming, WireReply, WireRequest,
+    Pieces, Preview, Progress, RefusalContext, Streaming, WireReply, WireRequest,
 };
 use pixelgate::fault::VendorFault;
 use pixelgate::id::{MediaId, RequestId};
@@ -21,8 +21,17 @@ use serde_json::{Value, json};
 
 /// Whether the runner writes files of this name.
 pub(crate) fn is_produced(name: &str) -> bool {
-    let endings =
-        ["canonical", "refusal", "listing", "answer", "vendor", "outcome", "said", "streamed"];
+    let endings = [
+        "canonical",
+        "refusal",
+        "listing",
+        "items",
+        "answer",
+        "vendor",
+        "outcome",
+        "said",
+        "streamed",
+    ];
     endings.iter().any(|e| name.ends_with(&format!(".{e}.json")))
 }
 
@@ -268,6 +277,7 @@ pub(crate) struct Delivered {
     response: ImageResponse,
     charged: Credits,
     remaining: Credits,
+    storage: Option<String>,
 }
 
 impl Delivered {
@@ -292,6 +302,7 @@ impl Delivered {
             },
             charged: field(golden, "charged").unwrap_or_default(),
             remaining: field(golden, "remaining").unwrap_or_default(),
+            storage: field(golden, "storage"),
         }
     }
 
@@ -327,6 +338,7 @@ impl Delivered {
             charged: self.charged,
             remaining: self.remaining,
             changes: &[],
+            storage: self.storage.as_deref(),
         }
     }
 }
@@ -342,6 +354,7 @@ fn image(golden: &Value) -> Image {
         format: field(golden, "format").or(image.format),
         size: field(golden, "size"),
         revised_prompt: text("revised_prompt"),
+        seed: field(golden, "seed"),
         stored: text("stored").map(|url| Stored {
             id: MediaId::known("med_golden"),
             url,
@@ -382,9 +395,4 @@ pub(crate) fn standings() -> Vec<Standing> {
         standing("hourly", 200, 180, 3_600, 1_800_000),
         standing("five minutes", 50, 3, 300, 58_891),
     ]
-}
-
-pub(crate) fn models() -> Vec<ListedModel<'static>> {
-    let model = |name, owner| ListedModel { name, owner, created: 1_795_219_200 };
-    vec![model("gemini-3-pro", "google"), model("lab/flux", "lab")]
 }

@@ -57,6 +57,8 @@ fn the_printed_curl_lines_return_pictures_of_the_size_asked_for() {
     run(&format!("curl -s -o picture.webp {url}"));
     let (width, height) = drawn("picture.webp");
     assert!((f64::from(width) / f64::from(height) - 16.0 / 9.0).abs() < 0.03);
+    let drawn: Value = serde_json::from_str(&line("/api/v1/generate ")).unwrap();
+    assert_eq!(drawn["data"]["model"], "flux-schnell", "{drawn}");
     let quote: Value = serde_json::from_str(&line("/v1/quote")).unwrap();
     assert_eq!(quote["credits"]["is_enough"], true, "{quote}");
     assert!(line("/v1/models").contains("flux-schnell"));

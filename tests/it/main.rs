@@ -20,6 +20,7 @@ mod failover;
 mod google;
 mod hostile;
 mod idempotency;
+mod imageapi;
 mod keys;
 mod limits;
 mod matrix;

@@ -50,7 +50,7 @@ const fn words(kind: RefusalKind) -> (u16, &'static str, Option<&'static str>) {
         }
         RefusalKind::ScopeMissing => (403, "PERMISSION_DENIED", Some("API_KEY_SERVICE_BLOCKED")),
         RefusalKind::WorkspaceSuspended => (403, "PERMISSION_DENIED", Some("CONSUMER_SUSPENDED")),
-        RefusalKind::ModelForbidden => (403, "PERMISSION_DENIED", None),
+        RefusalKind::ModelForbidden | RefusalKind::PlanMissing => (403, "PERMISSION_DENIED", None),
         RefusalKind::UnknownPath | RefusalKind::ModelUnknown => (404, "NOT_FOUND", None),
         RefusalKind::BadRequest
         | RefusalKind::BadFraming
@@ -136,6 +136,7 @@ fn violations(refusal: &Refusal) -> Option<Vec<Value>> {
         | RefusalKind::KeyInactive
         | RefusalKind::ScopeMissing
         | RefusalKind::WorkspaceSuspended
+        | RefusalKind::PlanMissing
         | RefusalKind::ModelUnknown
         | RefusalKind::ModelForbidden
         | RefusalKind::Unsupported

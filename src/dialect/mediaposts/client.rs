@@ -235,6 +235,7 @@ const fn said_to_clients(kind: RefusalKind) -> (u16, &'static str) {
         | RefusalKind::KeyInactive
         | RefusalKind::ScopeMissing
         | RefusalKind::WorkspaceSuspended
+        | RefusalKind::PlanMissing
         | RefusalKind::ModelForbidden
         | RefusalKind::ContentRefused
         | RefusalKind::RateLimited
