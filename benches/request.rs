@@ -113,6 +113,7 @@ concurrency_max = 1000
         scopes: vec!["*".to_owned()],
         mode: Mode::Live,
         expires_at_ms: None,
+        prefix: None,
     };
     let (_, key) = store.create_key(new).await.unwrap();
     let hands = Hands {
@@ -121,6 +122,7 @@ concurrency_max = 1000
         upstream: Arc::new(Upstream::new(Painter::new(1).into_vendor())),
         media: Media::open(folder.join("media"), 1).unwrap(),
         telemetry: Telemetry::new().unwrap(),
+        jobs: Config::defaults().unwrap().jobs,
     };
     let gateway = Gateway::new(clock, hands);
     let any = "127.0.0.1:0".parse().unwrap();

@@ -29,6 +29,8 @@ pub struct Config {
     pub policy_directory: PathBuf,
     /// Pictures worked on at once; `None` for one per core.
     pub media_workers_max: Option<usize>,
+    /// Bounds on requests whose clients do not wait.
+    pub jobs: Jobs,
     /// How log lines look.
     pub log_format: LogFormat,
     /// The least important level that is logged.
@@ -64,6 +66,23 @@ pub struct Public {
     pub in_flight_max: usize,
     /// Bytes of request bodies held at once.
     pub in_flight_bytes_max: usize,
+}
+
+/// Bounds on requests whose clients do not wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Jobs {
+    /// Unfinished jobs of one workspace.
+    pub queued_per_workspace_max: usize,
+    /// Jobs worked on at once.
+    pub running_max: usize,
+    /// Of those, jobs of one workspace.
+    pub running_per_workspace_max: usize,
+    /// A request body that may become a job.
+    pub input_bytes_max: usize,
+    /// From being accepted to its end.
+    pub time_max: Duration,
+    /// How long a job is remembered after its end.
+    pub kept_for: Duration,
 }
 
 /// PEM files for TLS.

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use http::Method;
 
-use crate::canonical::{Answer, ImageRequest, ImageResponse, Picture, Refusal, Standing};
+use crate::canonical::{
+    Answer, ImageRequest, ImageResponse, Picture, Refusal, RefusalKind, Standing,
+};
 use crate::catalog::{AuthScheme, Offering};
 use crate::credits::Cost;
 use crate::fault::VendorFault;
@@ -30,6 +32,7 @@ mod huggingface;
 mod ideogram;
 mod imageapi;
 mod imagen;
+mod job;
 mod json;
 mod later;
 mod leonardo;
@@ -52,6 +55,7 @@ mod unsupported;
 mod wire;
 mod xai;
 
+pub use job::{AssetShown, JobShown, Step, VersionShown};
 pub(crate) use reply::fault_of_status;
 pub use retry::retry_headers;
 pub use sse::{Event, Events};
@@ -124,6 +128,26 @@ pub trait ClientSide: std::fmt::Debug + Sync {
         self.encode_models(std::slice::from_ref(model))
     }
 
+    /// Whether pictures are always a job, which is asked after.
+    fn answers_later(&self) -> bool {
+        false
+    }
+
+    /// A job that came in this dialect; `result` is what it would have been answered with at once.
+    fn encode_job(&self, shown: &JobShown<'_>, result: Option<&WireReply>) -> Pieces {
+        job::encode(shown, RefusalKind::code, result)
+    }
+
+    /// A part of a list of jobs, each in its own dialect; `next` is where the next part begins.
+    fn encode_jobs(&self, jobs: Vec<Pieces>, next: Option<&str>) -> Pieces {
+        job::encode_list(jobs, next)
+    }
+
+    /// A picture by the name that its app gave it.
+    fn encode_asset(&self, asset: &AssetShown<'_>) -> Pieces {
+        job::encode_asset(asset)
+    }
+
     /// How the dialect streams an answer; `None` where it does not.
     fn streaming(&self) -> Option<&'static dyn Streaming> {
         None
@@ -159,6 +183,14 @@ pub enum Claim {
     Models,
     /// One model of the list.
     Model(String),
+    /// Jobs of the caller's workspace.
+    Jobs,
+    /// One job.
+    Job(String),
+    /// One job, which is wanted no more.
+    CancelJob(String),
+    /// The picture that has this name.
+    Asset(String),
     /// The path exists, with these methods only.
     WrongMethod {
         /// The `Allow` header's value.

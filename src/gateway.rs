@@ -32,6 +32,7 @@ mod exchange;
 mod fan_out;
 mod health;
 mod hedge;
+mod job;
 pub mod live;
 mod meet;
 pub mod passthrough;
@@ -63,6 +64,7 @@ pub struct Gateway {
     pub tasks: TaskTracker,
     windows: Arc<Windows>,
     health: HealthBoard,
+    desk: job::Desk,
 }
 
 impl std::fmt::Debug for Gateway {
@@ -84,6 +86,8 @@ pub struct Hands {
     pub media: Media,
     /// Where receipts are told.
     pub telemetry: Telemetry,
+    /// Bounds on requests whose clients do not wait.
+    pub jobs: crate::config::Jobs,
 }
 
 /// What is to be done, by whom it can be, and the most that it may cost the caller.
@@ -108,7 +112,7 @@ struct Fulfilled {
 impl Gateway {
     /// A gateway that has served nobody yet.
     pub fn new(clock: Arc<dyn Clock>, hands: Hands) -> Arc<Self> {
-        let Hands { policy, store, upstream, media, telemetry } = hands;
+        let Hands { policy, store, upstream, media, telemetry, jobs } = hands;
         Arc::new(Self {
             clock,
             policy,
@@ -119,12 +123,14 @@ impl Gateway {
             tasks: TaskTracker::new(),
             windows: Arc::new(Windows::default()),
             health: HealthBoard::default(),
+            desk: job::Desk::new(jobs),
         })
     }
 
     /// Answers a request whose head was met, in the dialect it was asked in. May refuse; never fails.
     pub async fn serve(self: Arc<Self>, mut visit: Visit, body: Bytes) -> WireReply {
         let reply = match visit.claim.clone() {
+            Claim::Images if visit.answers_later() => self.reply_with_job(&mut visit, body).await,
             Claim::Images => match self.fulfil(&mut visit, body).await {
                 Ok(fulfilled) => self.reply_with_pictures(&visit, &fulfilled),
                 Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
@@ -135,6 +141,12 @@ impl Gateway {
             },
             Claim::Models => self.reply_with_models(&mut visit, None),
             Claim::Model(name) => self.reply_with_models(&mut visit, Some(&name)),
+            claim @ (Claim::Jobs | Claim::Job(_) | Claim::CancelJob(_) | Claim::Asset(_)) => {
+                match self.reply_about_jobs(&visit, claim).await {
+                    Ok(reply) => reply,
+                    Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
+                }
+            }
             Claim::WrongMethod { allow } => {
                 let refusal = refuse::wrong_method(allow);
                 self.reply_with_refusal(&mut visit, refusal).with_header("allow", allow)
@@ -145,22 +157,7 @@ impl Gateway {
 
     /// From the body's bytes to pictures that are paid for.
     async fn fulfil(&self, visit: &mut Visit, body: Bytes) -> Result<Fulfilled, Refusal> {
-        let policy = Arc::clone(&visit.policy);
-        let request = decode(visit.client, &visit.wire(body))?;
-        visit.receipt.operation = Some(request.operation.name());
-        visit.receipt.images_asked = request.count;
-        visit.receipt.quality = request.quality;
-
-        policy.rules.judge(&request).map_err(refuse::denied)?;
-        let plan = plan(&policy, &visit.caller)?;
-        let model = model(&policy, &plan, &request)?;
-        visit.receipt.model = Some(model.name.clone());
-
-        let candidates = self.candidates(&model, &request, (&visit.caller, &plan))?;
-        let quote = worth::quote(&model, &candidates, &request, &visit.caller)?;
-        visit.receipt.size = candidates.first().map(delivered_size);
-        let work = Work { model, request, candidates, quote };
-
+        let (plan, work) = self.understand(visit, body)?;
         let lease = self.admit(&visit.caller, &plan, work.request.count)?;
         let stake =
             Stake { amount: work.quote, images: work.request.count, time: work.model.deadline };
@@ -187,14 +184,44 @@ impl Gateway {
         }
     }
 
+    /// What is to be done, by whom it can be, and what it may cost: nothing is counted yet.
+    fn understand(&self, visit: &mut Visit, body: Bytes) -> Result<(Arc<Plan>, Work), Refusal> {
+        let policy = Arc::clone(&visit.policy);
+        let request = decode(visit.client, &visit.wire(body))?;
+        visit.receipt.operation = Some(request.operation.name());
+        visit.receipt.images_asked = request.count;
+        visit.receipt.quality = request.quality;
+
+        policy.rules.judge(&request).map_err(refuse::denied)?;
+        let plan = plan(&policy, &visit.caller)?;
+        let model = model(&policy, &plan, &request)?;
+        visit.receipt.model = Some(model.name.clone());
+
+        let candidates = self.candidates(&model, &request, (&visit.caller, &plan))?;
+        let quote = worth::quote(&model, &candidates, &request, &visit.caller)?;
+        visit.receipt.size = candidates.first().map(delivered_size);
+        Ok((plan, Work { model, request, candidates, quote }))
+    }
+
     /// Pictures from the first candidate that delivers, made ready for the caller, and their price.
     async fn draw(&self, visit: &mut Visit, work: &Work) -> Result<(Delivered, Credits), Refusal> {
-        let Work { model, request, quote, .. } = work;
-        let deadline = Instant::now() + model.deadline;
+        let deadline = visit.deadline(work.model.deadline);
         let delivery = self
             .attempt_each(visit, work, deadline)
             .await
             .map_err(|fault| refuse::fault(&fault))?;
+        self.hand_over(visit, work, delivery, deadline).await
+    }
+
+    /// A delivery made ready for the caller, and its price.
+    async fn hand_over(
+        &self,
+        visit: &mut Visit,
+        work: &Work,
+        delivery: attempt::Delivery,
+        deadline: Instant,
+    ) -> Result<(Delivered, Credits), Refusal> {
+        let Work { model, request, quote, .. } = work;
         // Booked even if the rest fails: the vendor has drawn.
         visit.receipt.cost = delivery.cost;
         let delivered = self.deliver(visit, request, delivery, deadline).await?;
@@ -226,7 +253,10 @@ impl Gateway {
         receipt.status = reply.status;
         receipt.answer_bytes = u64::try_from(reply.body.len()).unwrap_or(u64::MAX);
         receipt.total_us = micros(visit.began.elapsed());
-        self.telemetry.tell(receipt, visit.said.as_deref());
+        // A job is told of when it ends.
+        if !visit.became_job {
+            self.telemetry.tell(receipt, visit.said.as_deref());
+        }
         reply.with_header("x-request-id", receipt.request_id.as_str())
     }
 }

@@ -64,6 +64,10 @@ id!(
     /// A stored picture.
     MediaId, "med_"
 );
+id!(
+    /// A request whose client does not wait.
+    JobId, "job_"
+);
 
 /// Random text of `length` letters, five bits each, from the machine's entropy.
 ///

@@ -26,6 +26,7 @@ mod ask;
 mod command;
 mod disk;
 mod error;
+mod jobs;
 mod load;
 mod reader;
 mod registry;
@@ -38,13 +39,14 @@ mod writer;
 
 pub use command::{Command, KeySummary, Outcome};
 pub use error::StoreError;
+pub use jobs::{JobEnd, JobPage, Named, Whose};
 pub use reader::Admission;
 pub use registry::{NewKey, Workspace};
 pub use verify::{VerifyReport, verify};
 
 use ask::{Ask, Chore, Letter, Reply};
 use shared::Shared;
-use writer::Writer;
+use writer::{OpenJobs, Writer};
 
 /// The most asks that may wait for the writer.
 pub const QUEUE_MAX: usize = 4_096;
@@ -73,6 +75,7 @@ impl Store {
             ledger: load::ledger(&database, now)?,
             entry_seq: load::entry_seq(&database)?,
             registry,
+            jobs: OpenJobs::of(load::open_jobs(&database)?),
             database,
             clock: Arc::clone(&clock),
             shared: Arc::clone(&shared),
@@ -182,6 +185,11 @@ impl Store {
     /// How many holds are open.
     pub fn open_holds(&self) -> usize {
         self.shared.open_holds()
+    }
+
+    /// How many jobs have not ended.
+    pub fn open_jobs_count(&self) -> usize {
+        self.shared.open_jobs()
     }
 
     /// How many asks wait for the writer.

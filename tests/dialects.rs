@@ -25,6 +25,8 @@ mod filled;
 mod forms;
 #[path = "dialects/hostile.rs"]
 mod hostile;
+#[path = "dialects/jobs.rs"]
+mod jobs;
 #[path = "dialects/passing.rs"]
 mod passing;
 #[path = "dialects/shapes.rs"]
@@ -126,6 +128,7 @@ fn every_dialect_keeps_to_its_goldens() {
         if let Some(client) = dialect.client {
             requests(&mut folder, dialect, client);
             answers(&mut folder, client);
+            jobs::shown(&mut folder, client);
             refusals(&mut folder, client);
             limits(&mut folder, client);
         }
@@ -180,6 +183,10 @@ fn requests(folder: &mut Folder, dialect: &Dialect, client: &dyn ClientSide) {
                     continue;
                 }
             },
+            Claim::Jobs => json!({ "jobs": "all" }),
+            Claim::Job(id) => json!({ "job": id }),
+            Claim::CancelJob(id) => json!({ "cancel": id }),
+            Claim::Asset(key) => json!({ "asset": key }),
             Claim::WrongMethod { allow } => json!({ "allow": allow }),
             Claim::Models => shapes::reply_shown(&client.encode_models(&models)),
             Claim::Model(id) => {

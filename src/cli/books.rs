@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::Subcommand;
 
-use crate::auth::{KeyStatus, Mode};
+use crate::auth::{KeyStatus, Mode, is_key_prefix};
 use crate::control;
 use crate::credits::Credits;
 use crate::id::{GrantId, KeyId, WorkspaceId};
@@ -44,6 +44,9 @@ pub(super) enum KeyVerb {
         /// What people call it.
         #[arg(long, default_value = "")]
         name: String,
+        /// What its text begins with, for apps that expect that: `ndsk` makes `ndsk_live_…`.
+        #[arg(long, value_parser = key_prefix)]
+        prefix: Option<String>,
     },
     /// Lists keys, never their text.
     List,
@@ -92,6 +95,14 @@ pub(super) enum LedgerVerb {
     Verify,
 }
 
+fn key_prefix(text: &str) -> Result<String, String> {
+    if is_key_prefix(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("use one to sixteen small letters and digits, such as ndsk".to_owned())
+    }
+}
+
 pub(super) async fn workspace(folder: &Path, verb: WorkspaceVerb) -> Result<(), CliError> {
     let WorkspaceVerb::Create { name } = verb;
     run(folder, Command::CreateWorkspace { name }).await
@@ -100,7 +111,7 @@ pub(super) async fn workspace(folder: &Path, verb: WorkspaceVerb) -> Result<(), 
 pub(super) async fn key(folder: &Path, verb: KeyVerb) -> Result<(), CliError> {
     let status = |key: &str, status| Command::SetKeyStatus { key: KeyId::known(key), status };
     let command = match verb {
-        KeyVerb::Create { workspace, plan, scopes, test, expires, name } => {
+        KeyVerb::Create { workspace, plan, scopes, test, expires, name, prefix } => {
             Command::CreateKey(store::NewKey {
                 workspace: WorkspaceId::known(&workspace),
                 plan,
@@ -108,6 +119,7 @@ pub(super) async fn key(folder: &Path, verb: KeyVerb) -> Result<(), CliError> {
                 mode: if test { Mode::Test } else { Mode::Live },
                 expires_at_ms: expires.map(|seconds| seconds.saturating_mul(1000)),
                 name,
+                prefix,
             })
         }
         KeyVerb::List => Command::ListKeys { workspace: None },

@@ -102,6 +102,7 @@ pub(super) async fn demo(
         mode: Mode::Live,
         expires_at_ms: None,
         name: "demo".to_owned(),
+        prefix: None,
     };
     let (_, key) = running.store.create_key(new_key).await?;
     let ready = Ready {

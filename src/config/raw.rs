@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::scalar::{ByteCount, Span};
 
-use super::{Config, ConfigError, LogFormat, Public, TlsFiles};
+use super::{Config, ConfigError, Jobs, LogFormat, Public, TlsFiles};
 
 /// Declares sections whose keys are all optional, and how one file lies over another.
 macro_rules! sections {
@@ -46,6 +46,14 @@ sections! {
     RawStore { directory: PathBuf }
     RawPolicy { directory: PathBuf }
     RawMedia { workers_max: usize }
+    RawJobs {
+        queued_per_workspace_max: usize,
+        running_max: usize,
+        running_per_workspace_max: usize,
+        input_bytes_max: ByteCount,
+        time_max: Span,
+        kept_for: Span,
+    }
     RawLog { format: LogFormat, level: String }
     RawLife { drain_timeout: Span }
 }
@@ -58,6 +66,7 @@ pub(super) struct RawConfig {
     store: RawStore,
     policy: RawPolicy,
     media: RawMedia,
+    jobs: RawJobs,
     log: RawLog,
     life: RawLife,
 }
@@ -71,6 +80,7 @@ impl RawConfig {
             store: self.store.over(below.store),
             policy: self.policy.over(below.policy),
             media: self.media.over(below.media),
+            jobs: self.jobs.over(below.jobs),
             log: self.log.over(below.log),
             life: self.life.over(below.life),
         }
@@ -86,6 +96,7 @@ impl RawConfig {
             policy_directory: set("policy.directory", self.policy.directory)?,
             media_workers_max: Some(set("media.workers_max", self.media.workers_max)?)
                 .filter(|workers| *workers > 0),
+            jobs: self.jobs.build()?,
             log_format: set("log.format", self.log.format)?,
             log_level: level.parse().map_err(|_| {
                 wrong("log.level", "is none of \"error\", \"warn\", \"info\", \"debug\", \"trace\"")
@@ -117,6 +128,25 @@ impl RawPublic {
                 "public.in_flight_bytes_max",
                 self.in_flight_bytes_max.map(|b| b.0),
             )?,
+        })
+    }
+}
+
+impl RawJobs {
+    fn build(self) -> Result<Jobs, ConfigError> {
+        Ok(Jobs {
+            queued_per_workspace_max: positive(
+                "jobs.queued_per_workspace_max",
+                self.queued_per_workspace_max,
+            )?,
+            running_max: positive("jobs.running_max", self.running_max)?,
+            running_per_workspace_max: positive(
+                "jobs.running_per_workspace_max",
+                self.running_per_workspace_max,
+            )?,
+            input_bytes_max: positive("jobs.input_bytes_max", self.input_bytes_max.map(|b| b.0))?,
+            time_max: set("jobs.time_max", self.time_max)?.0,
+            kept_for: set("jobs.kept_for", self.kept_for)?.0,
         })
     }
 }

@@ -53,6 +53,8 @@ impl ServeHttp for Admin {
                 let open = self.gateway.store.open_holds();
                 let metrics = self.gateway.telemetry.metrics();
                 metrics.holds_open.set(i64::try_from(open).unwrap_or(i64::MAX));
+                let jobs = self.gateway.store.open_jobs_count();
+                metrics.jobs_open.set(i64::try_from(jobs).unwrap_or(i64::MAX));
                 answer(200, METRICS, self.gateway.telemetry.scrape())
             }
             _ => answer(404, TEXT, b"there are /healthz, /readyz and /metrics\n".to_vec()),

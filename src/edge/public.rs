@@ -166,6 +166,7 @@ impl Front {
             request_id: RequestId::random(),
             method: head.method.clone(),
             path: head.uri.path().to_owned(),
+            query: head.uri.query().unwrap_or_default().to_owned(),
             headers: head.headers.clone(),
             public_url: self.bounds.url.clone().unwrap_or_else(|| format!("{scheme}://{host}")),
         }

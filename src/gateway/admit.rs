@@ -55,7 +55,7 @@ impl Lease {
     }
 
     /// As if it had never been admitted: the ledger said no afterwards.
-    fn take_back(mut self) {
+    pub(super) fn take_back(mut self) {
         if let (Some(ticket), Some(mut windows)) =
             (self.ticket.take(), self.windows.0.get_mut(&self.key))
         {
@@ -157,18 +157,8 @@ impl Gateway {
         receipt: &mut Receipt,
     ) -> Result<(HoldId, Lease), Refusal> {
         let now = self.clock.now();
-        let life_ms = i64::try_from((stake.time + HOLD_MARGIN).as_millis()).unwrap_or(i64::MAX);
-        let hold = HoldId::random();
-        let ask = HoldAsk {
-            hold: hold.clone(),
-            workspace: caller.workspace().clone(),
-            key: caller.key().clone(),
-            request: receipt.request_id.clone(),
-            amount: stake.amount,
-            expires_at_ms: now.unix_ms.saturating_add(life_ms),
-            quotas: quotas(plan, caller.key(), stake.images, now),
-            policy_version: Arc::clone(&receipt.policy_version),
-        };
+        let ask = Self::hold_ask((caller, plan), stake, receipt, now);
+        let hold = ask.hold.clone();
         let began = Instant::now();
         let answer = self.store.hold(ask).await;
         receipt.store_us += micros(began.elapsed());
@@ -186,6 +176,26 @@ impl Gateway {
         }
     }
 
+    /// What is asked of the ledger for a stake.
+    pub(super) fn hold_ask(
+        (caller, plan): (&Caller, &Plan),
+        stake: &Stake,
+        receipt: &Receipt,
+        now: Now,
+    ) -> HoldAsk {
+        let life_ms = i64::try_from((stake.time + HOLD_MARGIN).as_millis()).unwrap_or(i64::MAX);
+        HoldAsk {
+            hold: HoldId::random(),
+            workspace: caller.workspace().clone(),
+            key: caller.key().clone(),
+            request: receipt.request_id.clone(),
+            amount: stake.amount,
+            expires_at_ms: now.unix_ms.saturating_add(life_ms),
+            quotas: quotas(plan, caller.key(), stake.images, now),
+            policy_version: Arc::clone(&receipt.policy_version),
+        }
+    }
+
     /// The price, durable before success is said. Returns what is left.
     pub(super) async fn settle(
         &self,
@@ -194,11 +204,7 @@ impl Gateway {
         price: Credits,
         delivered: &Delivered,
     ) -> Result<Credits, Refusal> {
-        visit.receipt.charged = price;
-        visit.receipt.cost = delivered.cost;
-        visit.receipt.images = u32::try_from(delivered.response.images.len()).unwrap_or(u32::MAX);
-        visit.receipt.size = Some(delivered.size);
-        visit.receipt.status = 200;
+        fill(&mut visit.receipt, delivered, price);
         visit.receipt.total_us = micros(visit.began.elapsed());
         let began = Instant::now();
         let settled = self.store.settle(hold, price, visit.receipt.clone()).await;
@@ -233,6 +239,15 @@ impl Gateway {
             );
         }
     }
+}
+
+/// What a delivery leaves in the receipt.
+pub(super) fn fill(receipt: &mut Receipt, delivered: &Delivered, price: Credits) {
+    receipt.charged = price;
+    receipt.cost = delivered.cost;
+    receipt.images = u32::try_from(delivered.response.images.len()).unwrap_or(u32::MAX);
+    receipt.size = Some(delivered.size);
+    receipt.status = 200;
 }
 
 fn quotas(plan: &Plan, key: &KeyId, images: u32, now: Now) -> Vec<QuotaAsk> {

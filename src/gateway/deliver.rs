@@ -45,6 +45,8 @@ impl Gateway {
     ) -> Result<Image, crate::media::MediaError> {
         let image = self.media.rework(drawn, job).await?;
         match request.delivery {
+            // The answer of a job is asked for later.
+            _ if visit.errand.is_some() => self.store_image(visit, image).await,
             Wanted::Url => self.store_image(visit, image).await,
             Wanted::Inline | Wanted::Bytes => Ok(image),
         }

@@ -15,6 +15,7 @@ use crate::id::RequestId;
 use crate::policy::Policy;
 use crate::receipt::Receipt;
 
+use super::job::Errand;
 use super::live::{BeginWith, Begun};
 use super::{Gateway, note_caller, passthrough, refuse, reply};
 
@@ -27,6 +28,8 @@ pub struct Head {
     pub method: Method,
     /// The path, without its query.
     pub path: String,
+    /// The query, without its question mark; empty for none.
+    pub query: String,
     /// All header fields.
     pub headers: HeaderMap,
     /// Where apps reach us, for the addresses of stored pictures; no slash at its end.
@@ -47,6 +50,10 @@ pub struct Visit {
     pub(super) begin_with: Option<BeginWith>,
     /// Whether it has begun.
     pub(super) has_begun: bool,
+    /// Whether it is a job now, which is told of when that ends.
+    pub(super) became_job: bool,
+    /// The job that is worked on, where it is one.
+    pub(super) errand: Option<Arc<Errand>>,
     /// The words of the refusal, for the log.
     pub(super) said: Option<Cow<'static, str>>,
 }
@@ -98,6 +105,7 @@ impl Gateway {
         match known {
             Ok(caller) => {
                 let (begin_with, has_begun, said) = (None, false, None);
+                let (became_job, errand) = (false, None);
                 Ok(Visit {
                     head,
                     client,
@@ -108,6 +116,8 @@ impl Gateway {
                     began,
                     begin_with,
                     has_begun,
+                    became_job,
+                    errand,
                     said,
                 })
             }

@@ -11,6 +11,7 @@ use crate::ledger::{Balance, Held, HoldAsk, NewGrant, QuotaUnit, Settled};
 use crate::receipt::Receipt;
 
 use super::error::StoreError;
+use super::jobs::JobAsk;
 use super::registry::NewKey;
 
 /// Where an answer goes.
@@ -30,6 +31,7 @@ pub(super) enum Ask {
     Void(HoldId, Box<Receipt>, Reply<()>),
     Note(Box<Receipt>),
     Chore(Chore),
+    Job(JobAsk),
     Balance(WorkspaceId, Reply<Balance>),
     QuotaUsed(Arc<str>, QuotaUnit, i64, Reply<u32>),
     Sweep(Reply<()>),
@@ -76,6 +78,7 @@ impl Ask {
             Self::Settle(_, _, _, reply) => no(reply),
             Self::Void(_, _, reply) | Self::Sweep(reply) | Self::Close(reply) => no(reply),
             Self::Chore(chore) => chore.refuse(),
+            Self::Job(ask) => ask.refuse(),
             Self::Note(_) => {}
             Self::Balance(_, reply) => no(reply),
             Self::QuotaUsed(_, _, _, reply) => no(reply),
@@ -97,6 +100,6 @@ impl Chore {
     }
 }
 
-fn no<T: 'static>(reply: Reply<T>) {
+pub(super) fn no<T: 'static>(reply: Reply<T>) {
     Answer::new(reply, Err(StoreError::Poisoned)).give(false);
 }

@@ -64,6 +64,7 @@ pub(super) fn open_writer(dir: &Path) -> Result<Connection, StoreError> {
         }
         found => known_schema(found)?,
     }
+    database.execute_batch(include_str!("jobs.sql"))?;
     Ok(database)
 }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::id::KeyId;
+use crate::job::JobError;
 use crate::ledger::LedgerError;
 
 /// Why the store did not do it.
@@ -14,6 +15,9 @@ pub enum StoreError {
     /// The ledger's verdict: nothing is wrong with the store.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// A job's verdict: nothing is wrong with the store.
+    #[error(transparent)]
+    Job(#[from] JobError),
     /// Another process serves this store.
     #[error("another process serves the store in {}", dir.display())]
     Locked {

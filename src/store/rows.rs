@@ -12,6 +12,7 @@ use crate::receipt::Receipt;
 
 use super::registry::{Registry, StoredKey};
 
+pub(super) mod jobs;
 mod usage;
 
 /// Everything that waits for the commit.
@@ -23,6 +24,7 @@ pub(super) struct Rows {
     ended: Vec<HoldId>,
     quotas: BTreeMap<(i64, Arc<str>, QuotaUnit), u32>,
     receipts: Vec<Receipt>,
+    pub(super) jobs: jobs::JobRows,
     pub(super) workspaces: BTreeSet<WorkspaceId>,
     pub(super) keys: BTreeSet<KeyId>,
     pub(super) touched: Vec<(KeyId, i64)>,
@@ -34,6 +36,7 @@ impl Rows {
             && self.opened.is_empty()
             && self.ended.is_empty()
             && self.receipts.is_empty()
+            && self.jobs.is_empty()
             && self.workspaces.is_empty()
             && self.keys.is_empty()
             && self.touched.is_empty()
@@ -96,6 +99,7 @@ impl Rows {
         for receipt in &self.receipts {
             usage::write(database, receipt)?;
         }
+        self.jobs.write(database)?;
         for (key, at_ms) in &self.touched {
             database
                 .prepare_cached("UPDATE key SET last_used_at_ms = ?2 WHERE id = ?1")?

@@ -16,6 +16,7 @@ use super::error::StoreError;
 pub(super) struct Shared {
     keys: ArcSwap<KeyRing>,
     open_holds: AtomicUsize,
+    open_jobs: AtomicUsize,
     poisoned: AtomicBool,
     /// Last uses that are not written yet; as many as there are keys, at most.
     touched: Mutex<HashMap<KeyId, i64>>,
@@ -26,6 +27,7 @@ impl Shared {
         Self {
             keys: ArcSwap::from_pointee(keys),
             open_holds: AtomicUsize::new(0),
+            open_jobs: AtomicUsize::new(0),
             poisoned: AtomicBool::new(false),
             touched: Mutex::new(HashMap::new()),
         }
@@ -45,6 +47,14 @@ impl Shared {
 
     pub(super) fn set_open_holds(&self, count: usize) {
         self.open_holds.store(count, Ordering::Relaxed);
+    }
+
+    pub(super) fn open_jobs(&self) -> usize {
+        self.open_jobs.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_open_jobs(&self, count: usize) {
+        self.open_jobs.store(count, Ordering::Relaxed);
     }
 
     pub(super) fn poisoned(&self) -> bool {

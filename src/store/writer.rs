@@ -22,6 +22,9 @@ use super::rows::Rows;
 use super::shared::Shared;
 
 mod decide;
+mod jobs;
+
+pub(super) use jobs::OpenJobs;
 
 /// The most asks that one commit makes durable.
 pub(super) const BATCH_MAX: usize = 256;
@@ -36,6 +39,7 @@ pub(super) struct Writer {
     pub(super) database: Connection,
     pub(super) ledger: Ledger,
     pub(super) registry: Registry,
+    pub(super) jobs: OpenJobs,
     pub(super) entry_seq: i64,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) shared: Arc<Shared>,
@@ -170,6 +174,7 @@ impl Writer {
 
     fn publish(&self) {
         self.shared.set_open_holds(self.ledger.open_holds());
+        self.shared.set_open_jobs(self.jobs.len());
     }
 
     fn publish_keys(&self, rows: &Rows) {

@@ -25,6 +25,12 @@ pub enum Bound {
     InFlight,
     /// `public.in_flight_bytes_max`
     InFlightBytes,
+    /// `jobs.queued_per_workspace_max`
+    JobsQueued,
+    /// `jobs.input_bytes_max`
+    JobInput,
+    /// `jobs.time_max`
+    JobTime,
 }
 
 impl Bound {
@@ -38,6 +44,9 @@ impl Bound {
             Self::BodyTime => "body_timeout",
             Self::InFlight => "in_flight_max",
             Self::InFlightBytes => "in_flight_bytes_max",
+            Self::JobsQueued => "queued_per_workspace_max",
+            Self::JobInput => "input_bytes_max",
+            Self::JobTime => "time_max",
         }
     }
 }
@@ -68,6 +77,12 @@ pub struct Metrics {
     pub outcomes_unknown: IntCounterVec,
     /// Requests for which a second vendor was asked beside a slow first.
     pub hedges: IntCounter,
+    /// Jobs by what happened to them: `accepted`, `resumed`, or how they ended.
+    pub jobs: IntCounterVec,
+    /// Jobs that have not ended.
+    pub jobs_open: IntGauge,
+    /// Jobs being worked on now.
+    pub jobs_running: IntGauge,
     /// Holds that have not ended.
     pub holds_open: IntGauge,
     /// Requests being served now.
@@ -167,6 +182,14 @@ impl Metrics {
                 "pixelgate_hedges_total",
                 "Requests for which a second vendor was asked beside a slow first",
             )?,
+            jobs: counters(
+                &r,
+                "pixelgate_jobs_total",
+                "Jobs by what happened to them: accepted, resumed, or how they ended",
+                &["event"],
+            )?,
+            jobs_open: gauge(&r, "pixelgate_jobs_open", "Jobs that have not ended")?,
+            jobs_running: gauge(&r, "pixelgate_jobs_running", "Jobs being worked on now")?,
             holds_open: gauge(&r, "pixelgate_holds_open", "Holds that have not ended")?,
             in_flight: gauge(&r, "pixelgate_in_flight_requests", "Requests being served now")?,
             in_flight_bytes: gauge(

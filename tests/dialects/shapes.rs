@@ -21,8 +21,17 @@ use serde_json::{Value, json};
 
 /// Whether the runner writes files of this name.
 pub(crate) fn is_produced(name: &str) -> bool {
-    let endings =
-        ["canonical", "refusal", "listing", "answer", "vendor", "outcome", "said", "streamed"];
+    let endings = [
+        "canonical",
+        "refusal",
+        "listing",
+        "answer",
+        "vendor",
+        "outcome",
+        "said",
+        "streamed",
+        "shown",
+    ];
     endings.iter().any(|e| name.ends_with(&format!(".{e}.json")))
 }
 
@@ -153,6 +162,7 @@ pub(crate) fn image_request(golden: &Value) -> ImageRequest {
         background: field(golden, "background"),
         safety: field(golden, "safety"),
         end_user: field(golden, "end_user"),
+        asset_key: field(golden, "asset_key"),
         delivery: field(golden, "delivery").unwrap_or_default(),
         ..ImageRequest::default()
     }

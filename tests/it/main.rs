@@ -7,6 +7,7 @@
 )]
 #![expect(clippy::indexing_slicing, reason = "a test knows what it expects to find")]
 
+mod clerk;
 mod upscaler;
 mod vendor;
 mod world;
@@ -17,6 +18,7 @@ mod crash;
 mod demo;
 mod failover;
 mod hostile;
+mod jobs;
 mod keys;
 mod limits;
 mod matrix;

@@ -128,6 +128,7 @@ impl World {
             scopes: vec!["images".to_owned()],
             mode: Mode::Test,
             expires_at_ms: None,
+            prefix: None,
         };
         self.store().create_key(new).await.unwrap()
     }
