@@ -1,3 +1,5 @@
+//! What may happen to a job, and what a process that finds it may do.
+
 use proptest::prelude::*;
 
 use super::*;
