@@ -21,6 +21,9 @@ pub use order::{Order, Question};
 /// Orders that one job may have at a time: the calls of its fan-out.
 pub const ORDERS_MAX: usize = 16;
 
+/// A job with less of its time left is not begun: no vendor would be done by then.
+const BEGIN_LEFT_MS_MIN: i64 = 1_000;
+
 /// A job that is to be accepted, and the bytes that it was asked with.
 #[derive(Clone, Debug)]
 pub struct NewJob {
@@ -256,7 +259,9 @@ impl Job {
         match self.state {
             State::Completed | State::Failed | State::Cancelled => AtStart::Leave,
             State::Queued if self.unwanted => AtStart::Cancel,
-            State::Queued if now.unix_ms >= self.ends_by_ms => AtStart::Late,
+            State::Queued if now.unix_ms > self.ends_by_ms.saturating_sub(BEGIN_LEFT_MS_MIN) => {
+                AtStart::Late
+            }
             State::Queued => AtStart::Run,
             State::Begun => AtStart::GiveUp,
             // Its order was bought: a last question is asked even when its time is over.

@@ -23,7 +23,7 @@ fn job() -> Job {
         asset_key: None,
         created_at_ms: 0,
         updated_at_ms: 0,
-        ends_by_ms: 1_000,
+        ends_by_ms: 10_000,
         forgotten_at_ms: None,
         unwanted: false,
         state: State::Queued,
@@ -59,7 +59,8 @@ fn only_a_job_of_which_nothing_was_sent_is_begun_at_a_start() {
 #[test]
 fn a_queued_job_is_over_when_its_time_is_or_when_it_is_wanted_no_more() {
     let mut job = job();
-    assert_eq!(job.at_start(at(1_000)), AtStart::Late);
+    assert_eq!(job.at_start(at(9_000)), AtStart::Run);
+    assert_eq!(job.at_start(at(9_001)), AtStart::Late);
     job.cancel(at(1));
     assert_eq!(job.at_start(at(1)), AtStart::Cancel);
     assert_eq!(job.begin(at(1)), Err(JobError::Unwanted));
