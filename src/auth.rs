@@ -39,6 +39,8 @@ pub struct KeyRecord {
     pub status: KeyStatus,
     /// From when it is no longer good, in milliseconds since the Unix epoch.
     pub expires_at_ms: Option<i64>,
+    /// Whether a call that its library repeats by itself joins the first.
+    pub joins_repeats: bool,
     /// What people call it.
     pub name: String,
 }
@@ -205,6 +207,11 @@ impl Caller {
     /// Whether it gets painted pictures at no charge.
     pub fn is_test(&self) -> bool {
         self.record.mode == Mode::Test
+    }
+
+    /// Whether a call that its library repeats by itself joins the first.
+    pub fn joins_repeats(&self) -> bool {
+        self.record.joins_repeats
     }
 
     /// Whether the key may do this.

@@ -16,10 +16,14 @@ use crate::credits::Cost;
 use crate::fault::VendorFault;
 use crate::id::RequestId;
 
+mod automatic1111;
 mod azure;
 mod bare;
+mod bedrock;
 mod bfl;
+mod claim;
 mod cloudflare;
+mod comfyui;
 mod deepinfra;
 mod drawn;
 mod fal;
@@ -36,6 +40,8 @@ mod job;
 mod json;
 mod later;
 mod leonardo;
+mod library;
+mod measure;
 mod mediaposts;
 mod multipart;
 mod native;
@@ -43,6 +49,7 @@ mod neariq;
 mod neuraldraft;
 mod openai;
 mod painter;
+mod percent;
 mod posteverywhere;
 mod recraft;
 mod replicate;
@@ -55,7 +62,10 @@ mod unsupported;
 mod wire;
 mod xai;
 
+pub use claim::Claim;
 pub use job::{AssetShown, JobShown, Step, VersionShown};
+pub use library::{Asked, Library};
+pub use percent::percent_encoded;
 pub(crate) use reply::fault_of_status;
 pub use retry::retry_headers;
 pub use sse::{Event, Events};
@@ -64,9 +74,12 @@ pub use wire::{Pieces, WireReply, WireRequest};
 /// Every dialect that is spoken here.
 pub static ALL: &[Dialect] = &[
     openai::DIALECT,
+    automatic1111::DIALECT,
     azure::DIALECT,
+    bedrock::DIALECT,
     bfl::DIALECT,
     cloudflare::DIALECT,
+    comfyui::DIALECT,
     deepinfra::DIALECT,
     fal::DIALECT,
     fireworks::DIALECT,
@@ -105,8 +118,24 @@ pub trait ClientSide: std::fmt::Debug + Sync {
     /// What a request at this path is for; `None` when the path is not this dialect's.
     fn claim(&self, method: &Method, path: &str) -> Option<Claim>;
 
+    /// What a request is for at a path that another dialect claims too; it is this dialect's only
+    /// if the key is shown in this dialect's way.
+    fn claim_shared(&self, _method: &Method, _path: &str) -> Option<Claim> {
+        None
+    }
+
     /// The key as the dialect carries it, from the head alone.
     fn presented_key<'a>(&self, head: &'a http::HeaderMap) -> Option<&'a str>;
+
+    /// The parameter of the query that a key may be in instead; `None` where it may not.
+    fn key_parameter(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The header that shows a key, for examples: its name and its value.
+    fn shown_key(&self, key: &str) -> (&'static str, String) {
+        ("Authorization", format!("Bearer {key}"))
+    }
 
     /// The scope that a key needs for this.
     fn scope(&self, claim: &Claim) -> &'static str;
@@ -153,6 +182,11 @@ pub trait ClientSide: std::fmt::Debug + Sync {
         None
     }
 
+    /// How the dialect shows the media library; `None` where it has no place for it.
+    fn library(&self) -> Option<&'static dyn Library> {
+        None
+    }
+
     /// A request to try, for people who have just started.
     fn example(&self) -> Example;
 
@@ -162,6 +196,12 @@ pub trait ClientSide: std::fmt::Debug + Sync {
 
 /// How a dialect streams an answer as server-sent events.
 pub trait Streaming: std::fmt::Debug + Sync {
+    /// Whether its clients skip comments. Where they do not, an empty line is the sign of life, and
+    /// what was not done as asked is the business of [`Streaming::encode_end`].
+    fn has_comments(&self) -> bool {
+        true
+    }
+
     /// A picture on the way to the final one.
     fn encode_preview(&self, preview: &Preview, request: &ImageRequest, unix_ms: i64) -> Pieces;
 
@@ -172,32 +212,6 @@ pub trait Streaming: std::fmt::Debug + Sync {
     fn encode_no(&self, refusal: &Refusal, context: &RefusalContext<'_>) -> Pieces;
 }
 
-/// What a request at a client side's path is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Claim {
-    /// Pictures.
-    Images,
-    /// What pictures would come to, without any being drawn.
-    Quote,
-    /// The list of models.
-    Models,
-    /// One model of the list.
-    Model(String),
-    /// Jobs of the caller's workspace.
-    Jobs,
-    /// One job.
-    Job(String),
-    /// One job, which is wanted no more.
-    CancelJob(String),
-    /// The picture that has this name.
-    Asset(String),
-    /// The path exists, with these methods only.
-    WrongMethod {
-        /// The `Allow` header's value.
-        allow: &'static str,
-    },
-}
-
 /// What every refusal says besides its own words.
 #[derive(Debug)]
 pub struct RefusalContext<'a> {
@@ -205,6 +219,8 @@ pub struct RefusalContext<'a> {
     pub request_id: &'a RequestId,
     /// When it is said, in milliseconds since the Unix epoch.
     pub unix_ms: i64,
+    /// The public name of the model that was asked for, once that is known.
+    pub model: Option<&'a str>,
 }
 
 /// A request that shows a dialect at work.
@@ -242,8 +258,14 @@ pub trait VendorSide: std::fmt::Debug + Sync {
     }
 
     /// How the area to change is marked in a mask.
-    fn mask_style(&self) -> MaskStyle {
+    fn mask_style(&self, _offering: &Offering) -> MaskStyle {
         MaskStyle::Alpha
+    }
+
+    /// Whether an order must carry a seed: without one, this vendor would draw for everyone who
+    /// asks the same the same picture.
+    fn needs_seed(&self, _offering: &Offering) -> bool {
+        false
     }
 
     /// Canonical to body. `Unsupported` means: try the next candidate.
@@ -338,7 +360,22 @@ pub fn fallback() -> &'static dyn ClientSide {
     &house::Client
 }
 
-/// The client side that claims this path, and what for.
+/// The client side that claims this path, and what for; a path that two share goes to the one whose
+/// key is shown.
+pub fn claim_by_key(
+    method: &Method,
+    path: &str,
+    shows_key: impl Fn(&dyn ClientSide) -> bool,
+) -> Option<(&'static Dialect, Claim)> {
+    let shared = ALL.iter().find_map(|dialect| {
+        let client = dialect.client?;
+        let claim = client.claim_shared(method, path).filter(|_| shows_key(client))?;
+        Some((dialect, claim))
+    });
+    shared.or_else(|| claim(method, path))
+}
+
+/// The client side that claims this path whatever key is shown, and what for.
 pub fn claim(method: &Method, path: &str) -> Option<(&'static Dialect, Claim)> {
     ALL.iter().find_map(|dialect| {
         let claim = dialect.client?.claim(method, path)?;

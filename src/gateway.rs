@@ -33,8 +33,10 @@ mod fan_out;
 mod health;
 mod hedge;
 mod job;
+mod library;
 pub mod live;
 mod meet;
+mod once;
 pub mod passthrough;
 pub mod quote;
 mod refuse;
@@ -43,7 +45,9 @@ mod worth;
 
 use admit::{Stake, Windows};
 use health::HealthBoard;
+use once::Running;
 
+pub use library::Unserved;
 pub use meet::{Head, Visit};
 
 /// Everything that requests need, shared by all of them.
@@ -65,6 +69,7 @@ pub struct Gateway {
     windows: Arc<Windows>,
     health: HealthBoard,
     desk: job::Desk,
+    running: Running,
 }
 
 impl std::fmt::Debug for Gateway {
@@ -124,6 +129,7 @@ impl Gateway {
             windows: Arc::new(Windows::default()),
             health: HealthBoard::default(),
             desk: job::Desk::new(jobs),
+            running: Running::default(),
         })
     }
 
@@ -131,11 +137,12 @@ impl Gateway {
     pub async fn serve(self: Arc<Self>, mut visit: Visit, body: Bytes) -> WireReply {
         let reply = match visit.claim.clone() {
             Claim::Images if visit.answers_later() => self.reply_with_job(&mut visit, body).await,
-            Claim::Images => match self.fulfil(&mut visit, body).await {
-                Ok(fulfilled) => self.reply_with_pictures(&visit, &fulfilled),
+            Claim::Images => self.answer_once(&mut visit, body).await,
+            Claim::Quote => match self.quote(&visit, body).await {
+                Ok(reply) => reply,
                 Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
             },
-            Claim::Quote => match self.quote(&visit, body).await {
+            Claim::Library(ask) => match self.library(&visit, ask).await {
                 Ok(reply) => reply,
                 Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
             },
@@ -157,25 +164,31 @@ impl Gateway {
 
     /// From the body's bytes to pictures that are paid for.
     async fn fulfil(&self, visit: &mut Visit, body: Bytes) -> Result<Fulfilled, Refusal> {
-        let (plan, work) = self.understand(visit, body)?;
+        let (plan, work) = self.understand(visit, body).await?;
         let lease = self.admit(&visit.caller, &plan, work.request.count)?;
-        let stake =
-            Stake { amount: work.quote, images: work.request.count, time: work.model.deadline };
+        let stake = Stake {
+            amount: work.quote,
+            images: work.request.count,
+            time: work.model.deadline,
+            named: visit.named,
+        };
         let asking = (&visit.caller, &*plan);
         let (hold, lease) = self.hold(asking, &stake, lease, &mut visit.receipt).await?;
 
         match self.draw(visit, &work).await {
             Ok((delivered, price)) => {
-                let remaining = self.settle(visit, hold, price, &delivered).await?;
-                Ok(Fulfilled {
+                note_delivered(&mut visit.receipt, &delivered);
+                let mut fulfilled = Fulfilled {
                     model: work.model,
                     request: work.request,
                     response: delivered.response,
                     changes: delivered.changes,
                     charged: price,
-                    remaining,
+                    remaining: Credits::ZERO,
                     standings: lease.standings(),
-                })
+                };
+                self.settle(visit, hold, work.quote, &mut fulfilled).await?;
+                Ok(fulfilled)
             }
             Err(refusal) => {
                 self.void(visit, hold, &refusal).await;
@@ -185,7 +198,11 @@ impl Gateway {
     }
 
     /// What is to be done, by whom it can be, and what it may cost: nothing is counted yet.
-    fn understand(&self, visit: &mut Visit, body: Bytes) -> Result<(Arc<Plan>, Work), Refusal> {
+    async fn understand(
+        &self,
+        visit: &mut Visit,
+        body: Bytes,
+    ) -> Result<(Arc<Plan>, Work), Refusal> {
         let policy = Arc::clone(&visit.policy);
         let request = decode(visit.client, &visit.wire(body))?;
         visit.receipt.operation = Some(request.operation.name());
@@ -198,6 +215,7 @@ impl Gateway {
         visit.receipt.model = Some(model.name.clone());
 
         let candidates = self.candidates(&model, &request, (&visit.caller, &plan))?;
+        self.has_room(visit, &plan, &request).await?;
         let quote = worth::quote(&model, &candidates, &request, &visit.caller)?;
         visit.receipt.size = candidates.first().map(delivered_size);
         Ok((plan, Work { model, request, candidates, quote }))
@@ -272,7 +290,9 @@ fn plan(policy: &Policy, caller: &Caller) -> Result<Arc<Plan>, Refusal> {
 
 /// The model that is asked for, if the plan includes it.
 fn model(policy: &Policy, plan: &Plan, request: &ImageRequest) -> Result<Arc<Model>, Refusal> {
-    let name = request.model.as_deref().or(policy.model_default.as_deref());
+    let documented = request.model_default.filter(|name| policy.model(name).is_some());
+    let named = request.model.as_deref().or(documented);
+    let name = named.or(policy.model_default.as_deref());
     let name = name.ok_or_else(refuse::no_model)?;
     let model = policy.model(name).ok_or_else(|| refuse::unknown_model(name))?;
     if plan.includes(name) {
@@ -312,6 +332,14 @@ impl Fulfilled {
             changes: &self.changes,
         }
     }
+}
+
+/// Notes what was delivered, and what it cost us.
+fn note_delivered(receipt: &mut Receipt, delivered: &Delivered) {
+    receipt.cost = delivered.cost;
+    receipt.images = u32::try_from(delivered.response.images.len()).unwrap_or(u32::MAX);
+    receipt.size = Some(delivered.size);
+    receipt.status = 200;
 }
 
 /// Writes what was noted about a receipt by the parts of the path.

@@ -144,8 +144,6 @@ pub struct Delivered {
 pub struct Kept {
     /// Its name in the media library.
     pub media: MediaId,
-    /// The address we serve it at.
-    pub url: String,
     /// Its encoding.
     pub format: Option<Format>,
     /// Its pixels.

@@ -27,6 +27,8 @@ mod forms;
 mod hostile;
 #[path = "dialects/jobs.rs"]
 mod jobs;
+#[path = "dialects/library.rs"]
+mod library;
 #[path = "dialects/passing.rs"]
 mod passing;
 #[path = "dialects/shapes.rs"]
@@ -167,7 +169,8 @@ fn every_side_has_the_cases_that_are_required() {
 fn requests(folder: &mut Folder, dialect: &Dialect, client: &dyn ClientSide) {
     for case in folder.cases(".client.json") {
         let wire = shapes::wire_request(&folder.read(&format!("{case}.client.json")));
-        let claimed = dialect::claim(&wire.method, &wire.path);
+        let shows_key = |side: &dyn ClientSide| side.presented_key(&wire.headers).is_some();
+        let claimed = dialect::claim_by_key(&wire.method, &wire.path, shows_key);
         let (who, claim) = claimed.unwrap_or_else(|| panic!("{case}: nobody claims its path"));
         assert_eq!(who.name, dialect.name, "{case}: another dialect claims it");
         assert!(client.presented_key(&wire.headers).is_some(), "{case}: no key");
@@ -188,6 +191,7 @@ fn requests(folder: &mut Folder, dialect: &Dialect, client: &dyn ClientSide) {
             Claim::CancelJob(id) => json!({ "cancel": id }),
             Claim::Asset(key) => json!({ "asset": key }),
             Claim::WrongMethod { allow } => json!({ "allow": allow }),
+            Claim::Library(ask) => library::shown(client.library().unwrap(), &ask),
             Claim::Models => shapes::reply_shown(&client.encode_models(&models)),
             Claim::Model(id) => {
                 let model = models.iter().find(|model| model.name == id);
@@ -236,7 +240,8 @@ fn refusals(folder: &mut Folder, client: &dyn ClientSide) {
 /// A refusal as it goes out, with the headers that the gateway adds to every one.
 fn refused(client: &dyn ClientSide, refusal: &Refusal) -> Value {
     let request_id = RequestId::known("req_golden");
-    let context = RefusalContext { request_id: &request_id, unix_ms: UNIX_MS };
+    let context =
+        RefusalContext { request_id: &request_id, unix_ms: UNIX_MS, model: Some("paint") };
     let mut reply = client.encode_refusal(refusal, &context);
     for (name, value) in dialect::retry_headers(refusal) {
         reply = reply.with_header(name, &value);

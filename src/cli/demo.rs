@@ -101,6 +101,7 @@ pub(super) async fn demo(
         scopes: vec!["*".to_owned()],
         mode: Mode::Live,
         expires_at_ms: None,
+        joins_repeats: false,
         name: "demo".to_owned(),
         prefix: None,
     };
@@ -168,7 +169,7 @@ fn welcome(ready: &Ready, kept: bool) -> String {
     let fate = if kept { "kept" } else { "removed when you stop this; keep it with --data DIR" };
     let examples: Vec<String> = dialect::ALL
         .iter()
-        .filter_map(|dialect| Some(example(&dialect.client?.example(), public, key)))
+        .filter_map(|dialect| Some(example(dialect.client?, public, key)))
         .collect();
     let examples = examples.join("\n\n");
     format!(
@@ -190,14 +191,15 @@ Data: {data} ({fate}). Stop with Ctrl-C.
 }
 
 /// An example as lines to paste.
-fn example(example: &dialect::Example, public: &str, key: &str) -> String {
-    let dialect::Example { title, path, body, then } = example;
+fn example(client: &dyn dialect::ClientSide, public: &str, key: &str) -> String {
+    let dialect::Example { title, path, body, then } = client.example();
+    let (name, value) = client.shown_key(key);
     let pipe = if then.is_empty() { String::new() } else { format!(" \\\n    | {then}") };
     format!(
         r"{title}
 
   curl -s {public}{path} \
-    -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \
+    -H '{name}: {value}' -H 'Content-Type: application/json' \
     -d '{body}'{pipe}"
     )
 }

@@ -1,4 +1,5 @@
-//! What client sides share about heads: a bearer key in, the tightest limit out.
+//! What client sides share about heads: a bearer key and a name in the path in, the tightest limit
+//! out.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -17,6 +18,18 @@ pub(crate) fn tightest(standings: &[Standing]) -> Option<&Standing> {
     standings
         .iter()
         .min_by_key(|standing| (standing.remaining, std::cmp::Reverse(standing.resets_in)))
+}
+
+/// A path segment without its percent signs; libraries write the slash of a model name so.
+pub(crate) fn percent_decoded(text: &str) -> Option<String> {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (hex, rest) = part.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(hex, 16).ok()?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ use crate::telemetry::Bound;
 use super::body::{DRAIN_TIMEOUT, announced_length, overloaded, read_away};
 use super::bounds::{Place, Room};
 use super::framing::{self, RawHead};
+use super::head::head_of;
 use super::live;
 use super::passthrough::{Passing, embarked};
 use super::patience::Timed;
@@ -95,7 +96,7 @@ impl Front {
         &self,
         session: &mut ServerSession,
     ) -> Result<(Head, Place), Box<WireReply>> {
-        let head = self.head(session);
+        let head = head_of(session, &self.bounds);
         if let Some((refusal, bound)) = refused_framing(session, &self.bounds) {
             session.set_keepalive(None);
             return Err(Box::new(self.refuse(&head, &refusal, bound)));
@@ -152,44 +153,6 @@ impl Front {
         }
         self.gateway.refuse(head, refusal)
     }
-
-    fn head(&self, session: &ServerSession) -> Head {
-        let head = session.req_header();
-        let host = head
-            .headers
-            .get(http::header::HOST)
-            .and_then(|host| host.to_str().ok())
-            .or_else(|| head.uri.authority().map(http::uri::Authority::as_str))
-            .unwrap_or("localhost");
-        let scheme = if self.bounds.tls.is_some() { "https" } else { "http" };
-        Head {
-            request_id: RequestId::random(),
-            method: head.method.clone(),
-            path: head.uri.path().to_owned(),
-            query: head.uri.query().unwrap_or_default().to_owned(),
-            headers: head.headers.clone(),
-            public_url: self.bounds.url.clone().unwrap_or_else(|| format!("{scheme}://{host}")),
-        }
-    }
-
-    /// A picture of the library, for whoever knows its unguessable name.
-    async fn stored_picture(&self, head: &Head) -> Option<WireReply> {
-        if head.method != Method::GET && head.method != Method::HEAD {
-            return None;
-        }
-        let (id, file) = head.path.strip_prefix("/media/")?.split_once('/')?;
-        let found = self.gateway.media.find(id).await.ok().flatten();
-        let (format, bytes) = found.filter(|(f, _)| file == format!("original.{}", f.name()))?;
-        let reply =
-            WireReply { status: 200, headers: http::HeaderMap::new(), body: Pieces::one(bytes) };
-        Some(
-            reply
-                .with_header("content-type", format.mime())
-                .with_header("cache-control", "private, max-age=86400, immutable")
-                .with_header("x-content-type-options", "nosniff")
-                .with_header("x-request-id", head.request_id.as_str()),
-        )
-    }
 }
 
 fn refused_framing(session: &ServerSession, bounds: &Public) -> Option<(Refusal, Option<Bound>)> {
@@ -208,7 +171,11 @@ pub(super) async fn write(
     for (name, value) in &reply.headers {
         head.append_header(name.clone(), value.clone())?;
     }
-    head.insert_header(http::header::CONTENT_LENGTH, reply.body.len())?;
+    // What is told of and not sent has a length of its own, or none: HEAD, and 304.
+    let is_told = head_only && reply.headers.contains_key(http::header::CONTENT_LENGTH);
+    if !is_told && reply.status != 304 {
+        head.insert_header(http::header::CONTENT_LENGTH, reply.body.len())?;
+    }
     session.write_response_header(Box::new(head)).await?;
     let slices = if head_only { Vec::new() } else { reply.body.into_slices() };
     let mut left = slices.len();
@@ -272,6 +239,12 @@ impl ProxyHttp for Front {
             None => session.set_keepalive(None),
         }
         Ok(true)
+    }
+
+    /// For Pingora's own log lines: without the query, which may hold a key.
+    fn request_summary(&self, session: &Session, _: &Self::CTX) -> String {
+        let head = session.req_header();
+        format!("{} {}", head.method, head.uri.path())
     }
 
     async fn upstream_peer(

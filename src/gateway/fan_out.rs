@@ -31,8 +31,7 @@ impl Gateway {
         let offering = &candidate.offering;
         let began = Instant::now();
         let calls = (0..candidate.calls).map(async |call| {
-            let share = candidate.ask(request, call);
-            let share = self.with_mask_for(&offering.vendor, share).await?;
+            let share = self.ready_for(offering, candidate.ask(request, call)).await?;
             self.exchange(offering, &share, Terms { call, ..terms }).await
         });
         let replies = join_all(calls).await;
@@ -55,8 +54,7 @@ impl Gateway {
         let (offering, request) = (&candidate.offering, &attempt.work.request);
         let began = Instant::now();
         let calls = orders.iter().map(async |order| {
-            let share = candidate.ask(request, order.call);
-            let share = self.with_mask_for(&offering.vendor, share).await?;
+            let share = self.ready_for(offering, candidate.ask(request, order.call)).await?;
             let account = Account::numbered(order.account);
             let terms = Terms { account, deadline, placed: None, live, errand, call: order.call };
             Box::pin(self.exchange_again(offering, &share, terms, order)).await

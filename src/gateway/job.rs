@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::canonical::Refusal;
+use crate::canonical::{Delivery, ImageRequest, Refusal};
 use crate::config;
 use crate::dialect::{Claim, WireReply};
 use crate::id::{JobId, WorkspaceId};
@@ -78,6 +78,12 @@ impl Visit {
         prefers || self.client.answers_later()
     }
 
+    /// Whether its pictures are kept: the answer of a job is asked for later.
+    pub(super) fn keeps(&self, request: &ImageRequest) -> bool {
+        let is_job = self.errand.is_some() || self.answers_later();
+        is_job || request.delivery == Delivery::Url
+    }
+
     /// Until when it may be worked on, if a request may take so long.
     pub(super) fn deadline(&self, time: Duration) -> Instant {
         let deadline = Instant::now() + time;
@@ -114,12 +120,18 @@ impl Gateway {
             self.telemetry.metrics().bound_met(Bound::JobInput);
             return Err(refuse::job_input(bounds.input_bytes_max));
         }
-        let (plan, work) = self.understand(visit, body.clone())?;
+        let (plan, work) = self.understand(visit, body.clone()).await?;
         let now = self.clock.now();
         // Counted in every window as any request; a job that waits is not one that runs, so its
         // place among those is given back at once.
         let lease = self.admit(&visit.caller, &plan, work.request.count)?;
-        let stake = Stake { amount: work.quote, images: work.request.count, time: bounds.time_max };
+        let stake = Stake {
+            amount: work.quote,
+            images: work.request.count,
+            time: bounds.time_max,
+            // The answer to its repeats would be the job, which nothing keeps for them yet.
+            named: None,
+        };
         let ask = Self::hold_ask((&visit.caller, &plan), &stake, &visit.receipt, now);
         let header = |name| visit.head.headers.get(name).and_then(|value| value.to_str().ok());
         let time_ms = i64::try_from(bounds.time_max.as_millis()).unwrap_or(i64::MAX);
@@ -179,6 +191,7 @@ impl Gateway {
             Claim::Jobs
             | Claim::Images
             | Claim::Quote
+            | Claim::Library(_)
             | Claim::Models
             | Claim::Model(_)
             | Claim::WrongMethod { .. } => self.reply_with_list(visit).await,

@@ -12,11 +12,14 @@ use crate::auth::Caller;
 use crate::canonical::{Refusal, RefusalKind};
 use crate::dialect::{self, Claim, ClientSide, Pieces, WireReply, WireRequest};
 use crate::id::RequestId;
+use crate::pledge::Named;
 use crate::policy::Policy;
 use crate::receipt::Receipt;
+use crate::secret::Secret;
 
 use super::job::Errand;
 use super::live::{BeginWith, Begun};
+use super::once::Turn;
 use super::{Gateway, note_caller, passthrough, refuse, reply};
 
 /// A request's head, as the edge read it.
@@ -28,12 +31,36 @@ pub struct Head {
     pub method: Method,
     /// The path, without its query.
     pub path: String,
-    /// The query, without its question mark; empty for none.
-    pub query: String,
+    /// The query, which may hold a key.
+    pub query: Option<Secret>,
     /// All header fields.
     pub headers: HeaderMap,
     /// Where apps reach us, for the addresses of stored pictures; no slash at its end.
     pub public_url: String,
+}
+
+impl Head {
+    /// The query, without the question mark; empty when there is none.
+    pub fn query_text(&self) -> &str {
+        self.query.as_ref().map_or("", Secret::reveal)
+    }
+
+    /// Who claims it, and what for.
+    fn claim(&self) -> Option<(&'static str, &'static dyn ClientSide, Claim)> {
+        let shows_key = |side: &dyn ClientSide| self.key(side).is_some();
+        let (dialect, claim) = dialect::claim_by_key(&self.method, &self.path, shows_key)?;
+        Some((dialect.name, dialect.client?, claim))
+    }
+
+    /// The key, where this side's apps show it.
+    fn key(&self, side: &dyn ClientSide) -> Option<&str> {
+        side.presented_key(&self.headers).or_else(|| {
+            let (name, query) = (side.key_parameter()?, self.query.as_ref()?);
+            let pairs = query.reveal().split('&').filter_map(|pair| pair.split_once('='));
+            let mut keys = pairs.filter(|(own, key)| *own == name && !key.is_empty());
+            keys.next().map(|(_, key)| key)
+        })
+    }
 }
 
 /// A request by someone we know, on a path that somebody claims.
@@ -54,6 +81,12 @@ pub struct Visit {
     pub(super) became_job: bool,
     /// The job that is worked on, where it is one.
     pub(super) errand: Option<Arc<Errand>>,
+    /// What it is known by, if it is to be served once.
+    pub(super) named: Option<Named>,
+    /// The right to be joined by its repeats, until it is answered.
+    pub(super) turn: Option<Turn>,
+    /// What was kept for its repeats, and is to be said to it too.
+    pub(super) kept: Option<WireReply>,
     /// The words of the refusal, for the log.
     pub(super) said: Option<Cow<'static, str>>,
 }
@@ -81,9 +114,7 @@ impl Gateway {
     /// Who claims this path, and who asks. A no is already in the dialect's own words.
     pub fn meet(&self, head: Head) -> Result<Visit, Box<WireReply>> {
         let began = Instant::now();
-        let claimed = dialect::claim(&head.method, &head.path)
-            .and_then(|(dialect, claim)| Some((dialect.name, dialect.client?, claim)));
-        let Some((name, client, claim)) = claimed else {
+        let Some((name, client, claim)) = head.claim() else {
             let refusal = refuse::unknown_path(&head.method, &head.path);
             return Err(Box::new(self.refuse(&head, &refusal)));
         };
@@ -92,7 +123,7 @@ impl Gateway {
         let mut receipt =
             Receipt::begin(head.request_id.clone(), now.unix_ms, Arc::clone(&policy.version));
         receipt.dialect = name;
-        let presented = client.presented_key(&head.headers);
+        let presented = head.key(client);
         let scope = client.scope(&claim);
         let known =
             self.store.keys().authenticate(presented, now.unix_ms).map_err(refuse::auth).and_then(
@@ -106,6 +137,7 @@ impl Gateway {
             Ok(caller) => {
                 let (begin_with, has_begun, said) = (None, false, None);
                 let (became_job, errand) = (false, None);
+                let (named, turn, kept) = (None, None, None);
                 Ok(Visit {
                     head,
                     client,
@@ -118,6 +150,9 @@ impl Gateway {
                     has_begun,
                     became_job,
                     errand,
+                    named,
+                    turn,
+                    kept,
                     said,
                 })
             }
@@ -130,9 +165,8 @@ impl Gateway {
         let now = self.clock.now();
         let version = Arc::clone(&self.policy.current().version);
         let mut receipt = Receipt::begin(head.request_id.clone(), now.unix_ms, version);
-        match dialect::claim(&head.method, &head.path).and_then(|(d, _)| Some((d.name, d.client?)))
-        {
-            Some((name, client)) => {
+        match head.claim() {
+            Some((name, client, _)) => {
                 receipt.dialect = name;
                 self.turn_away(head, client, receipt, refusal)
             }
@@ -155,7 +189,7 @@ impl Gateway {
         receipt: Receipt,
         refusal: &Refusal,
     ) -> WireReply {
-        let reply = reply::refusal(client, refusal, &head.request_id, self.clock.now());
+        let reply = reply::refusal(client, refusal, (&head.request_id, None), self.clock.now());
         self.told(head, receipt, refusal, reply)
     }
 

@@ -225,10 +225,14 @@ fn said_otherwise(can: &Capabilities, request: &ImageRequest) -> impl Iterator<I
 /// Options that only another dialect has words for.
 fn options_of_others(offering: &Offering, request: &ImageRequest) -> Vec<Change> {
     let foreign = request.options.iter().filter(|(d, _)| *d != offering.vendor.options_of);
-    let names = foreign.flat_map(|(_, options)| options.keys());
-    names
-        .map(|name| Change { parameter: Cow::Owned(name.clone()), how: Cow::Borrowed(DROPPED) })
-        .collect()
+    let names = foreign.flat_map(|(_, options)| options.iter()).flat_map(|(name, value)| {
+        // What is inside an object is what was asked; the object is only its place.
+        match value.as_object() {
+            Some(inside) => inside.keys().map(|own| format!("{name}.{own}")).collect(),
+            None => vec![name.clone()],
+        }
+    });
+    names.map(|name| Change { parameter: Cow::Owned(name), how: Cow::Borrowed(DROPPED) }).collect()
 }
 
 /// The negative prompt of an offering that takes none.

@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::id::KeyId;
 use crate::job::JobError;
 use crate::ledger::LedgerError;
+use crate::pledge::Verdict;
 
 /// Why the store did not do it.
 #[derive(Debug, Error)]
@@ -18,6 +19,9 @@ pub enum StoreError {
     /// A job's verdict: nothing is wrong with the store.
     #[error(transparent)]
     Job(#[from] JobError),
+    /// The request's name is taken: nothing is wrong with the store.
+    #[error("the request's name is taken")]
+    Pledged(Verdict),
     /// Another process serves this store.
     #[error("another process serves the store in {}", dir.display())]
     Locked {

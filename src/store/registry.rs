@@ -41,6 +41,9 @@ pub struct NewKey {
     /// What its text begins with; the usual when `None`.
     #[serde(default)]
     pub prefix: Option<String>,
+    /// Whether a call that its library repeats by itself joins the first.
+    #[serde(default)]
+    pub joins_repeats: bool,
 }
 
 /// A key and when it was made.
@@ -122,6 +125,7 @@ impl Registry {
             plan: new.plan,
             status: KeyStatus::Active,
             expires_at_ms: new.expires_at_ms,
+            joins_repeats: new.joins_repeats,
             name: new.name,
         };
         let key = StoredKey { record, created_at_ms: now.unix_ms };

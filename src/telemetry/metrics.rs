@@ -31,6 +31,10 @@ pub enum Bound {
     JobInput,
     /// `jobs.time_max`
     JobTime,
+    /// `plans.*.pictures_max`
+    Pictures,
+    /// `plans.*.pictures_bytes_max`
+    PicturesBytes,
 }
 
 impl Bound {
@@ -47,6 +51,8 @@ impl Bound {
             Self::JobsQueued => "queued_per_workspace_max",
             Self::JobInput => "input_bytes_max",
             Self::JobTime => "time_max",
+            Self::Pictures => "pictures_max",
+            Self::PicturesBytes => "pictures_bytes_max",
         }
     }
 }
@@ -83,6 +89,12 @@ pub struct Metrics {
     pub jobs_open: IntGauge,
     /// Jobs being worked on now.
     pub jobs_running: IntGauge,
+    /// Repeats that were told what the first came to: `replayed` or `joined`.
+    pub replays: IntCounterVec,
+    /// Bytes of answers that are kept for repeats.
+    pub answers_bytes: IntGauge,
+    /// Answers that are not kept for repeats, by why.
+    pub answers_not_kept: IntCounterVec,
     /// Holds that have not ended.
     pub holds_open: IntGauge,
     /// Requests being served now.
@@ -101,6 +113,14 @@ pub struct Metrics {
     pub clients_gone: IntCounter,
     /// Settlements that could not be written after the answer had been sent.
     pub settlements_lost: IntCounter,
+    /// Pictures in the media library.
+    pub library_pictures: IntGauge,
+    /// Their bytes, each picture counted for itself.
+    pub library_bytes: IntGauge,
+    /// Pictures erased, by why: `asked`, `over`, or `unowned` bytes.
+    pub pictures_erased: IntCounterVec,
+    /// Pictures that could not be erased when they should have been.
+    pub pictures_not_erased: IntCounter,
 }
 
 /// Seconds that vendors take: tens of milliseconds to minutes.
@@ -190,6 +210,23 @@ impl Metrics {
             )?,
             jobs_open: gauge(&r, "pixelgate_jobs_open", "Jobs that have not ended")?,
             jobs_running: gauge(&r, "pixelgate_jobs_running", "Jobs being worked on now")?,
+            replays: counters(
+                &r,
+                "pixelgate_replays_total",
+                "Repeats that were told what the first came to",
+                &["how"],
+            )?,
+            answers_bytes: gauge(
+                &r,
+                "pixelgate_answers_kept_bytes",
+                "Bytes of answers that are kept for repeats",
+            )?,
+            answers_not_kept: counters(
+                &r,
+                "pixelgate_answers_not_kept_total",
+                "Answers that are not kept for repeats, by why",
+                &["why"],
+            )?,
             holds_open: gauge(&r, "pixelgate_holds_open", "Holds that have not ended")?,
             in_flight: gauge(&r, "pixelgate_in_flight_requests", "Requests being served now")?,
             in_flight_bytes: gauge(
@@ -229,6 +266,27 @@ impl Metrics {
                 &r,
                 "pixelgate_settlements_lost_total",
                 "Settlements that could not be written after the answer had been sent",
+            )?,
+            library_pictures: gauge(
+                &r,
+                "pixelgate_library_pictures",
+                "Pictures in the media library",
+            )?,
+            library_bytes: gauge(
+                &r,
+                "pixelgate_library_bytes",
+                "Bytes of the pictures in the media library, each counted for itself",
+            )?,
+            pictures_erased: counters(
+                &r,
+                "pixelgate_pictures_erased_total",
+                "Pictures erased from the media library, by why",
+                &["why"],
+            )?,
+            pictures_not_erased: counter(
+                &r,
+                "pixelgate_pictures_not_erased_total",
+                "Pictures that could not be erased when they should have been",
             )?,
             registry: r,
         })

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use pixelgate::dialect::ClientSide;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -220,6 +221,18 @@ impl World {
             .header("content-type", "application/json")
             .header("authorization", format!("Bearer {key}"))
             .body(body);
+        read(request).await
+    }
+
+    /// The same, with the key where this dialect's apps show it.
+    pub(crate) async fn post_by(&self, side: &dyn ClientSide, path: &str, body: &Value) -> Reply {
+        let (name, value) = side.shown_key(&self.key);
+        let request = self
+            .client
+            .post(format!("{}{path}", self.public))
+            .header("content-type", "application/json")
+            .header(name, value)
+            .body(body.to_string());
         read(request).await
     }
 

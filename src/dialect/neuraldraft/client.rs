@@ -197,6 +197,9 @@ const fn code(kind: RefusalKind) -> &'static str {
         | RefusalKind::ConcurrencyExceeded
         | RefusalKind::CreditsShort
         | RefusalKind::Unpriced
+        | RefusalKind::IdempotencyInFlight
+        | RefusalKind::IdempotencyMismatch
+        | RefusalKind::IdempotencyGone
         | RefusalKind::Overloaded
         | RefusalKind::StoreUnavailable
         | RefusalKind::Internal => kind.code(),

@@ -18,10 +18,10 @@ use crate::routing::{self, Candidate};
 use crate::store::{JobEnd, StoreError};
 use crate::telemetry::Bound;
 
-use super::super::admit::fill;
 use super::super::attempt::{Attempt, Trace};
 use super::super::{
-    Delivered, Gateway, Head, Visit, Work, delivered_size, micros, note_caller, refuse,
+    Delivered, Gateway, Head, Visit, Work, delivered_size, micros, note_caller, note_delivered,
+    refuse,
 };
 use super::Errand;
 
@@ -154,7 +154,7 @@ impl Gateway {
                 request_id: job.request.clone(),
                 method: Method::POST,
                 path: input.path.clone(),
-                query: String::new(),
+                query: None,
                 headers,
                 public_url: input.public_url.clone(),
             },
@@ -169,6 +169,9 @@ impl Gateway {
             said: None,
             became_job: true,
             errand: Some(errand),
+            named: None,
+            turn: None,
+            kept: None,
         }
     }
 
@@ -185,7 +188,8 @@ impl Gateway {
     async fn end(&self, errand: &Errand, mut receipt: Receipt, drawn: Drawn) {
         let (outcome, price, said) = match drawn {
             Ok((delivered, price)) => {
-                fill(&mut receipt, &delivered, price);
+                note_delivered(&mut receipt, &delivered);
+                receipt.charged = price;
                 (Outcome::Completed(Box::new(kept(delivered, price))), Some(price), None)
             }
             Err(_) if errand.is_unwanted() => {
@@ -250,7 +254,6 @@ fn kept(delivered: Delivered, charged: Credits) -> job::Delivered {
         let stored = image.stored?;
         Some(job::Kept {
             media: stored.id,
-            url: stored.url,
             format: image.format,
             size: image.size,
             revised_prompt: image.revised_prompt,

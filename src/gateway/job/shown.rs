@@ -1,7 +1,7 @@
 //! Jobs and named pictures as answers.
 
 use crate::canonical::{
-    Answer, Change, Delivery, Image, ImageResponse, Picture, Problem, Refusal, Stored,
+    Answer, Change, Delivery, Image, ImageResponse, Kept, Picture, Problem, Refusal, Stored,
 };
 use crate::dialect::{
     self, AssetShown, ClientSide, JobShown, Pieces, Step, VersionShown, WireReply,
@@ -54,7 +54,7 @@ impl Gateway {
         visit: &Visit,
     ) -> Result<WireReply, Refusal> {
         let (mut count, mut after, mut states) = (JOBS_LISTED, None, State::ALL.to_vec());
-        for pair in visit.head.query.split('&').filter(|pair| !pair.is_empty()) {
+        for pair in visit.head.query_text().split('&').filter(|pair| !pair.is_empty()) {
             match pair.split_once('=').unwrap_or((pair, "")) {
                 ("limit", text) => count = listed_at_most(text)?,
                 ("cursor", text) => after = Some(self.job_of(visit, text).await?.id.to_string()),
@@ -81,11 +81,17 @@ impl Gateway {
     ) -> Result<WireReply, Refusal> {
         let named = self.store.named_pictures(visit.whose(), key.to_owned(), VERSIONS_MAX).await;
         let named = named.map_err(|error| refuse::store(&error, self.clock.now()))?;
-        if named.is_empty() {
+        let mut there = Vec::with_capacity(named.len());
+        for named in &named {
+            let kept = self.kept_for_job(&named.picture).await;
+            let kept = kept.map_err(|error| refuse::store(&error, self.clock.now()))?;
+            there.extend(kept.map(|kept| (named, self.address(&visit.head.public_url, &kept))));
+        }
+        if there.is_empty() {
             return Err(refuse::unknown_asset(key));
         }
-        let versions = named.iter().map(|named| VersionShown {
-            url: &named.picture.url,
+        let versions = there.iter().map(|(named, url)| VersionShown {
+            url,
             pixels: named.picture.size.map(|size| (size.width, size.height)),
             job: named.job.as_str(),
             at_ms: named.at_ms,
@@ -105,10 +111,11 @@ impl Gateway {
             return Ok(None);
         };
         let side = side_of(job);
+        let public_url = input.public_url.clone();
         let Ok(request) = side.decode_request(&wire_of(input)) else { return Ok(None) };
         let mut images = Vec::with_capacity(delivered.pictures.len());
         for kept in &delivered.pictures {
-            images.extend(self.image(kept, request.delivery).await);
+            images.extend(self.image(kept, request.delivery, &public_url).await?);
         }
         if images.is_empty() {
             return Ok(None);
@@ -133,26 +140,40 @@ impl Gateway {
         })))
     }
 
-    /// A kept picture as its app wanted it.
-    async fn image(&self, kept: &job::Kept, delivery: Delivery) -> Option<Image> {
+    /// A picture of a job as the library has it; `None` when it was erased.
+    async fn kept_for_job(&self, kept: &job::Kept) -> Result<Option<Kept>, StoreError> {
+        self.store.find_picture(kept.media.as_str().to_owned()).await
+    }
+
+    /// A kept picture as its app wanted it. Its address is made anew, as addresses may end.
+    async fn image(
+        &self,
+        kept: &job::Kept,
+        delivery: Delivery,
+        public_url: &str,
+    ) -> Result<Option<Image>, StoreError> {
+        let Some(found) = self.kept_for_job(kept).await? else { return Ok(None) };
         let (picture, stored) = match delivery {
             Delivery::Url => {
-                let stored = Stored { id: kept.media.clone(), url: kept.url.clone() };
-                (Picture::Url(kept.url.clone()), Some(stored))
+                let url = self.address(public_url, &found);
+                let (id, created_at_ms) = (found.id, found.created_at_ms);
+                (Picture::Url(url.clone()), Some(Stored { id, url, created_at_ms }))
             }
             Delivery::Inline | Delivery::Bytes => {
-                let found = self.media.find(kept.media.as_str()).await.ok().flatten();
-                (Picture::Binary(found?.1), None)
+                let Ok(bytes) = self.kept_bytes(&found, 0..found.bytes).await else {
+                    return Ok(None);
+                };
+                (Picture::Binary(bytes), None)
             }
         };
-        Some(Image {
+        Ok(Some(Image {
             picture,
             format: kept.format,
             size: kept.size,
             revised_prompt: kept.revised_prompt.clone(),
             seed: kept.seed,
             stored,
-        })
+        }))
     }
 }
 

@@ -64,7 +64,6 @@ fn order() -> Order {
 fn completed() -> Outcome {
     let picture = Kept {
         media: MediaId::known("med_1"),
-        url: "http://gateway.example/media/med_1/original.png".to_owned(),
         format: None,
         size: None,
         revised_prompt: None,

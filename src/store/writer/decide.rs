@@ -7,11 +7,15 @@ use crate::clock::Now;
 use crate::credits::Credits;
 use crate::id::HoldId;
 use crate::ledger::{Done, Held, HoldAsk, LedgerError};
+use crate::pledge::{End, Gone, Pledge, Verdict};
 use crate::receipt::{Receipt, ReceiptCaller};
 
+use super::super::answers::AnswerKept;
 use super::super::ask::{Answer, Ask, Chore, Reply};
 use super::super::error::StoreError;
 use super::super::load;
+use super::super::rows::media::MediaChange;
+use super::super::rows::pledges::{self, InBatch};
 use super::{Batch, Writer};
 
 impl Writer {
@@ -22,16 +26,23 @@ impl Writer {
         now: Now,
     ) -> Result<(), StoreError> {
         match ask {
-            Ask::Hold(ask, reply) => self.hold(&ask, reply, batch, now)?,
-            Ask::Settle(hold, price, receipt, reply) => {
+            Ask::Hold(ask, pledge, reply) => self.hold(&ask, pledge, reply, (batch, now))?,
+            Ask::Settle(hold, price, receipt, kept, reply) => {
                 self.recall(&hold)?;
                 let verdict = self.ledger.settle(&hold, price, receipt.images, now);
+                if verdict.as_ref().is_ok_and(|done| !done.repeated) {
+                    self.end_pledge(&hold, (settled(kept.as_deref()), kept), batch, now);
+                }
                 let verdict = self.ended(&hold, verdict, (*receipt, price), batch);
                 batch.answers.push(Answer::new(reply, verdict));
             }
-            Ask::Void(hold, receipt, reply) => {
+            Ask::Void(hold, receipt, kept, reply) => {
                 self.recall(&hold)?;
                 let verdict = self.ledger.void(&hold, now);
+                if verdict.as_ref().is_ok_and(|done| !done.repeated) {
+                    let is_kept = kept.as_ref().is_some_and(|kept| kept.gone().is_none());
+                    self.end_pledge(&hold, (End::Voided { is_kept }, kept), batch, now);
+                }
                 let verdict = self.ended(&hold, verdict, (*receipt, Credits::ZERO), batch);
                 batch.answers.push(Answer::new(reply, verdict));
             }
@@ -43,6 +54,10 @@ impl Writer {
             Ask::Balance(workspace, reply) => {
                 let balance = self.ledger.balance(&workspace);
                 batch.answers.push(Answer::new(reply, Ok(balance)));
+            }
+            Ask::Spendable(workspace, reply) => {
+                let spendable = self.ledger.spendable(&workspace, now).map_err(StoreError::from);
+                batch.answers.push(Answer::new(reply, spendable));
             }
             Ask::QuotaUsed(subject, unit, period, reply) => {
                 let used = self.ledger.quota_used(&subject, unit, period);
@@ -62,24 +77,59 @@ impl Writer {
     fn hold(
         &mut self,
         ask: &HoldAsk,
+        pledge: Option<Box<Pledge>>,
         reply: Reply<Held>,
-        batch: &mut Batch,
-        now: Now,
+        (batch, now): (&mut Batch, Now),
     ) -> Result<(), StoreError> {
+        if let Some(pledge) = &pledge {
+            let verdict = self.judge_pledge(pledge, batch, now)?;
+            if verdict != Verdict::New {
+                batch.answers.push(Answer::new(reply, Err(StoreError::Pledged(verdict))));
+                return Ok(());
+            }
+        }
         self.recall(&ask.hold)?;
         let verdict = self.ledger.hold(ask, now).map(|done| {
             if !done.repeated {
                 batch.rows.change(done.changes);
                 batch.rows.open(ask.hold.clone());
             }
-            done.outcome
+            (done.outcome, done.repeated)
         });
-        let verdict = verdict.map_err(StoreError::from);
+        if let (Some(pledge), Ok((_, false))) = (pledge, &verdict) {
+            batch.rows.pledges.open((*pledge).clone());
+            self.pledges.insert(*pledge);
+        }
+        let verdict = verdict.map(|(held, _)| held).map_err(StoreError::from);
         batch.answers.push(Answer::new(reply, verdict));
         Ok(())
     }
 
-    /// What asks of operators decide.
+    /// What a new pledge is told: by what is open, by what this batch ended, by the tables.
+    fn judge_pledge(&self, new: &Pledge, batch: &Batch, now: Now) -> Result<Verdict, StoreError> {
+        let stored = match batch.rows.pledges.find(&new.scope) {
+            InBatch::Named(pledge) => Some(pledge.clone()),
+            InBatch::Freed => None,
+            InBatch::Untouched if self.pledges.is_open(&new.scope) => None,
+            InBatch::Untouched => pledges::find(&self.database, &new.scope)?,
+        };
+        Ok(self.pledges.judge(new, stored.as_ref(), now))
+    }
+
+    /// The pledge of a hold ends as the hold did.
+    pub(super) fn end_pledge(
+        &mut self,
+        hold: &HoldId,
+        (end, kept): (End, Option<Box<AnswerKept>>),
+        batch: &mut Batch,
+        now: Now,
+    ) {
+        if let Some((scope, done)) = self.pledges.end(hold, end, now) {
+            batch.rows.pledges.end((scope, hold.clone()), done, kept);
+        }
+    }
+
+    /// What asks of operators and of the media library decide.
     fn chore(&mut self, chore: Chore, batch: &mut Batch, now: Now) {
         let answer = match chore {
             Chore::Grant(new, reply) => {
@@ -110,6 +160,14 @@ impl Writer {
                 let verdict = self.registry.set_key_status(&id, status);
                 batch.rows.keys.extend(verdict.is_ok().then_some(id));
                 Answer::new(reply, verdict)
+            }
+            Chore::KeepPicture(kept, reply) => {
+                batch.rows.media.push(MediaChange::Keep(*kept));
+                Answer::new(reply, Ok(()))
+            }
+            Chore::ErasePicture(id, reply) => {
+                batch.rows.media.push(MediaChange::Erase(id));
+                Answer::new(reply, Ok(()))
             }
         };
         batch.answers.push(answer);
@@ -144,6 +202,11 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// The end of a hold that was paid for; served without an answer to keep is served all the same.
+fn settled(kept: Option<&AnswerKept>) -> End {
+    End::Settled(kept.map_or(Some(Gone::Lost), AnswerKept::gone))
 }
 
 /// The usage row names whoever paid, so that usage and ledger sum up alike.

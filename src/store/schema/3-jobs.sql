@@ -1,4 +1,4 @@
--- Jobs, and the names that apps give to pictures of theirs. Part of schema 1: added where missing.
+-- Jobs, and the names that apps give to pictures of theirs.
 
 -- The request's bytes are kept as they came, so that the dialect it came in can read them again.
 CREATE TABLE IF NOT EXISTS job (
