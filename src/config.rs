@@ -33,6 +33,8 @@ pub struct Config {
     pub policy_directory: PathBuf,
     /// Pictures worked on at once; `None` for one per core.
     pub media_workers_max: Option<usize>,
+    /// Bounds on requests whose clients do not wait.
+    pub jobs: Jobs,
     /// Where pictures are kept, and how they are addressed.
     pub library: Library,
     /// How log lines look.
@@ -81,6 +83,23 @@ pub enum Origins {
     Any,
     /// These; none when there are none.
     Listed(Vec<String>),
+}
+
+/// Bounds on requests whose clients do not wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Jobs {
+    /// Unfinished jobs of one workspace.
+    pub queued_per_workspace_max: usize,
+    /// Jobs worked on at once.
+    pub running_max: usize,
+    /// Of those, jobs of one workspace.
+    pub running_per_workspace_max: usize,
+    /// A request body that may become a job.
+    pub input_bytes_max: usize,
+    /// From being accepted to its end.
+    pub time_max: Duration,
+    /// How long a job is remembered after its end.
+    pub kept_for: Duration,
 }
 
 /// How much is kept of answers, to be given again to repeats.

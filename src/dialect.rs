@@ -5,7 +5,7 @@
 
 use http::Method;
 
-use crate::canonical::{Answer, ImageRequest, LibraryAsk, Refusal, Standing};
+use crate::canonical::{Answer, ImageRequest, Refusal, RefusalKind, Standing};
 use crate::id::RequestId;
 
 mod automatic1111;
@@ -14,6 +14,7 @@ mod bare;
 mod bedrock;
 mod bfl;
 pub mod chat;
+mod claim;
 mod cloudflare;
 mod comfyui;
 mod deepinfra;
@@ -29,6 +30,7 @@ mod huggingface;
 mod ideogram;
 mod imageapi;
 mod imagen;
+mod job;
 mod json;
 mod later;
 mod leonardo;
@@ -55,7 +57,9 @@ mod vendor_side;
 mod wire;
 mod xai;
 
+pub use claim::Claim;
 pub use extras::{Batching, Item, ItemAnswer, Prompting, Reporting};
+pub use job::{AssetShown, JobShown, Step, VersionShown};
 pub use library::{Asked, Library};
 pub use percent::percent_encoded;
 pub(crate) use reply::fault_of_status;
@@ -150,6 +154,26 @@ pub trait ClientSide: std::fmt::Debug + Sync {
         self.encode_models(std::slice::from_ref(model))
     }
 
+    /// Whether pictures are always a job, which is asked after.
+    fn answers_later(&self) -> bool {
+        false
+    }
+
+    /// A job that came in this dialect; `result` is what it would have been answered with at once.
+    fn encode_job(&self, shown: &JobShown<'_>, result: Option<&WireReply>) -> Pieces {
+        job::encode(shown, RefusalKind::code, result)
+    }
+
+    /// A part of a list of jobs, each in its own dialect; `next` is where the next part begins.
+    fn encode_jobs(&self, jobs: Vec<Pieces>, next: Option<&str>) -> Pieces {
+        job::encode_list(jobs, next)
+    }
+
+    /// A picture by the name that its app gave it.
+    fn encode_asset(&self, asset: &AssetShown<'_>) -> Pieces {
+        job::encode_asset(asset)
+    }
+
     /// How the dialect streams an answer; `None` where it does not.
     fn streaming(&self) -> Option<&'static dyn Streaming> {
         None
@@ -203,39 +227,6 @@ pub trait Streaming: std::fmt::Debug + Sync {
 
     /// A no that comes when the stream has begun, and the end of the stream.
     fn encode_no(&self, refusal: &Refusal, context: &RefusalContext<'_>) -> Pieces;
-}
-
-/// What a request at a client side's path is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Claim {
-    /// Pictures.
-    Images,
-    /// What pictures would come to, without any being drawn.
-    Quote,
-    /// The list of models.
-    Models,
-    /// One model of the list.
-    Model(String),
-    /// The list of every model that is connected, for whoever asks: no key is needed.
-    OpenModels,
-    /// What the caller has used and may still use.
-    Usage,
-    /// How the gateway is; no key is needed.
-    Health,
-    /// A prompt, and no picture.
-    Prompt,
-    /// What a browser asks before it lets a page of another origin ask; no key is needed.
-    Preflight {
-        /// The methods that the path takes.
-        allow: &'static str,
-    },
-    /// The media library.
-    Library(LibraryAsk),
-    /// The path exists, with these methods only.
-    WrongMethod {
-        /// The `Allow` header's value.
-        allow: &'static str,
-    },
 }
 
 /// What every refusal says besides its own words.

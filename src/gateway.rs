@@ -33,6 +33,7 @@ mod exchange;
 mod fan_out;
 mod health;
 mod hedge;
+mod job;
 mod library;
 pub mod live;
 mod meet;
@@ -71,6 +72,7 @@ pub struct Gateway {
     pub tasks: TaskTracker,
     windows: Arc<Windows>,
     health: HealthBoard,
+    desk: job::Desk,
     running: Running,
 }
 
@@ -93,6 +95,8 @@ pub struct Hands {
     pub media: Media,
     /// Where receipts are told.
     pub telemetry: Telemetry,
+    /// Bounds on requests whose clients do not wait.
+    pub jobs: crate::config::Jobs,
 }
 
 /// What is to be done, by whom it can be, and the most that it may cost the caller.
@@ -117,7 +121,7 @@ struct Fulfilled {
 impl Gateway {
     /// A gateway that has served nobody yet.
     pub fn new(clock: Arc<dyn Clock>, hands: Hands) -> Arc<Self> {
-        let Hands { policy, store, upstream, media, telemetry } = hands;
+        let Hands { policy, store, upstream, media, telemetry, jobs } = hands;
         Arc::new(Self {
             clock,
             policy,
@@ -128,6 +132,7 @@ impl Gateway {
             tasks: TaskTracker::new(),
             windows: Arc::new(Windows::default()),
             health: HealthBoard::default(),
+            desk: job::Desk::new(jobs),
             running: Running::default(),
         })
     }
@@ -135,6 +140,7 @@ impl Gateway {
     /// Answers a request whose head was met, in the dialect it was asked in. May refuse; never fails.
     pub async fn serve(self: Arc<Self>, mut visit: Visit, body: Bytes) -> WireReply {
         let reply = match visit.claim.clone() {
+            Claim::Images if visit.answers_later() => self.reply_with_job(&mut visit, body).await,
             Claim::Images => self.answer_once(&mut visit, body).await,
             Claim::Quote => match self.quote(&visit, body).await {
                 Ok(reply) => reply,
@@ -156,6 +162,12 @@ impl Gateway {
             Claim::Model(name) => self.reply_with_models(&mut visit, Some(&name)),
             Claim::OpenModels | Claim::Health | Claim::Preflight { .. } => {
                 self.reply_openly(&mut visit)
+            }
+            claim @ (Claim::Jobs | Claim::Job(_) | Claim::CancelJob(_) | Claim::Asset(_)) => {
+                match self.reply_about_jobs(&visit, claim).await {
+                    Ok(reply) => reply,
+                    Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
+                }
             }
             Claim::WrongMethod { allow } => {
                 let refusal = refuse::wrong_method(allow);
@@ -185,25 +197,9 @@ impl Gateway {
     async fn fulfil_request(
         &self,
         visit: &mut Visit,
-        mut request: ImageRequest,
+        request: ImageRequest,
     ) -> Result<Fulfilled, Refusal> {
-        let policy = Arc::clone(&visit.policy);
-        visit.receipt.operation = Some(request.operation.name());
-        visit.receipt.images_asked = request.count;
-        visit.receipt.quality = request.quality;
-
-        policy.rules.judge(&request).map_err(refuse::denied)?;
-        let plan = plan(&policy, &visit.caller)?;
-        let model = model(&policy, &plan, &request)?;
-        visit.receipt.model = Some(model.name.clone());
-        request.delivery = plan.delivery(request.delivery);
-
-        let candidates = self.candidates(&model, &request, (&visit.caller, &plan))?;
-        self.has_room(&visit.caller, &plan, &request).await?;
-        let quote = worth::quote(&model, &candidates, &request, &visit.caller)?;
-        visit.receipt.size = candidates.first().map(delivered_size);
-        let work = Work { model, request, candidates, quote };
-
+        let (plan, work) = self.understand(visit, request).await?;
         let lease = self.admit(&visit.caller, &plan, work.request.count)?;
         let stake = Stake {
             amount: work.quote,
@@ -236,14 +232,49 @@ impl Gateway {
         }
     }
 
+    /// What is to be done, by whom it can be, and what it may cost: nothing is counted yet.
+    async fn understand(
+        &self,
+        visit: &mut Visit,
+        mut request: ImageRequest,
+    ) -> Result<(Arc<Plan>, Work), Refusal> {
+        let policy = Arc::clone(&visit.policy);
+        visit.receipt.operation = Some(request.operation.name());
+        visit.receipt.images_asked = request.count;
+        visit.receipt.quality = request.quality;
+
+        policy.rules.judge(&request).map_err(refuse::denied)?;
+        let plan = plan(&policy, &visit.caller)?;
+        let model = model(&policy, &plan, &request)?;
+        visit.receipt.model = Some(model.name.clone());
+        request.delivery = plan.delivery(request.delivery);
+
+        let candidates = self.candidates(&model, &request, (&visit.caller, &plan))?;
+        self.has_room(visit, &plan, &request).await?;
+        let quote = worth::quote(&model, &candidates, &request, &visit.caller)?;
+        visit.receipt.size = candidates.first().map(delivered_size);
+        Ok((plan, Work { model, request, candidates, quote }))
+    }
+
     /// Pictures from the first candidate that delivers, made ready for the caller, and their price.
     async fn draw(&self, visit: &mut Visit, work: &Work) -> Result<(Delivered, Credits), Refusal> {
-        let Work { model, request, quote, .. } = work;
-        let deadline = Instant::now() + model.deadline;
+        let deadline = visit.deadline(work.model.deadline);
         let delivery = self
             .attempt_each(visit, work, deadline)
             .await
             .map_err(|fault| refuse::fault(&fault))?;
+        self.hand_over(visit, work, delivery, deadline).await
+    }
+
+    /// A delivery made ready for the caller, and its price.
+    async fn hand_over(
+        &self,
+        visit: &mut Visit,
+        work: &Work,
+        delivery: attempt::Delivery,
+        deadline: Instant,
+    ) -> Result<(Delivered, Credits), Refusal> {
+        let Work { model, request, quote, .. } = work;
         // Booked even if the rest fails: the vendor has drawn.
         visit.receipt.cost = delivery.cost;
         let delivered = self.deliver(visit, request, delivery, deadline).await?;
@@ -275,7 +306,10 @@ impl Gateway {
         receipt.status = reply.status;
         receipt.answer_bytes = u64::try_from(reply.body.len()).unwrap_or(u64::MAX);
         receipt.total_us = micros(visit.began.elapsed());
-        self.telemetry.tell(receipt, visit.said.as_deref());
+        // A job is told of when it ends.
+        if !visit.became_job {
+            self.telemetry.tell(receipt, visit.said.as_deref());
+        }
         reply.with_header("x-request-id", receipt.request_id.as_str())
     }
 }

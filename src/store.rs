@@ -29,6 +29,7 @@ mod ask;
 mod command;
 mod disk;
 mod error;
+mod jobs;
 mod library;
 mod load;
 mod once;
@@ -45,6 +46,7 @@ mod writer;
 pub use answers::{AnswerKept, KeptAnswer, ROW_BYTES_MAX, USUAL_BOUNDS};
 pub use command::{Command, KeySummary, Outcome};
 pub use error::StoreError;
+pub use jobs::{JobEnd, JobPage, Named, Whose};
 pub use reader::Admission;
 pub use registry::{NewKey, Workspace};
 pub use rows::media::MediaTotal;
@@ -53,7 +55,7 @@ pub use verify::{VerifyReport, verify};
 use answers::Answers;
 use ask::{Ask, Chore, Letter, Reply};
 use shared::Shared;
-use writer::Writer;
+use writer::{OpenJobs, Writer};
 
 /// The most asks that may wait for the writer.
 pub const QUEUE_MAX: usize = 4_096;
@@ -105,6 +107,7 @@ impl Store {
             answers: answers.clone(),
             entry_seq: load::entry_seq(&database)?,
             registry,
+            jobs: OpenJobs::of(load::open_jobs(&database)?),
             database,
             clock: Arc::clone(&clock),
             shared: Arc::clone(&shared),
@@ -225,6 +228,11 @@ impl Store {
     /// How many holds are open.
     pub fn open_holds(&self) -> usize {
         self.shared.open_holds()
+    }
+
+    /// How many jobs have not ended.
+    pub fn open_jobs_count(&self) -> usize {
+        self.shared.open_jobs()
     }
 
     /// How many asks wait for the writer.

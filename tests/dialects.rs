@@ -29,6 +29,8 @@ mod filled;
 mod forms;
 #[path = "dialects/hostile.rs"]
 mod hostile;
+#[path = "dialects/jobs.rs"]
+mod jobs;
 #[path = "dialects/library.rs"]
 mod library;
 #[path = "dialects/passing.rs"]
@@ -133,6 +135,7 @@ fn every_dialect_keeps_to_its_goldens() {
             requests(&mut folder, dialect, client);
             answers(&mut folder, client);
             batches(&mut folder, client);
+            jobs::shown(&mut folder, client);
             refusals(&mut folder, client);
             limits(&mut folder, client);
         }
@@ -198,6 +201,10 @@ fn requests(folder: &mut Folder, dialect: &Dialect, client: &dyn ClientSide) {
                     continue;
                 }
             },
+            Claim::Jobs => json!({ "jobs": "all" }),
+            Claim::Job(id) => json!({ "job": id }),
+            Claim::CancelJob(id) => json!({ "cancel": id }),
+            Claim::Asset(key) => json!({ "asset": key }),
             Claim::WrongMethod { allow } => json!({ "allow": allow }),
             Claim::Prompt => match client.prompting().unwrap().decode_prompt(&wire) {
                 Ok(ask) => extras::prompt(client, &ask, &context),

@@ -54,7 +54,7 @@ pub struct Stored {
 }
 
 /// Tokens as a vendor reports them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TokenUsage {
     /// Text tokens in.
     pub text_in: u64,

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use clap::Subcommand;
 
-use crate::auth::{KeyStatus, Mode};
+use crate::auth::{KeyStatus, Mode, is_key_prefix};
 use crate::control;
 use crate::credits::Credits;
 use crate::id::{GrantId, KeyId, WorkspaceId};
@@ -58,6 +58,9 @@ pub(super) enum KeyVerb {
         /// What people call it.
         #[arg(long, default_value = "")]
         name: String,
+        /// What its text begins with, for apps that expect that: `ndsk` makes `ndsk_live_…`.
+        #[arg(long, value_parser = key_prefix)]
+        prefix: Option<String>,
     },
     /// Lists keys, never their text.
     List,
@@ -106,6 +109,14 @@ pub(super) enum LedgerVerb {
     Verify,
 }
 
+fn key_prefix(text: &str) -> Result<String, String> {
+    if is_key_prefix(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("use one to sixteen small letters and digits, such as ndsk".to_owned())
+    }
+}
+
 pub(super) async fn workspace(folder: &Path, verb: WorkspaceVerb) -> Result<(), CliError> {
     let suspend = |workspace: &str, suspended| Command::SuspendWorkspace {
         workspace: WorkspaceId::known(workspace),
@@ -122,7 +133,7 @@ pub(super) async fn workspace(folder: &Path, verb: WorkspaceVerb) -> Result<(), 
 pub(super) async fn key(folder: &Path, verb: KeyVerb) -> Result<(), CliError> {
     let status = |key: &str, status| Command::SetKeyStatus { key: KeyId::known(key), status };
     let command = match verb {
-        KeyVerb::Create { workspace, plan, scopes, test, expires, join_repeats, name } => {
+        KeyVerb::Create { workspace, plan, scopes, test, expires, join_repeats, name, prefix } => {
             Command::CreateKey(store::NewKey {
                 workspace: WorkspaceId::known(&workspace),
                 plan,
@@ -131,6 +142,7 @@ pub(super) async fn key(folder: &Path, verb: KeyVerb) -> Result<(), CliError> {
                 expires_at_ms: expires.map(|seconds| seconds.saturating_mul(1000)),
                 joins_repeats: join_repeats,
                 name,
+                prefix,
             })
         }
         KeyVerb::List => Command::ListKeys { workspace: None },

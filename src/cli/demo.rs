@@ -103,6 +103,7 @@ pub(super) async fn demo(
         expires_at_ms: None,
         joins_repeats: false,
         name: "demo".to_owned(),
+        prefix: None,
     };
     let (_, key) = running.store.create_key(new_key).await?;
     let ready = Ready {

@@ -9,7 +9,9 @@ use serde::Deserialize;
 use crate::scalar::{BadScalar, ByteCount, Span};
 use crate::secret::SecretPlace;
 
-use super::{Answers, Config, ConfigError, Library, LogFormat, Origins, Public, S3, TlsFiles};
+use super::{
+    Answers, Config, ConfigError, Jobs, Library, LogFormat, Origins, Public, S3, TlsFiles,
+};
 
 /// Declares sections whose keys are all optional, and how one file lies over another.
 macro_rules! sections {
@@ -60,6 +62,14 @@ sections! {
         address_key: String,
         sweep_every: Span,
     }
+    RawJobs {
+        queued_per_workspace_max: usize,
+        running_max: usize,
+        running_per_workspace_max: usize,
+        input_bytes_max: ByteCount,
+        time_max: Span,
+        kept_for: Span,
+    }
     RawLog { format: LogFormat, level: String }
     RawLife { drain_timeout: Span }
 }
@@ -73,6 +83,7 @@ pub(super) struct RawConfig {
     idempotency: RawIdempotency,
     policy: RawPolicy,
     media: RawMedia,
+    jobs: RawJobs,
     log: RawLog,
     life: RawLife,
 }
@@ -87,6 +98,7 @@ impl RawConfig {
             idempotency: self.idempotency.over(below.idempotency),
             policy: self.policy.over(below.policy),
             media: self.media.over(below.media),
+            jobs: self.jobs.over(below.jobs),
             log: self.log.over(below.log),
             life: self.life.over(below.life),
         }
@@ -103,6 +115,7 @@ impl RawConfig {
             policy_directory: set("policy.directory", self.policy.directory)?,
             media_workers_max: Some(set("media.workers_max", self.media.workers_max)?)
                 .filter(|workers| *workers > 0),
+            jobs: self.jobs.build()?,
             library: self.media.build()?,
             log_format: set("log.format", self.log.format)?,
             log_level: level.parse().map_err(|_| {
@@ -146,6 +159,25 @@ impl RawPublic {
                 self.in_flight_bytes_max.map(|b| b.0),
             )?,
             cors_origins: origins(&set("public.cors_origins", self.cors_origins)?)?,
+        })
+    }
+}
+
+impl RawJobs {
+    fn build(self) -> Result<Jobs, ConfigError> {
+        Ok(Jobs {
+            queued_per_workspace_max: positive(
+                "jobs.queued_per_workspace_max",
+                self.queued_per_workspace_max,
+            )?,
+            running_max: positive("jobs.running_max", self.running_max)?,
+            running_per_workspace_max: positive(
+                "jobs.running_per_workspace_max",
+                self.running_per_workspace_max,
+            )?,
+            input_bytes_max: positive("jobs.input_bytes_max", self.input_bytes_max.map(|b| b.0))?,
+            time_max: set("jobs.time_max", self.time_max)?.0,
+            kept_for: set("jobs.kept_for", self.kept_for)?.0,
         })
     }
 }

@@ -127,6 +127,8 @@ impl Visit {
             named: None,
             turn: None,
             kept: None,
+            became_job: false,
+            errand: None,
             said: None,
         }
     }

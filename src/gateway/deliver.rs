@@ -2,7 +2,7 @@
 
 use tokio::time::Instant;
 
-use crate::canonical::{Change, Delivery as Wanted, Frame, Image, ImageRequest, Refusal, Size};
+use crate::canonical::{Change, Frame, Image, ImageRequest, Refusal, Size};
 use crate::media::Rework;
 
 use super::attempt::Delivery;
@@ -46,10 +46,8 @@ impl Gateway {
     ) -> Result<Image, Refusal> {
         let work = async {
             let image = self.media.rework(drawn, job).await?;
-            let shelved = match request.delivery {
-                Wanted::Url => Some(self.shelve(visit, &image).await?),
-                Wanted::Inline | Wanted::Bytes | Wanted::AsPlanned => None,
-            };
+            let shelved =
+                if visit.keeps(request) { Some(self.shelve(visit, &image).await?) } else { None };
             Ok((image, shelved))
         };
         let done = tokio::time::timeout_at(deadline, work).await;

@@ -17,6 +17,7 @@ use crate::policy::Policy;
 use crate::receipt::Receipt;
 use crate::secret::Secret;
 
+use super::job::Errand;
 use super::live::{BeginWith, Begun};
 use super::once::Turn;
 use super::{Gateway, note_caller, passthrough, refuse, reply};
@@ -76,6 +77,10 @@ pub struct Visit {
     pub(super) begin_with: Option<BeginWith>,
     /// Whether it has begun.
     pub(super) has_begun: bool,
+    /// Whether it is a job now, which is told of when that ends.
+    pub(super) became_job: bool,
+    /// The job that is worked on, where it is one.
+    pub(super) errand: Option<Arc<Errand>>,
     /// What it is known by, if it is to be served once.
     pub(super) named: Option<Named>,
     /// The right to be joined by its repeats, until it is answered.
@@ -137,6 +142,7 @@ impl Gateway {
         match known {
             Ok(caller) => {
                 let (begin_with, has_begun, said) = (None, false, None);
+                let (became_job, errand) = (false, None);
                 let (named, turn, kept) = (None, None, None);
                 Ok(Visit {
                     head,
@@ -148,6 +154,8 @@ impl Gateway {
                     began,
                     begin_with,
                     has_begun,
+                    became_job,
+                    errand,
                     named,
                     turn,
                     kept,

@@ -43,6 +43,10 @@ impl Gateway {
             | Claim::Model(_)
             | Claim::Usage
             | Claim::Prompt
+            | Claim::Jobs
+            | Claim::Job(_)
+            | Claim::CancelJob(_)
+            | Claim::Asset(_)
             | Claim::Library(_)
             | Claim::WrongMethod { .. } => None,
         }

@@ -8,6 +8,7 @@ use crate::canonical::{Problem, Refusal, RefusalKind as Kind};
 use crate::catalog::Model;
 use crate::clock::Now;
 use crate::fault::VendorFault;
+use crate::job::JobError;
 use crate::ledger::LedgerError;
 use crate::limit::{Denial, DenialReason};
 use crate::media::MediaError;
@@ -63,6 +64,37 @@ pub(super) fn auth(error: AuthError) -> Refusal {
 pub(super) fn scope(scope: &str) -> Refusal {
     let message = format!("the API key lacks the scope `{scope}`; use a key that has it");
     Refusal::new(Kind::ScopeMissing, message)
+}
+
+pub(super) fn job_input(bytes_max: usize) -> Refusal {
+    let message =
+        format!("a job is kept with its body, which may have {bytes_max} bytes; send less");
+    Refusal::new(Kind::BodyTooLarge, message)
+}
+
+pub(super) fn unknown_job(id: &str) -> Refusal {
+    let shown: String = id.chars().take(100).collect();
+    Refusal::new(Kind::UnknownPath, format!("there is no job `{shown}` here"))
+}
+
+pub(super) fn unknown_asset(key: &str) -> Refusal {
+    let shown: String = key.chars().take(200).collect();
+    Refusal::new(Kind::UnknownPath, format!("no picture has the key `{shown}`"))
+}
+
+pub(super) fn job_lost() -> Refusal {
+    Refusal::new(
+        Kind::VendorFailed,
+        "the gateway stopped while this was being ordered; nothing was charged, ask again",
+    )
+}
+
+pub(super) fn job_late() -> Refusal {
+    Refusal::new(Kind::VendorTimedOut, "its turn did not come in time; nothing was charged")
+}
+
+pub(super) fn job_cancelled() -> Refusal {
+    Refusal::new(Kind::VendorFailed, "it was cancelled; nothing was charged")
 }
 
 pub(super) fn no_plan(plan: &str) -> Refusal {
@@ -163,6 +195,11 @@ pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
             format!("the quota `{name}` of {most} is used up; it begins anew at 00:00 UTC"),
         )
         .retry_after(now.until_utc_midnight()),
+        StoreError::Job(JobError::Full { most }) => Refusal::new(
+            Kind::ConcurrencyExceeded,
+            format!("{most} jobs of this workspace are unfinished; wait for one to end"),
+        )
+        .retry_after(VENDOR_WAIT),
         StoreError::Pledged(verdict) => pledged(*verdict),
         StoreError::Busy => {
             Refusal::new(Kind::Overloaded, "too much waits to be written; try again in a moment")
@@ -174,6 +211,9 @@ pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
             | LedgerError::AboveHold
             | LedgerError::IdReused
             | LedgerError::Overflow,
+        )
+        | StoreError::Job(
+            JobError::Unknown | JobError::Over | JobError::Unwanted | JobError::NoOrder,
         )
         | StoreError::Locked { .. }
         | StoreError::Closed

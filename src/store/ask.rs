@@ -14,6 +14,7 @@ use crate::receipt::Receipt;
 
 use super::answers::AnswerKept;
 use super::error::StoreError;
+use super::jobs::JobAsk;
 use super::registry::NewKey;
 
 /// Where an answer goes.
@@ -33,6 +34,7 @@ pub(super) enum Ask {
     Void(HoldId, Box<Receipt>, Option<Box<AnswerKept>>, Reply<()>),
     Note(Box<Receipt>),
     Chore(Chore),
+    Job(JobAsk),
     Balance(WorkspaceId, Reply<Balance>),
     Spendable(WorkspaceId, Reply<Credits>),
     QuotaUsed(Arc<str>, QuotaUnit, i64, Reply<u32>),
@@ -82,6 +84,7 @@ impl Ask {
             Self::Settle(_, _, _, _, reply) => no(reply),
             Self::Void(_, _, _, reply) | Self::Sweep(reply) | Self::Close(reply) => no(reply),
             Self::Chore(chore) => chore.refuse(),
+            Self::Job(ask) => ask.refuse(),
             Self::Note(_) => {}
             Self::Balance(_, reply) => no(reply),
             Self::Spendable(_, reply) => no(reply),
@@ -106,6 +109,6 @@ impl Chore {
     }
 }
 
-fn no<T: 'static>(reply: Reply<T>) {
+pub(super) fn no<T: 'static>(reply: Reply<T>) {
     Answer::new(reply, Err(StoreError::Poisoned)).give(false);
 }

@@ -11,6 +11,7 @@ use crate::ledger::LedgerError;
 use super::*;
 
 mod agreement;
+mod jobs;
 mod pledges;
 mod world;
 

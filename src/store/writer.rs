@@ -24,6 +24,9 @@ use super::rows::{Rows, pledges};
 use super::shared::Shared;
 
 mod decide;
+mod jobs;
+
+pub(super) use jobs::OpenJobs;
 
 /// The most asks that one commit makes durable.
 pub(super) const BATCH_MAX: usize = 256;
@@ -42,6 +45,7 @@ pub(super) struct Writer {
     pub(super) kept_bytes: i64,
     pub(super) kept_bytes_max: usize,
     pub(super) registry: Registry,
+    pub(super) jobs: OpenJobs,
     pub(super) entry_seq: i64,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) shared: Arc<Shared>,
@@ -184,6 +188,7 @@ impl Writer {
 
     fn publish(&self) {
         self.shared.set_open_holds(self.ledger.open_holds());
+        self.shared.set_open_jobs(self.jobs.len());
         self.shared.set_kept_bytes(self.kept_bytes);
     }
 

@@ -31,6 +31,7 @@ pub(crate) fn is_produced(name: &str) -> bool {
         "outcome",
         "said",
         "streamed",
+        "shown",
     ];
     endings.iter().any(|e| name.ends_with(&format!(".{e}.json")))
 }
@@ -162,6 +163,7 @@ pub(crate) fn image_request(golden: &Value) -> ImageRequest {
         background: field(golden, "background"),
         safety: field(golden, "safety"),
         end_user: field(golden, "end_user"),
+        asset_key: field(golden, "asset_key"),
         delivery: field(golden, "delivery").unwrap_or_default(),
         ..ImageRequest::default()
     }

@@ -9,7 +9,7 @@ use pixelgate::dialect::{self, Claim, ClientSide, WireRequest};
 use serde_json::Value;
 
 use crate::vendor::{Answers, FakeVendor};
-use crate::world::World;
+use crate::world::{Reply, World};
 
 fn talk_of(dialect: &str) -> Value {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/dialects");
@@ -93,8 +93,10 @@ async fn fault(
     let (name, side, body) = client;
     let calls = vendor.calls();
     let reply = world.post_by(*side, side.example().path, body).await;
+    let reply = at_its_end(world, reply).await;
     let is_whole = (vendor.calls() - calls) == steps;
-    if (200..300).contains(&reply.status) && is_whole {
+    let is_failed_job = reply.json()["status"] == "failed";
+    if (200..300).contains(&reply.status) && is_whole && !is_failed_job {
         return None;
     }
     let said = String::from_utf8_lossy(&reply.bytes);
@@ -103,6 +105,15 @@ async fn fault(
         reply.status,
         vendor.calls() - calls
     ))
+}
+
+/// The answer, or the job that it says there is once that has ended.
+async fn at_its_end(world: &World, mut reply: Reply) -> Reply {
+    let Some(job) = reply.header("location").map(str::to_owned) else { return reply };
+    while reply.header("retry-after").is_some() {
+        reply = world.get(&job).await;
+    }
+    reply
 }
 
 /// What went wrong before one vendor.

@@ -132,6 +132,11 @@ impl World {
     /// Tells it to stop, and waits until it has.
     pub(crate) fn stop(&mut self) -> std::process::ExitStatus {
         self.signal("-TERM");
+        self.has_stopped()
+    }
+
+    /// Waits until it has stopped, having been told to.
+    pub(crate) fn has_stopped(&mut self) -> std::process::ExitStatus {
         self.process.wait().unwrap()
     }
 
@@ -182,7 +187,8 @@ impl World {
             let found = said.split_whitespace().find(|word| word.starts_with(start));
             found.unwrap_or_else(|| panic!("no {start} in: {said}")).to_owned()
         };
-        (word("pg_"), word("key_"))
+        let prefix = options.iter().skip_while(|option| **option != "--prefix").nth(1);
+        (word(&format!("{}_", prefix.unwrap_or(&"pg"))), word("key_"))
     }
 
     pub(crate) fn policy_file(&self) -> PathBuf {

@@ -69,6 +69,7 @@ impl Writer {
             #[cfg(test)]
             Ask::Crash(crashed) => batch.crash = Some(crashed),
             Ask::Chore(chore) => self.chore(chore, batch, now),
+            Ask::Job(ask) => self.job(ask, batch, now)?,
         }
         Ok(())
     }
@@ -173,7 +174,7 @@ impl Writer {
     }
 
     /// The end of a hold: its rows, and the usage row with it.
-    fn ended<T>(
+    pub(super) fn ended<T>(
         &self,
         hold: &HoldId,
         verdict: Result<Done<T>, LedgerError>,
@@ -193,7 +194,7 @@ impl Writer {
     }
 
     /// Hands a hold that the ledger has forgotten back to it: the tables remember all of them.
-    fn recall(&mut self, id: &HoldId) -> Result<(), StoreError> {
+    pub(super) fn recall(&mut self, id: &HoldId) -> Result<(), StoreError> {
         if self.ledger.find_hold(id).is_none()
             && let Some(hold) = load::find_hold(&self.database, id)?
         {
