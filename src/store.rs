@@ -11,9 +11,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 
-use parking_lot::Mutex;
-use rusqlite::Connection;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::auth::{KeyRing, KeyStatus};
 use crate::clock::Clock;
@@ -21,22 +19,26 @@ use crate::config;
 use crate::credits::Credits;
 use crate::id::{HoldId, KeyId, WorkspaceId, random_number};
 use crate::ledger::{Balance, Held, HoldAsk, NewGrant, QuotaUnit, Settled};
-use crate::pledge::Pledges;
 use crate::receipt::Receipt;
 
 mod answers;
 mod ask;
+mod books;
+mod cells;
 mod command;
+mod desk;
 mod disk;
+mod embedded;
 mod error;
 mod jobs;
 mod library;
-mod load;
 mod once;
 mod reader;
 mod registry;
 mod rows;
+mod shape;
 mod shared;
+mod tables;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -54,8 +56,10 @@ pub use verify::{VerifyReport, verify};
 
 use answers::Answers;
 use ask::{Ask, Chore, Letter, Reply};
+use desk::Desk;
+use embedded::Embedded;
 use shared::Shared;
-use writer::{OpenJobs, Writer};
+use writer::Writer;
 
 /// The most asks that may wait for the writer.
 pub const QUEUE_MAX: usize = 4_096;
@@ -66,9 +70,7 @@ pub struct Store {
     outbox: Sender<Letter>,
     places: Arc<Semaphore>,
     shared: Arc<Shared>,
-    reader: Arc<Mutex<Connection>>,
-    library: Arc<Mutex<Connection>>,
-    looker: Arc<Mutex<Connection>>,
+    desk: Desk,
     answers: Answers,
     bounds: config::Answers,
     /// This run of the process, unlike any other.
@@ -90,42 +92,36 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let lock = disk::lock(dir)?;
         let database = disk::open_writer(dir)?;
-        let reader = Arc::new(Mutex::new(disk::open_reader(dir)?));
-        let library = Arc::new(Mutex::new(disk::open_reader(dir)?));
-        let looker = Arc::new(Mutex::new(disk::open_reader(dir)?));
+        let desk = Desk::open(dir)?;
         let answers = Answers::open(dir)?;
         answers.tidy(&database)?;
-        let now = clock.now();
-        let registry = load::registry(&database)?;
-        let shared = Arc::new(Shared::new(registry.ring()));
-        let (outbox, inbox) = channel();
-        let mut writer = Writer {
-            ledger: load::ledger(&database, now)?,
-            pledges: Pledges::restore(rows::pledges::load_open(&database)?),
-            kept_bytes: rows::pledges::load_kept_bytes(&database)?,
+        let books = embedded::books(&database, clock.now())?;
+        let shared = Arc::new(Shared::new(books.registry.ring()));
+        let kept_bytes = embedded::number(&database, "SELECT ifnull(sum(bytes), 0) FROM pledge")?;
+        shared.set_kept_bytes(kept_bytes);
+        let tables = Embedded {
+            kept_bytes,
             kept_bytes_max: bounds.all_bytes_max,
             answers: answers.clone(),
-            entry_seq: load::entry_seq(&database)?,
-            registry,
-            jobs: OpenJobs::of(load::open_jobs(&database)?),
+            entry_seq: embedded::number(&database, "SELECT ifnull(max(seq), 0) FROM entry")?,
             database,
-            clock: Arc::clone(&clock),
             shared: Arc::clone(&shared),
-            inbox,
             dir: dir.to_owned(),
             lock,
-            swept_tick_ms: now.tick_ms,
-            touched_tick_ms: now.tick_ms,
         };
+        let (outbox, inbox) = channel();
+        let mut writer = Writer::new(
+            (Box::new(tables), books),
+            Arc::clone(&clock),
+            (Arc::clone(&shared), inbox),
+        );
         writer.catch_up()?;
         spawn(writer).map_err(|source| StoreError::Directory { dir: dir.to_owned(), source })?;
         Ok(Self {
             outbox,
             places: Arc::new(Semaphore::new(QUEUE_MAX)),
             shared,
-            reader,
-            looker,
-            library,
+            desk,
             answers,
             bounds,
             run: i64::from_ne_bytes(random_number().to_ne_bytes()),
@@ -135,10 +131,7 @@ impl Store {
 
     /// Sets credits and quota shares aside; durable when answered. Refused when too much waits.
     pub async fn hold(&self, ask: HoldAsk) -> Result<Held, StoreError> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| StoreError::Busy)?;
-        let (reply, answer) = oneshot::channel();
-        self.send(Ask::Hold(Box::new(ask), None, reply), Some(place))?;
-        answer.await.unwrap_or(Err(StoreError::Closed))
+        self.ask_now(|reply| Ask::Hold(Box::new(ask), None, reply)).await
     }
 
     /// Takes the price of a hold and writes the usage row with it; durable when answered.
@@ -247,7 +240,7 @@ impl Store {
 
     /// Writes what waits, folds the log in and gives the lock back. Other handles are closed too.
     pub async fn close(self) -> Result<(), StoreError> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = Reply::new();
         self.send(Ask::Close(reply), None)?;
         answer.await.unwrap_or(Err(StoreError::Closed))
     }
@@ -256,13 +249,27 @@ impl Store {
     async fn ask<T>(&self, ask: impl FnOnce(Reply<T>) -> Ask) -> Result<T, StoreError> {
         let place =
             Arc::clone(&self.places).acquire_owned().await.map_err(|_| StoreError::Closed)?;
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = Reply::new();
+        self.send(ask(reply), Some(place))?;
+        answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// The same, but refused when there is no place.
+    async fn ask_now<T>(&self, ask: impl FnOnce(Reply<T>) -> Ask) -> Result<T, StoreError> {
+        if self.shared.is_away() {
+            return Err(StoreError::Away);
+        }
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| StoreError::Busy)?;
+        let (reply, answer) = Reply::new();
         self.send(ask(reply), Some(place))?;
         answer.await.unwrap_or(Err(StoreError::Closed))
     }
 
     fn send(&self, ask: Ask, place: Option<OwnedSemaphorePermit>) -> Result<(), StoreError> {
-        self.outbox.send(Letter { ask, _place: place }).map_err(|_| StoreError::Closed)
+        let sent_tick_ms = self.clock.now().tick_ms;
+        self.outbox
+            .send(Letter { ask, sent_tick_ms, _place: place })
+            .map_err(|_| StoreError::Closed)
     }
 }
 

@@ -227,7 +227,7 @@ impl Gateway {
 
     /// Takes up every job that was not finished when the process before this one ended.
     pub async fn resume_jobs(self: &Arc<Self>) -> Result<usize, StoreError> {
-        let jobs = self.store.open_jobs().await?;
+        let jobs = self.store.adopt_jobs().await?;
         for job in &jobs {
             self.set_to_work(job);
         }

@@ -218,6 +218,9 @@ pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
         | StoreError::Locked { .. }
         | StoreError::Closed
         | StoreError::Poisoned
+        | StoreError::Away
+        | StoreError::Unwritten
+        | StoreError::Unreadable { .. }
         | StoreError::Directory { .. }
         | StoreError::Database(_)
         | StoreError::OldSqlite { .. }

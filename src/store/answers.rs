@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -19,6 +19,7 @@ use crate::dialect::Pieces;
 use crate::id::{HoldId, MediaId};
 use crate::pledge::Gone;
 
+use super::cells::{Cells, Query};
 use super::error::StoreError;
 
 /// The largest answer that is kept in its row; beyond it, commits of others would wait for it.
@@ -44,17 +45,17 @@ pub struct KeptAnswer {
 }
 
 /// An answer on its way to its row, or why it will not be there.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AnswerKept(pub(super) Result<Prepared, Gone>);
 
 /// What the row is to say.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Prepared {
     pub(super) head: String,
     pub(super) bytes: i64,
     pub(super) digest: [u8; 32],
     /// `None` when it is in its file.
-    pub(super) body: Option<Vec<u8>>,
+    pub(super) body: Option<Bytes>,
 }
 
 /// The head of an answer as its row has it.
@@ -93,6 +94,19 @@ impl AnswerKept {
     }
 }
 
+/// What the row of a hold says of its answer.
+pub(super) const ROW: Query =
+    Query::same("SELECT head, digest, body FROM pledge WHERE hold = $1 AND state = 'kept'");
+
+/// An answer as its row tells it.
+pub(super) fn row(row: &dyn Cells) -> Result<Row, StoreError> {
+    Ok(Row {
+        head: row.text("head")?,
+        digest: row.digest("digest")?,
+        body: row.maybe_bytes("body")?,
+    })
+}
+
 impl Answers {
     pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
         let folder = dir.join("answers");
@@ -119,7 +133,7 @@ impl Answers {
             hash.update(slice);
         }
         let body = if bytes <= ROW_BYTES_MAX {
-            Some(slices.concat())
+            Some(slices.concat().into())
         } else {
             if let Err(error) = self.write(hold, &slices) {
                 self.remove(std::slice::from_ref(hold));
@@ -145,18 +159,6 @@ impl Answers {
         file.sync_all()?;
         // The name, too, must outlive a power cut before a row may count on it.
         File::open(&self.0)?.sync_all()
-    }
-
-    /// What the row of this hold says of its answer.
-    pub(super) fn row(database: &Connection, hold: &HoldId) -> Result<Option<Row>, StoreError> {
-        Ok(database
-            .prepare_cached(
-                "SELECT head, digest, body FROM pledge WHERE hold = ?1 AND state = 'kept'",
-            )?
-            .query_row([hold.as_str()], |row| {
-                Ok(Row { head: row.get(0)?, digest: row.get(1)?, body: row.get(2)? })
-            })
-            .optional()?)
     }
 
     /// The answer that was kept with this hold, if it is there and whole.

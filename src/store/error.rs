@@ -37,6 +37,12 @@ pub enum StoreError {
     /// A commit failed, so what is durable is no longer known.
     #[error("a commit failed: the store accepts nothing until a restart")]
     Poisoned,
+    /// The database cannot be reached; it is tried again all the time.
+    #[error("the store's database cannot be reached")]
+    Away,
+    /// The database does not take what was decided.
+    #[error("the store's database does not take it")]
+    Unwritten,
     /// The store's directory cannot be used.
     #[error("cannot use the store's directory {}", dir.display())]
     Directory {
@@ -48,6 +54,15 @@ pub enum StoreError {
     /// SQLite failed.
     #[error("the store's database failed")]
     Database(#[source] rusqlite::Error),
+    /// A row holds what this version does not write.
+    #[error("the store's column `{column}` cannot be read")]
+    Unreadable {
+        /// Which.
+        column: String,
+        /// Why not.
+        #[source]
+        why: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// This SQLite has a known corruption fault.
     #[error("SQLite {found} can corrupt its log: 3.51.3 or later is needed")]
     OldSqlite {

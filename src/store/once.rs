@@ -1,11 +1,5 @@
 //! Requests that are served once: their pledges beside their holds, their answers beside both.
 
-use std::sync::Arc;
-
-use parking_lot::Mutex;
-use rusqlite::Connection;
-use tokio::sync::oneshot;
-
 use crate::credits::Credits;
 use crate::id::{HoldId, KeyId, WorkspaceId};
 use crate::ledger::{Held, HoldAsk, Settled};
@@ -13,8 +7,10 @@ use crate::pledge::{Fingerprint, Named, Pledge, State, Verdict, judge};
 use crate::receipt::Receipt;
 
 use super::Store;
-use super::answers::{AnswerKept, Answers, KeptAnswer};
+use super::answers::{self, AnswerKept, KeptAnswer};
 use super::ask::Ask;
+use super::cells::{Query, Reading, Value};
+use super::desk::Line;
 use super::error::StoreError;
 use super::rows::pledges;
 
@@ -23,7 +19,6 @@ impl Store {
     /// and its hold are durable together when answered. [`StoreError::Pledged`] when its name is
     /// taken; then nothing was set aside.
     pub async fn hold_once(&self, ask: HoldAsk, named: Named) -> Result<Held, StoreError> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| StoreError::Busy)?;
         let pledge = Pledge {
             scope: named.scope,
             key: ask.key.clone(),
@@ -35,9 +30,8 @@ impl Store {
             opened_at_ms: self.clock.now().unix_ms,
             state: State::Open { until_ms: ask.expires_at_ms },
         };
-        let (reply, answer) = oneshot::channel();
-        self.send(Ask::Hold(Box::new(ask), Some(Box::new(pledge)), reply), Some(place))?;
-        answer.await.unwrap_or(Err(StoreError::Closed))
+        let (ask, pledge) = (Box::new(ask), Some(Box::new(pledge)));
+        self.ask_now(|reply| Ask::Hold(ask, pledge, reply)).await
     }
 
     /// Makes an answer ready to be kept with the end of its hold. Never fails: an answer that
@@ -81,7 +75,8 @@ impl Store {
 
     /// What is told to a request of this name, and what is known under it.
     pub async fn look_up(&self, named: Named) -> Result<(Verdict, Option<Pledge>), StoreError> {
-        let known = self.look(move |database| Ok(pledges::find(database, &named.scope)?)).await?;
+        let values = vec![named.scope.0.to_vec().into()];
+        let known = self.look(pledges::FIND, values, pledges::pledge).await?;
         Ok((judge(known.as_ref(), &named.fingerprint, self.run, self.clock.now()), known))
     }
 
@@ -91,15 +86,15 @@ impl Store {
         key: KeyId,
         asked: Fingerprint,
     ) -> Result<(Verdict, Option<Pledge>), StoreError> {
-        let known =
-            self.look(move |database| Ok(pledges::find_implied(database, &key, &asked)?)).await?;
+        let values = vec![key.as_str().to_owned().into(), asked.0.to_vec().into()];
+        let known = self.look(pledges::FIND_IMPLIED, values, pledges::pledge).await?;
         Ok((judge(known.as_ref(), &asked, self.run, self.clock.now()), known))
     }
 
     /// The answer that was kept with this hold, if it is there and whole.
     pub async fn kept_answer(&self, hold: HoldId) -> Result<Option<KeptAnswer>, StoreError> {
-        let (answers, named) = (self.answers.clone(), hold.clone());
-        let row = self.look(move |database| Answers::row(database, &named)).await?;
+        let (answers, values) = (self.answers.clone(), vec![hold.as_str().to_owned().into()]);
+        let row = self.look(answers::ROW, values, answers::row).await?;
         let Some(row) = row else { return Ok(None) };
         // Off the connection: others look things up while a large file is read.
         let work = move || answers.read(&hold, row);
@@ -121,20 +116,17 @@ impl Store {
         self.shared.take_dropped()
     }
 
-    /// Asks what is committed, on a connection of its own: long questions of others do not
-    /// stand in its way. Nothing is believed once a commit has failed.
-    async fn look<T, F>(&self, question: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
-    {
+    /// Asks what is committed. Nothing is believed once a commit has failed.
+    async fn look<T: Send + 'static>(
+        &self,
+        query: Query,
+        values: Vec<Value<'static>>,
+        read: Reading<T>,
+    ) -> Result<Option<T>, StoreError> {
         if self.poisoned() {
             return Err(StoreError::Poisoned);
         }
-        let looker: Arc<Mutex<Connection>> = Arc::clone(&self.looker);
-        tokio::task::spawn_blocking(move || question(&looker.lock()))
-            .await
-            .unwrap_or(Err(StoreError::Closed))
+        Ok(self.rows(Line::Looks, query, values, read).await?.pop())
     }
 
     /// A file whose row will never be is removed; where that is not known, the next start sees.

@@ -1,18 +1,15 @@
-//! Questions that are answered from what is committed, beside the writer and never in its way.
-
-use std::sync::Arc;
-
-use parking_lot::Mutex;
-use rusqlite::{Connection, Row};
+//! Questions about workspaces, keys and admissions, answered from what is committed.
 
 use crate::id::{KeyId, WorkspaceId};
 
 use super::Store;
+use super::cells::{Cells, Query, Reading, Value};
 use super::command::KeySummary;
+use super::desk::Line;
 use super::error::StoreError;
-use super::load;
 use super::registry::Workspace;
-use super::verify::{VerifyReport, prove};
+use super::rows::registry;
+use super::verify::VerifyReport;
 
 /// One picture request that was admitted, for rebuilding windows after a restart.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,22 +22,47 @@ pub struct Admission {
     pub images: u32,
 }
 
+/// Those that ended, by their usage rows, and those under way, by their holds.
+const ADMISSIONS: Query = Query::each(
+    "SELECT key, at_ms, max(images_asked, 1) AS images FROM usage
+     WHERE at_ms >= $1 AND hold IS NOT NULL AND key IS NOT NULL
+     UNION ALL
+     SELECT key, opened_at_ms,
+            max(1, (SELECT ifnull(max(value ->> 'weight'), 1)
+                    FROM json_each(iif(quotas = '', '[]', quotas))
+                    WHERE value ->> 'unit' = 'images'))
+     FROM hold WHERE state = 'open' AND opened_at_ms >= $1
+     ORDER BY 2",
+    "SELECT key, at_ms, greatest(images_asked, 1) AS images FROM usage
+     WHERE at_ms >= $1 AND hold IS NOT NULL AND key IS NOT NULL
+     UNION ALL
+     SELECT key, opened_at_ms,
+            greatest(1, (SELECT coalesce(max(CAST(share ->> 'weight' AS BIGINT)), 1)
+                         FROM jsonb_array_elements(CAST(coalesce(nullif(quotas, ''), '[]') AS jsonb))
+                              AS share
+                         WHERE share ->> 'unit' = 'images'))
+     FROM hold WHERE state = 'open' AND opened_at_ms >= $1
+     ORDER BY 2",
+);
+
 impl Store {
-    /// Asks the database for anything, read-only, off the async threads. One reader at a time.
-    pub async fn read<T, F>(&self, question: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
-    {
-        let reader: Arc<Mutex<Connection>> = Arc::clone(&self.reader);
-        tokio::task::spawn_blocking(move || question(&mut reader.lock()))
-            .await
-            .unwrap_or(Err(StoreError::Closed))
+    /// Asks what is committed; long questions of one line do not stand in the way of another.
+    pub(super) async fn rows<T: Send + 'static>(
+        &self,
+        line: Line,
+        query: Query,
+        values: Vec<Value<'static>>,
+        read: Reading<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        self.desk.ask(line, query, values, read).await
     }
 
     /// Every workspace.
     pub async fn list_workspaces(&self) -> Result<Vec<Workspace>, StoreError> {
-        self.read(|database| Ok(load::registry(database)?.workspaces.into_values().collect())).await
+        let mut known =
+            self.rows(Line::Books, registry::WORKSPACES, Vec::new(), registry::workspace).await?;
+        known.sort_by(|one, other| one.id.cmp(&other.id));
+        Ok(known)
     }
 
     /// The keys of one workspace, or all of them.
@@ -48,12 +70,10 @@ impl Store {
         &self,
         workspace: Option<WorkspaceId>,
     ) -> Result<Vec<KeySummary>, StoreError> {
-        self.read(move |database| {
-            let mut keys = load::key_summaries(database)?;
-            keys.retain(|key| workspace.as_ref().is_none_or(|id| key.workspace == *id));
-            Ok(keys)
-        })
-        .await
+        let mut keys =
+            self.rows(Line::Books, registry::KEYS, Vec::new(), registry::key_summary).await?;
+        keys.retain(|key| workspace.as_ref().is_none_or(|id| key.workspace == *id));
+        Ok(keys)
     }
 
     /// Every request that was admitted since then, oldest first: those that ended, by their usage
@@ -62,35 +82,19 @@ impl Store {
         &self,
         since_unix_ms: i64,
     ) -> Result<Vec<Admission>, StoreError> {
-        self.read(move |database| {
-            let mut asking = database.prepare(
-                "SELECT key, at_ms, max(images_asked, 1) FROM usage
-                 WHERE at_ms >= ?1 AND hold IS NOT NULL AND key IS NOT NULL
-                 UNION ALL
-                 SELECT key, opened_at_ms,
-                        max(1, (SELECT ifnull(max(value ->> 'weight'), 1)
-                                FROM json_each(iif(quotas = '', '[]', quotas))
-                                WHERE value ->> 'unit' = 'images'))
-                 FROM hold WHERE state = 'open' AND opened_at_ms >= ?1
-                 ORDER BY 2",
-            )?;
-            let admissions = asking.query_map([since_unix_ms], admission)?;
-            Ok(admissions.collect::<Result<_, _>>()?)
-        })
-        .await
+        self.rows(Line::Books, ADMISSIONS, vec![since_unix_ms.into()], admission).await
     }
 
     /// Proves the books, beside the running writer: one read transaction is one moment.
     pub async fn verify(&self) -> Result<VerifyReport, StoreError> {
-        let now_ms = self.clock.now().unix_ms;
-        self.read(move |database| prove(database, now_ms)).await
+        self.desk.prove(self.clock.now().unix_ms).await
     }
 }
 
-fn admission(row: &Row<'_>) -> rusqlite::Result<Admission> {
+fn admission(row: &dyn Cells) -> Result<Admission, StoreError> {
     Ok(Admission {
-        key: KeyId::known(&row.get::<_, String>(0)?),
-        at_ms: row.get(1)?,
-        images: row.get(2)?,
+        key: KeyId::known(&row.text("key")?),
+        at_ms: row.number("at_ms")?,
+        images: row.small("images")?,
     })
 }

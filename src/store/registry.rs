@@ -61,6 +61,12 @@ pub(super) struct Registry {
 }
 
 impl Registry {
+    pub(super) fn of(workspaces: Vec<Workspace>, keys: Vec<StoredKey>) -> Self {
+        let workspaces = workspaces.into_iter().map(|workspace| (workspace.id.clone(), workspace));
+        let keys = keys.into_iter().map(|key| (key.record.id.clone(), key));
+        Self { workspaces: workspaces.collect(), keys: keys.collect() }
+    }
+
     /// The snapshot that requests are authenticated against.
     pub(super) fn ring(&self) -> KeyRing {
         let suspended: Vec<WorkspaceId> = self

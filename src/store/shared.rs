@@ -18,6 +18,7 @@ pub(super) struct Shared {
     open_holds: AtomicUsize,
     open_jobs: AtomicUsize,
     poisoned: AtomicBool,
+    away: AtomicBool,
     kept_bytes: AtomicI64,
     dropped: AtomicU64,
     /// Last uses that are not written yet; as many as there are keys, at most.
@@ -31,6 +32,7 @@ impl Shared {
             open_holds: AtomicUsize::new(0),
             open_jobs: AtomicUsize::new(0),
             poisoned: AtomicBool::new(false),
+            away: AtomicBool::new(false),
             kept_bytes: AtomicI64::new(0),
             dropped: AtomicU64::new(0),
             touched: Mutex::new(HashMap::new()),
@@ -85,6 +87,14 @@ impl Shared {
         self.poisoned.store(true, Ordering::Release);
         let source = std::error::Error::source(error).map(ToString::to_string);
         tracing::error!(%error, source, "the store is poisoned: nothing is accepted until a restart");
+    }
+
+    pub(super) fn is_away(&self) -> bool {
+        self.away.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_away(&self, is_away: bool) {
+        self.away.store(is_away, Ordering::Release);
     }
 
     pub(super) fn touch(&self, key: &KeyId, at_ms: i64) {

@@ -62,7 +62,7 @@ async fn a_reopened_store_remembers_everything() {
     ));
     assert!(matches!(world.hold("h1", 5).await, Err(StoreError::Ledger(LedgerError::IdReused))));
     world.settle("h2", 2).await.unwrap();
-    assert_eq!(world.count("SELECT count(*) FROM usage").await, 3);
+    assert_eq!(world.count("SELECT count(*) AS n FROM usage").await, 3);
     world.must_balance().await;
 }
 
@@ -200,7 +200,7 @@ async fn a_commit_is_synced_before_it_is_answered() {
     });
     world.store().sweep().await.unwrap();
     assert_eq!(heard.iter().collect::<Vec<_>>(), [2, 0]);
-    let mode = "SELECT journal_mode = 'wal' FROM pragma_journal_mode";
+    let mode = "SELECT journal_mode = 'wal' AS n FROM pragma_journal_mode";
     assert_eq!(world.count(mode).await, 1);
 }
 
@@ -295,7 +295,7 @@ async fn recent_admissions_are_those_that_held_ended_or_not() {
     world.store().hold(ask).await.unwrap();
     assert!(world.store().note(world::receipt()));
     world.store().sweep().await.unwrap();
-    assert_eq!(world.count("SELECT count(*) FROM usage").await, 2);
+    assert_eq!(world.count("SELECT count(*) AS n FROM usage").await, 2);
     let admissions = world.store().recent_admissions(0).await.unwrap();
     let weights: Vec<u32> = admissions.iter().map(|admission| admission.images).collect();
     assert_eq!(weights, [1, 3]);

@@ -4,12 +4,15 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, Row};
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Clock, SystemClock};
 
+use super::cells::{Cells, Query, Value};
+use super::desk::{Desk, Line};
 use super::disk;
+use super::embedded;
 use super::error::StoreError;
 
 mod faults;
@@ -48,39 +51,55 @@ pub fn verify(dir: &Path) -> Result<VerifyReport, StoreError> {
     prove(&mut disk::open_reader(dir)?, now.unix_ms)
 }
 
+impl Desk {
+    /// Proves the books as they stand committed.
+    pub(super) async fn prove(&self, now_unix_ms: i64) -> Result<VerifyReport, StoreError> {
+        self.with(Line::Books, move |database| prove(database, now_unix_ms)).await
+    }
+}
+
+/// What is counted, in the order of the report's fields; `$1` is now.
+const COUNTS: [Query; 4] = [
+    Query::same("SELECT count(*) AS n FROM workspace"),
+    Query::same("SELECT count(*) AS n FROM entry"),
+    Query::same("SELECT count(*) AS n FROM hold WHERE state = 'open'"),
+    Query::same("SELECT count(*) AS n FROM hold WHERE state = 'open' AND expires_at_ms <= $1"),
+];
+
 /// Proves the books behind a connection.
 pub(super) fn prove(
     database: &mut Connection,
     now_unix_ms: i64,
 ) -> Result<VerifyReport, StoreError> {
     let moment = database.transaction()?;
-    let count = |query: &str| -> rusqlite::Result<u64> {
-        let count: i64 = moment.query_row(query, [], |row| row.get(0))?;
-        Ok(count.unsigned_abs())
-    };
-    let mut report = VerifyReport {
-        faults: Vec::new(),
-        workspaces: count("SELECT count(*) FROM workspace")?,
-        entries: count("SELECT count(*) FROM entry")?,
-        holds_open: count("SELECT count(*) FROM hold WHERE state = 'open'")?,
-        holds_overdue: count(&format!(
-            "SELECT count(*) FROM hold WHERE state = 'open' AND expires_at_ms <= {now_unix_ms}"
-        ))?,
-    };
+    let mut counted = [0; 4];
+    for (count, query) in counted.iter_mut().zip(COUNTS) {
+        let all: &[Value<'_>] = &[now_unix_ms.into()];
+        let values = if query.embedded.contains('$') { all } else { &[] };
+        *count = embedded::ask(&moment, query, values, |row| row.count("n"))?.pop().unwrap_or(0);
+    }
+    let mut report = VerifyReport::of(counted);
     for (what, query) in FAULTS {
-        let mut asking = moment.prepare(query)?;
-        let found = asking.query_map([], |row| in_words(what, row))?;
-        let found = found.collect::<rusqlite::Result<Vec<_>>>()?;
-        let untold = found.len().saturating_sub(TOLD_MAX);
-        report.faults.extend(found.into_iter().take(TOLD_MAX));
-        if untold > 0 {
-            report.faults.push(format!("{what}: {untold} more"));
-        }
+        report.tell(what, embedded::ask(&moment, query, &[], place)?);
     }
     Ok(report)
 }
 
-fn in_words(what: &str, row: &Row<'_>) -> rusqlite::Result<String> {
-    let (place, detail): (String, String) = (row.get(0)?, row.get(1)?);
-    Ok(format!("{what}: {place}: {detail}"))
+impl VerifyReport {
+    fn of([workspaces, entries, holds_open, holds_overdue]: [u64; 4]) -> Self {
+        Self { faults: Vec::new(), workspaces, entries, holds_open, holds_overdue }
+    }
+
+    fn tell(&mut self, what: &str, found: Vec<(String, String)>) {
+        let untold = found.len().saturating_sub(TOLD_MAX);
+        let told = found.into_iter().take(TOLD_MAX);
+        self.faults.extend(told.map(|(place, detail)| format!("{what}: {place}: {detail}")));
+        if untold > 0 {
+            self.faults.push(format!("{what}: {untold} more"));
+        }
+    }
+}
+
+fn place(row: &dyn Cells) -> Result<(String, String), StoreError> {
+    Ok((row.text("place")?, row.text("detail")?))
 }

@@ -108,7 +108,7 @@ async fn what_a_crash_leaves_is_what_was_answered() {
     world.store().begin_job(id.clone()).await.unwrap();
     world.store().place_job(id.clone(), order()).await.unwrap();
     world.crash().await;
-    let open = world.store().open_jobs().await.unwrap();
+    let open = world.store().adopt_jobs().await.unwrap();
     assert_eq!(open.iter().map(|job| &job.orders).collect::<Vec<_>>(), [&vec![order()]]);
     let cancelled = world.store().cancel_job(id.clone()).await.unwrap();
     assert_eq!((cancelled.state, cancelled.unwanted), (State::Placed, true));
@@ -122,7 +122,7 @@ async fn what_a_crash_leaves_is_what_was_answered() {
     assert_eq!(world.balance().await.spent, credits(2));
     let named = world.store().named_pictures(whose(&world), "hero".to_owned(), 9).await.unwrap();
     assert_eq!(named.len(), 1);
-    assert_eq!(world.count("SELECT count(*) FROM usage").await, 1);
+    assert_eq!(world.count("SELECT count(*) AS n FROM usage").await, 1);
     world.must_balance().await;
 }
 
@@ -141,7 +141,7 @@ async fn pictures_that_come_after_the_hold_expired_are_not_charged_and_not_given
     let failure = Failure { code: "vendor_failed".to_owned(), message: "no".to_owned() };
     let failed = end(&world, "job_2", Outcome::Failed(failure.clone()), 0).await.unwrap();
     assert_eq!(failed.outcome, Some(Outcome::Failed(failure)));
-    assert_eq!(world.count("SELECT sum(charged_nanos) FROM usage").await, 0);
+    assert_eq!(world.count("SELECT sum(charged_nanos) AS n FROM usage").await, 0);
     world.must_balance().await;
 }
 
@@ -155,5 +155,5 @@ async fn a_forgotten_job_is_not_found_and_its_row_goes() {
     world.clock.advance(Duration::from_millis(KEPT_FOR_MS.unsigned_abs()));
     assert_eq!(world.store().find_job("job_1", whose(&world)).await.unwrap(), None);
     accept(&world, "job_2", "h2").await.unwrap();
-    assert_eq!(world.count("SELECT count(*) FROM job").await, 1);
+    assert_eq!(world.count("SELECT count(*) AS n FROM job").await, 1);
 }

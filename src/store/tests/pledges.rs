@@ -150,7 +150,7 @@ async fn after_24_hours_a_name_is_new_and_its_file_is_gone() {
     world.store().sweep().await.unwrap();
     assert_eq!(world.told(named(1, 1)).await, Verdict::New);
     assert_eq!((world.files(), world.store().kept_bytes()), (0, 0));
-    assert_eq!(world.count("SELECT count(*) FROM pledge").await, 0);
+    assert_eq!(world.count("SELECT count(*) AS n FROM pledge").await, 0);
 }
 
 #[tokio::test]

@@ -6,7 +6,9 @@ use crate::clock::{ManualClock, Now};
 use crate::id::{GrantId, RequestId};
 use crate::ledger::QuotaAsk;
 
-use super::super::ask::{Ask, Letter};
+use super::super::ask::{Ask, Meddling};
+use super::super::cells::{Cells, Query};
+use super::super::desk::Line;
 use super::*;
 
 pub(super) const START_MS: i64 = 1_000_000;
@@ -65,8 +67,9 @@ impl World {
     }
 
     pub(super) fn meddle(&self, meddle: impl FnOnce(&Connection) + Send + 'static) {
-        let ask = Ask::Meddle(Box::new(meddle));
-        self.store().outbox.send(Letter { ask, _place: None }).unwrap();
+        let meddle: Meddling = Box::new(meddle);
+        let ask = Ask::Meddle(Arc::new(parking_lot::Mutex::new(Some(meddle))));
+        self.store().send(ask, None).unwrap();
     }
 
     /// Another connection, with nobody to mind it.
@@ -78,10 +81,9 @@ impl World {
     }
 
     pub(super) async fn count(&self, query: &'static str) -> i64 {
-        self.store()
-            .read(move |database| Ok(database.query_row(query, [], |row| row.get(0))?))
-            .await
-            .unwrap()
+        let counted = |row: &dyn Cells| row.number("n");
+        let found = self.store().rows(Line::Books, Query::same(query), Vec::new(), counted).await;
+        found.unwrap()[0]
     }
 
     pub(super) async fn grant(&self, whole: i64) {

@@ -11,7 +11,6 @@ use crate::ledger::{HoldAsk, LedgerError};
 use super::super::ask::Answer;
 use super::super::error::StoreError;
 use super::super::jobs::{JobAsk, JobEnd};
-use super::super::load;
 use super::{Batch, Writer};
 
 /// The jobs that have not ended, as the writer knows them.
@@ -74,8 +73,9 @@ impl Writer {
                 };
                 let verdict = match self.change_job(&id, batch, cancel) {
                     // It has ended, and stays as it is.
-                    Err(StoreError::Job(JobError::Over)) => load::find_job(&self.database, &id)?
-                        .ok_or(StoreError::Job(JobError::Unknown)),
+                    Err(StoreError::Job(JobError::Over)) => {
+                        self.tables.find_job(&id)?.ok_or(StoreError::Job(JobError::Unknown))
+                    }
                     other => other,
                 };
                 Answer::new(reply, verdict)
@@ -84,6 +84,7 @@ impl Writer {
                 let verdict = self.end_job(&id, *end, batch, now)?;
                 Answer::new(reply, verdict)
             }
+            JobAsk::Adopt(reply) => Answer::new(reply, Ok(self.tables.adopt_jobs()?)),
         };
         batch.answers.push(answer);
         Ok(())
@@ -97,14 +98,14 @@ impl Writer {
         now: Now,
     ) -> Result<(), StoreError> {
         let NewJob { job, input, open_max } = new;
-        if self.jobs.of_workspace(&job.workspace) >= open_max {
+        if self.books.jobs.of_workspace(&job.workspace) >= open_max {
             return Err(StoreError::Job(JobError::Full { most: open_max }));
         }
-        let done = self.ledger.hold(hold, now)?;
+        let done = self.books.ledger.hold(hold, now)?;
         batch.rows.change(done.changes);
         batch.rows.open(hold.hold.clone());
         batch.rows.jobs.accept(job.clone(), input);
-        self.jobs.0.insert(job.id.clone(), job);
+        self.books.jobs.0.insert(job.id.clone(), job);
         Ok(())
     }
 
@@ -114,7 +115,7 @@ impl Writer {
         batch: &mut Batch,
         change: impl FnOnce(&mut Job) -> Result<(), JobError>,
     ) -> Result<Job, StoreError> {
-        let job = self.jobs.change(id, change)?;
+        let job = self.books.jobs.change(id, change)?;
         batch.rows.jobs.change(job.clone());
         Ok(job)
     }
@@ -129,15 +130,15 @@ impl Writer {
         now: Now,
     ) -> Result<Result<Job, StoreError>, StoreError> {
         let JobEnd { outcome, price, receipt, kept_for_ms } = end;
-        let Some(hold) = self.jobs.0.get(id).map(|job| job.hold.clone()) else {
+        let Some(hold) = self.books.jobs.0.get(id).map(|job| job.hold.clone()) else {
             return Ok(Err(StoreError::Job(JobError::Over)));
         };
         self.recall(&hold)?;
         let ended = if let Some(price) = price {
-            let verdict = self.ledger.settle(&hold, price, receipt.images, now);
+            let verdict = self.books.ledger.settle(&hold, price, receipt.images, now);
             self.ended(&hold, verdict, (receipt.clone(), price), batch).map(|s| s.remaining)
         } else {
-            let verdict = self.ledger.void(&hold, now);
+            let verdict = self.books.ledger.void(&hold, now);
             let verdict = self.ended(&hold, verdict, (receipt.clone(), Credits::ZERO), batch);
             verdict.map(|()| Credits::ZERO)
         };

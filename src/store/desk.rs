@@ -1,0 +1,65 @@
+//! Where questions are answered from what is committed, beside the writer and never in its way.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rusqlite::Connection;
+
+use super::cells::{Query, Reading, Value};
+use super::disk;
+use super::embedded;
+use super::error::StoreError;
+
+/// Who asks: questions of one line wait for each other, and never for those of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// Whatever may take long.
+    Books,
+    /// The media library.
+    Library,
+    /// What a request in flight wants to know.
+    Looks,
+}
+
+/// A connection for each line.
+#[derive(Clone)]
+pub(super) struct Desk {
+    books: Arc<Mutex<Connection>>,
+    library: Arc<Mutex<Connection>>,
+    looks: Arc<Mutex<Connection>>,
+}
+
+impl Desk {
+    pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
+        let reader = || disk::open_reader(dir).map(|reader| Arc::new(Mutex::new(reader)));
+        Ok(Self { books: reader()?, library: reader()?, looks: reader()? })
+    }
+
+    /// Asks, and reads each row.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        line: Line,
+        query: Query,
+        values: Vec<Value<'static>>,
+        read: Reading<T>,
+    ) -> Result<Vec<T>, StoreError> {
+        self.with(line, move |database| embedded::ask(database, query, &values, read)).await
+    }
+
+    /// Does anything with the connection of a line, off the async threads.
+    pub(super) async fn with<T, F>(&self, line: Line, question: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let connection = Arc::clone(match line {
+            Line::Books => &self.books,
+            Line::Library => &self.library,
+            Line::Looks => &self.looks,
+        });
+        tokio::task::spawn_blocking(move || question(&mut connection.lock()))
+            .await
+            .unwrap_or(Err(StoreError::Closed))
+    }
+}
