@@ -136,10 +136,10 @@ async fn run(cli: Cli) -> Result<(), CliError> {
         Verb::Demo(args) => demo::demo(config, cli.data, args).await,
         Verb::Check { folder } => check(&folder.unwrap_or(config.policy_directory)),
         Verb::Quote(args) => quote::run(&args, &config.policy_directory),
-        Verb::Workspace(verb) => books::workspace(&config.store_directory, verb).await,
-        Verb::Key(verb) => books::key(&config.store_directory, verb).await,
-        Verb::Credits(verb) => books::credits(&config.store_directory, verb).await,
-        Verb::Ledger(verb) => books::ledger(&config.store_directory, &verb),
+        Verb::Workspace(verb) => books::workspace(&config, verb).await,
+        Verb::Key(verb) => books::key(&config, verb).await,
+        Verb::Credits(verb) => books::credits(&config, verb).await,
+        Verb::Ledger(verb) => books::ledger(&config, &verb).await,
     }
 }
 

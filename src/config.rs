@@ -27,6 +27,8 @@ pub struct Config {
     pub admin_address: SocketAddr,
     /// The folder of the ledger, the keys and the stored pictures.
     pub store_directory: PathBuf,
+    /// The database that several nodes share; `None` for the embedded store in the folder.
+    pub postgres: Option<Postgres>,
     /// How much is kept of answers, to be given again to repeats.
     pub answers: Answers,
     /// The folder of policy.
@@ -109,6 +111,15 @@ pub struct Answers {
     pub each_bytes_max: usize,
     /// Bytes of all bodies; the oldest make room.
     pub all_bytes_max: usize,
+}
+
+/// A PostgreSQL database that several nodes share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Postgres {
+    /// Where its address is, password and all.
+    pub url: SecretPlace,
+    /// The PEM file of who signs its certificate; `None` for the system's.
+    pub authority: Option<PathBuf>,
 }
 
 /// PEM files for TLS.
@@ -234,6 +245,13 @@ mod tests {
             ("[public]\naddress = \"localhost\"", "public.address"),
             ("[public]\ncors_origins = [\"shop.example\"]", "public.cors_origins"),
             ("[public]\ncors_origins = [\"*\", \"https://a.example\"]", "public.cors_origins"),
+            ("[store]\npostgres = \"postgres://u:hunter2@h/d\"", "store.postgres"),
+            ("[store]\npostgres_authority = \"ca.pem\"", "store.postgres_authority"),
+            ("[store]\npostgres = \"env:A\"", "media.place"),
+            (
+                "[store]\npostgres = \"env:A\"\n[media]\nplace = \"s3://b\"\naddresses_last = \"1h\"",
+                "media.address_key",
+            ),
             ("[media]\nplace = \"bucket\"", "media.place"),
             ("[media]\nplace = \"s3://\"", "media.place"),
             ("[media]\nplace = \"s3://b\"\ns3_access_key = \"env:A\"", "media.s3_secret_key"),

@@ -14,7 +14,7 @@ use std::thread;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::auth::{KeyRing, KeyStatus};
-use crate::clock::Clock;
+use crate::clock::{Clock, Now};
 use crate::config;
 use crate::credits::Credits;
 use crate::id::{HoldId, KeyId, WorkspaceId, random_number};
@@ -33,6 +33,7 @@ mod error;
 mod jobs;
 mod library;
 mod once;
+mod postgres;
 mod reader;
 mod registry;
 mod rows;
@@ -52,13 +53,16 @@ pub use jobs::{JobEnd, JobPage, Named, Whose};
 pub use reader::Admission;
 pub use registry::{NewKey, Workspace};
 pub use rows::media::MediaTotal;
-pub use verify::{VerifyReport, verify};
+pub use verify::{VerifyReport, verify, verify_for};
 
-use answers::Answers;
+use answers::{Answers, Shelf};
 use ask::{Ask, Chore, Letter, Reply};
-use desk::Desk;
+use books::Books;
+use desk::{Desk, EmbeddedDesk};
 use embedded::Embedded;
+use postgres::Address;
 use shared::Shared;
+use tables::Tables;
 use writer::Writer;
 
 /// The most asks that may wait for the writer.
@@ -71,7 +75,7 @@ pub struct Store {
     places: Arc<Semaphore>,
     shared: Arc<Shared>,
     desk: Desk,
-    answers: Answers,
+    shelf: Shelf,
     bounds: config::Answers,
     /// This run of the process, unlike any other.
     run: i64,
@@ -92,7 +96,7 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let lock = disk::lock(dir)?;
         let database = disk::open_writer(dir)?;
-        let desk = Desk::open(dir)?;
+        let desk = Desk::Embedded(EmbeddedDesk::open(dir)?);
         let answers = Answers::open(dir)?;
         answers.tidy(&database)?;
         let books = embedded::books(&database, clock.now())?;
@@ -109,29 +113,79 @@ impl Store {
             dir: dir.to_owned(),
             lock,
         };
-        let (outbox, inbox) = channel();
-        let mut writer = Writer::new(
-            (Box::new(tables), books),
-            Arc::clone(&clock),
-            (Arc::clone(&shared), inbox),
-        );
+        let run = new_run();
+        shared.set_living(vec![run]);
+        let shelf = Shelf::Folder(answers);
+        let (store, mut writer) =
+            Self::around((Box::new(tables), books), (shared, desk, shelf), (run, clock, bounds));
         writer.catch_up()?;
         spawn(writer).map_err(|source| StoreError::Directory { dir: dir.to_owned(), source })?;
-        Ok(Self {
-            outbox,
-            places: Arc::new(Semaphore::new(QUEUE_MAX)),
-            shared,
-            desk,
-            answers,
-            bounds,
-            run: i64::from_ne_bytes(random_number().to_ne_bytes()),
-            clock,
-        })
+        Ok(store)
+    }
+
+    /// Opens the store that several nodes share, as one more of them.
+    pub async fn open_shared(
+        place: &config::Postgres,
+        clock: Arc<dyn Clock>,
+        bounds: config::Answers,
+    ) -> Result<Self, StoreError> {
+        Self::open_at(address(place)?, (clock, false), bounds).await
+    }
+
+    /// Opens the store of this config, which one process serves or several.
+    pub async fn open_for(
+        config: &config::Config,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
+        match &config.postgres {
+            Some(place) => Self::open_shared(place, clock, config.answers).await,
+            None => Self::open_within(&config.store_directory, clock, config.answers),
+        }
+    }
+
+    /// The same; whether the clock is to be believed rather than the database's is for tests.
+    async fn open_at(
+        address: Address,
+        (clock, is_law): (Arc<dyn Clock>, bool),
+        bounds: config::Answers,
+    ) -> Result<Self, StoreError> {
+        let run = new_run();
+        let opened = postgres::open(address, run, (is_law, bounds.all_bytes_max)).await?;
+        let (desk, shelf) = (Desk::Postgres(opened.desk.clone()), Shelf::Table(opened.desk));
+        let tables: Box<dyn Tables> = Box::new(opened.tables);
+        let (store, mut writer) = Self::around(
+            (tables, opened.books),
+            (opened.shared, desk, shelf),
+            (run, clock, bounds),
+        );
+        let caught_up = tokio::task::spawn_blocking(move || writer.catch_up().map(|()| writer));
+        let writer = caught_up.await.map_err(|_| StoreError::Closed)??;
+        spawn(writer).map_err(|source| StoreError::Runtime { source })?;
+        Ok(store)
+    }
+
+    /// A handle, and the writer that it is a handle on.
+    fn around(
+        (tables, books): (Box<dyn Tables>, Books),
+        (shared, desk, shelf): (Arc<Shared>, Desk, Shelf),
+        (run, clock, bounds): (i64, Arc<dyn Clock>, config::Answers),
+    ) -> (Self, Writer) {
+        let (outbox, inbox) = channel();
+        let told = (Arc::clone(&shared), inbox);
+        let writer = Writer::new((tables, books), Arc::clone(&clock), told);
+        let places = Arc::new(Semaphore::new(QUEUE_MAX));
+        (Self { outbox, places, shared, desk, shelf, bounds, run, clock }, writer)
+    }
+
+    /// Whether other processes may serve this store too.
+    pub const fn is_shared(&self) -> bool {
+        matches!(self.desk, Desk::Postgres(_))
     }
 
     /// Sets credits and quota shares aside; durable when answered. Refused when too much waits.
     pub async fn hold(&self, ask: HoldAsk) -> Result<Held, StoreError> {
-        self.ask_now(|reply| Ask::Hold(Box::new(ask), None, reply)).await
+        let ask = Box::new(self.on_the_stores_clock(ask));
+        self.ask_now(|reply| Ask::Hold(ask, None, reply)).await
     }
 
     /// Takes the price of a hold and writes the usage row with it; durable when answered.
@@ -265,6 +319,18 @@ impl Store {
         answer.await.unwrap_or(Err(StoreError::Closed))
     }
 
+    /// A hold expires by the store's clock, which may not be ours.
+    fn on_the_stores_clock(&self, ask: HoldAsk) -> HoldAsk {
+        let expires_at_ms = ask.expires_at_ms.saturating_add(self.shared.ahead_ms());
+        HoldAsk { expires_at_ms, ..ask }
+    }
+
+    /// The time by the store's clock, as far as it is known.
+    fn now(&self) -> Now {
+        let now = self.clock.now();
+        Now { unix_ms: now.unix_ms.saturating_add(self.shared.ahead_ms()), ..now }
+    }
+
     fn send(&self, ask: Ask, place: Option<OwnedSemaphorePermit>) -> Result<(), StoreError> {
         let sent_tick_ms = self.clock.now().tick_ms;
         self.outbox
@@ -280,6 +346,19 @@ impl fmt::Debug for Store {
             .field("queue_depth", &self.queue_depth())
             .finish_non_exhaustive()
     }
+}
+
+/// Where the shared store is, its secret found.
+fn address(place: &config::Postgres) -> Result<Address, StoreError> {
+    let url = place.url.find().ok_or(StoreError::NoAddress)?;
+    let authority = place.authority.as_ref().map(|path| {
+        std::fs::read(path).map_err(|source| StoreError::Directory { dir: path.to_owned(), source })
+    });
+    Address::new(url.reveal(), authority.transpose()?.as_deref())
+}
+
+fn new_run() -> i64 {
+    i64::from_ne_bytes(random_number().to_ne_bytes())
 }
 
 fn spawn(writer: Writer) -> io::Result<()> {

@@ -72,8 +72,9 @@ pub(super) async fn start(
     for warning in &policy.current().warnings {
         tracing::warn!(warning, "policy");
     }
-    let store =
-        Store::open_within(&config.store_directory, Arc::clone(&clock) as _, config.answers)?;
+    std::fs::create_dir_all(&config.store_directory)
+        .map_err(|source| CliError::System { what: "make the data folder", source })?;
+    let store = Store::open_for(&config, Arc::clone(&clock) as _).await?;
     let telemetry = Telemetry::new()?;
     telemetry.metrics().policy_in_force(&policy.current().version);
     let workers = config.media_workers_max.unwrap_or_else(cores);
@@ -110,6 +111,10 @@ pub(super) async fn start(
     {
         let (gateway, every) = (Arc::clone(&gateway), config.library.sweep_every);
         background.spawn(async move { gateway.sweep_library(every).await });
+    }
+    if store.is_shared() {
+        let gateway = Arc::clone(&gateway);
+        background.spawn(async move { gateway.adopt_jobs_of_others().await });
     }
     let edge = Edge::start(&gateway, &config.public, public, admin)?;
     Ok(Running { store, edge, gateway, config, background, signals })

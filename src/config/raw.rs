@@ -10,7 +10,7 @@ use crate::scalar::{BadScalar, ByteCount, Span};
 use crate::secret::SecretPlace;
 
 use super::{
-    Answers, Config, ConfigError, Jobs, Library, LogFormat, Origins, Public, S3, TlsFiles,
+    Answers, Config, ConfigError, Jobs, Library, LogFormat, Origins, Postgres, Public, S3, TlsFiles,
 };
 
 /// Declares sections whose keys are all optional, and how one file lies over another.
@@ -48,7 +48,7 @@ sections! {
         cors_origins: Vec<String>,
     }
     RawAdmin { address: String }
-    RawStore { directory: PathBuf }
+    RawStore { directory: PathBuf, postgres: String, postgres_authority: String }
     RawIdempotency { answer_bytes_max: ByteCount, answers_bytes_max: ByteCount }
     RawPolicy { directory: PathBuf }
     RawMedia {
@@ -107,16 +107,22 @@ impl RawConfig {
     /// Values that cannot be wrong.
     pub(super) fn build(self) -> Result<Config, ConfigError> {
         let level = set("log.level", self.log.level)?;
+        let workers = set("media.workers_max", self.media.workers_max)?;
+        let library = self.media.build()?;
+        let postgres = postgres(self.store.postgres, self.store.postgres_authority)?;
+        if postgres.is_some() {
+            must_be_shared(&library)?;
+        }
         Ok(Config {
             public: self.public.build()?,
             admin_address: address("admin.address", self.admin.address)?,
             store_directory: set("store.directory", self.store.directory)?,
             answers: self.idempotency.build()?,
             policy_directory: set("policy.directory", self.policy.directory)?,
-            media_workers_max: Some(set("media.workers_max", self.media.workers_max)?)
-                .filter(|workers| *workers > 0),
+            media_workers_max: Some(workers).filter(|workers| *workers > 0),
             jobs: self.jobs.build()?,
-            library: self.media.build()?,
+            library,
+            postgres,
             log_format: set("log.format", self.log.format)?,
             log_level: level.parse().map_err(|_| {
                 wrong("log.level", "is none of \"error\", \"warn\", \"info\", \"debug\", \"trace\"")
@@ -214,6 +220,36 @@ impl RawMedia {
             sweep_every,
         })
     }
+}
+
+fn postgres(
+    url: Option<String>,
+    authority: Option<String>,
+) -> Result<Option<Postgres>, ConfigError> {
+    let url = secret_place("store.postgres", url)?;
+    let authority = set("store.postgres_authority", authority)?;
+    match url {
+        Some(url) => {
+            Ok(Some(Postgres { url, authority: (!authority.is_empty()).then(|| authority.into()) }))
+        }
+        None if authority.is_empty() => Ok(None),
+        None => Err(wrong("store.postgres_authority", "is of no use without store.postgres")),
+    }
+}
+
+/// Nodes that share a store show each other's pictures.
+fn must_be_shared(library: &Library) -> Result<(), ConfigError> {
+    if library.s3.is_none() {
+        let problem = "is a folder of one node, and store.postgres is for several; give a bucket, \
+                       such as \"s3://bucket/prefix\"";
+        return Err(wrong("media.place", problem));
+    }
+    if library.addresses_last.is_some() && library.address_key.is_none() {
+        let problem = "would be made by each node for itself; with store.postgres and \
+                       media.addresses_last, give one that all have, as \"env:NAME\"";
+        return Err(wrong("media.address_key", problem));
+    }
+    Ok(())
 }
 
 /// `s3://bucket/prefix`, of which the prefix may be missing.

@@ -107,6 +107,9 @@ impl Visit {
     }
 }
 
+/// How often jobs are looked for that a node has left behind.
+const ADOPT_EVERY: Duration = Duration::from_secs(2);
+
 impl Gateway {
     /// Accepts a request as a job.
     pub(super) async fn reply_with_job(
@@ -232,6 +235,21 @@ impl Gateway {
             self.set_to_work(job);
         }
         Ok(jobs.len())
+    }
+
+    /// Takes up the jobs of nodes that are gone, now and again. Ends with its task.
+    pub async fn adopt_jobs_of_others(self: &Arc<Self>) {
+        while !self.desk.stopping.is_cancelled() {
+            tokio::time::sleep(ADOPT_EVERY).await;
+            match self.resume_jobs().await {
+                Ok(0) => {}
+                Ok(jobs) => tracing::info!(jobs, "jobs of a node that is gone are taken up"),
+                Err(error) => {
+                    let error = refuse::chain(&error);
+                    tracing::warn!(error, "jobs of other nodes cannot be looked for");
+                }
+            }
+        }
     }
 
     /// Begins no job any more; those that wait are taken up after the next start.

@@ -220,6 +220,9 @@ pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
         | StoreError::Poisoned
         | StoreError::Away
         | StoreError::Unwritten
+        | StoreError::Postgres(_)
+        | StoreError::NoAddress
+        | StoreError::Runtime { .. }
         | StoreError::Unreadable { .. }
         | StoreError::Directory { .. }
         | StoreError::Database(_)

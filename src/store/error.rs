@@ -54,6 +54,20 @@ pub enum StoreError {
     /// SQLite failed.
     #[error("the store's database failed")]
     Database(#[source] rusqlite::Error),
+    /// PostgreSQL failed, or the way to it.
+    #[error("the store's PostgreSQL failed")]
+    Postgres(#[source] tokio_postgres::Error),
+    /// The text is no address of a PostgreSQL database; it may hold a password, so it is not told.
+    #[error(
+        "the store's PostgreSQL has no usable address; write postgres://user:password@host/name"
+    )]
+    NoAddress,
+    /// The threads that talk to the database cannot be started.
+    #[error("cannot start the threads of the store")]
+    Runtime {
+        /// What the system said.
+        source: io::Error,
+    },
     /// A row holds what this version does not write.
     #[error("the store's column `{column}` cannot be read")]
     Unreadable {
@@ -97,6 +111,12 @@ pub enum StoreError {
         /// The key.
         key: KeyId,
     },
+}
+
+impl From<tokio_postgres::Error> for StoreError {
+    fn from(source: tokio_postgres::Error) -> Self {
+        Self::Postgres(source)
+    }
 }
 
 impl From<rusqlite::Error> for StoreError {

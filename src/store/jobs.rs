@@ -95,7 +95,7 @@ pub struct Named {
 impl Store {
     /// Sets credits aside for a job and accepts it: both, or neither and a reason.
     pub async fn accept_job(&self, hold: HoldAsk, new: NewJob) -> Result<(), StoreError> {
-        let (hold, new) = (Box::new(hold), Box::new(new));
+        let (hold, new) = (Box::new(self.on_the_stores_clock(hold)), Box::new(new));
         self.ask_now(|reply| Ask::Job(JobAsk::Accept(hold, new, reply))).await
     }
 
@@ -210,11 +210,11 @@ impl JobAsk {
                 touch_hold(hold, touched);
                 touched.jobs_of.insert(new.job.workspace.clone());
             }
-            Self::Begin(job, _)
-            | Self::Place(job, _, _)
-            | Self::Cancel(job, _)
-            | Self::End(job, _, _) => {
+            Self::Begin(job, _) | Self::Place(job, _, _) | Self::End(job, _, _) => {
                 touched.jobs.insert(job.clone());
+            }
+            Self::Cancel(job, _) => {
+                touched.cancelled.insert(job.clone());
             }
             Self::Adopt(_) => {}
         }

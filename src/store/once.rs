@@ -3,11 +3,11 @@
 use crate::credits::Credits;
 use crate::id::{HoldId, KeyId, WorkspaceId};
 use crate::ledger::{Held, HoldAsk, Settled};
-use crate::pledge::{Fingerprint, Named, Pledge, State, Verdict, judge};
+use crate::pledge::{Fingerprint, Gone, Named, Pledge, State, Verdict, judge};
 use crate::receipt::Receipt;
 
 use super::Store;
-use super::answers::{self, AnswerKept, KeptAnswer};
+use super::answers::{self, AnswerKept, KeptAnswer, Shelf};
 use super::ask::Ask;
 use super::cells::{Query, Reading, Value};
 use super::desk::Line;
@@ -19,6 +19,7 @@ impl Store {
     /// and its hold are durable together when answered. [`StoreError::Pledged`] when its name is
     /// taken; then nothing was set aside.
     pub async fn hold_once(&self, ask: HoldAsk, named: Named) -> Result<Held, StoreError> {
+        let ask = self.on_the_stores_clock(ask);
         let pledge = Pledge {
             scope: named.scope,
             key: ask.key.clone(),
@@ -27,7 +28,7 @@ impl Store {
             hold: ask.hold.clone(),
             request: ask.request.clone(),
             run: self.run,
-            opened_at_ms: self.clock.now().unix_ms,
+            opened_at_ms: self.now().unix_ms,
             state: State::Open { until_ms: ask.expires_at_ms },
         };
         let (ask, pledge) = (Box::new(ask), Some(Box::new(pledge)));
@@ -37,12 +38,27 @@ impl Store {
     /// Makes an answer ready to be kept with the end of its hold. Never fails: an answer that
     /// cannot be kept is still an answer.
     pub async fn keep(&self, hold: &HoldId, answer: KeptAnswer) -> AnswerKept {
-        let (answers, hold) = (self.answers.clone(), hold.clone());
         let bytes_max = self.bounds.each_bytes_max;
-        let work = move || answers.prepare(&hold, answer, bytes_max);
-        tokio::task::spawn_blocking(work)
-            .await
-            .unwrap_or(AnswerKept(Err(crate::pledge::Gone::Lost)))
+        match &self.shelf {
+            Shelf::Folder(answers) => {
+                let (answers, hold) = (answers.clone(), hold.clone());
+                let work = move || answers.prepare(&hold, answer, bytes_max);
+                tokio::task::spawn_blocking(work).await.unwrap_or(AnswerKept(Err(Gone::Lost)))
+            }
+            Shelf::Table(desk) => {
+                let work = move || answers::prepare_for_table(answer, bytes_max);
+                let prepared = tokio::task::spawn_blocking(work).await;
+                let (kept, large) = prepared.unwrap_or((AnswerKept(Err(Gone::Lost)), None));
+                let Some(body) = large else { return kept };
+                match desk.keep_body(hold, body).await {
+                    Ok(()) => kept,
+                    Err(error) => {
+                        tracing::warn!(%error, %hold, "an answer could not be kept");
+                        AnswerKept(Err(Gone::Lost))
+                    }
+                }
+            }
+        }
     }
 
     /// Takes the price of a hold, and keeps the answer; durable together when answered.
@@ -77,7 +93,8 @@ impl Store {
     pub async fn look_up(&self, named: Named) -> Result<(Verdict, Option<Pledge>), StoreError> {
         let values = vec![named.scope.0.to_vec().into()];
         let known = self.look(pledges::FIND, values, pledges::pledge).await?;
-        Ok((judge(known.as_ref(), &named.fingerprint, self.run, self.clock.now()), known))
+        let verdict = judge(known.as_ref(), &named.fingerprint, &self.shared.living(), self.now());
+        Ok((verdict, known))
     }
 
     /// The same for a call that says that it repeats one of this key.
@@ -88,16 +105,26 @@ impl Store {
     ) -> Result<(Verdict, Option<Pledge>), StoreError> {
         let values = vec![key.as_str().to_owned().into(), asked.0.to_vec().into()];
         let known = self.look(pledges::FIND_IMPLIED, values, pledges::pledge).await?;
-        Ok((judge(known.as_ref(), &asked, self.run, self.clock.now()), known))
+        let verdict = judge(known.as_ref(), &asked, &self.shared.living(), self.now());
+        Ok((verdict, known))
     }
 
     /// The answer that was kept with this hold, if it is there and whole.
     pub async fn kept_answer(&self, hold: HoldId) -> Result<Option<KeptAnswer>, StoreError> {
-        let (answers, values) = (self.answers.clone(), vec![hold.as_str().to_owned().into()]);
+        let values = vec![hold.as_str().to_owned().into()];
         let row = self.look(answers::ROW, values, answers::row).await?;
-        let Some(row) = row else { return Ok(None) };
+        let Some(mut row) = row else { return Ok(None) };
+        let folder = match &self.shelf {
+            Shelf::Folder(answers) => Some(answers.clone()),
+            Shelf::Table(desk) => {
+                if row.is_elsewhere() {
+                    row.put(desk.body(&hold).await?);
+                }
+                None
+            }
+        };
         // Off the connection: others look things up while a large file is read.
-        let work = move || answers.read(&hold, row);
+        let work = move || answers::read(folder.as_ref(), &hold, row);
         tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closed)
     }
 
@@ -135,8 +162,10 @@ impl Store {
         file: Option<HoldId>,
         done: Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        if let (Some(hold), Err(StoreError::Ledger(_))) = (file, &done) {
-            let answers = self.answers.clone();
+        if let (Some(hold), Shelf::Folder(answers), Err(StoreError::Ledger(_))) =
+            (file, &self.shelf, &done)
+        {
+            let answers = answers.clone();
             drop(tokio::task::spawn_blocking(move || answers.remove(&[hold])).await);
         }
         done

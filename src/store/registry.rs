@@ -67,6 +67,13 @@ impl Registry {
         Self { workspaces: workspaces.collect(), keys: keys.collect() }
     }
 
+    /// Takes up what is new or has changed.
+    pub(super) fn learn(&mut self, workspaces: Vec<Workspace>, keys: Vec<StoredKey>) {
+        let Self { workspaces: more, keys: others } = Self::of(workspaces, keys);
+        self.workspaces.extend(more);
+        self.keys.extend(others);
+    }
+
     /// The snapshot that requests are authenticated against.
     pub(super) fn ring(&self) -> KeyRing {
         let suspended: Vec<WorkspaceId> = self

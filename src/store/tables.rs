@@ -82,7 +82,7 @@ pub(super) enum Stands {
 }
 
 /// What a batch touches: it is in the books by the time the batch is decided.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Touched {
     /// Workspaces whose credits may move.
     pub(super) workspaces: BTreeSet<WorkspaceId>,
@@ -92,7 +92,10 @@ pub(super) struct Touched {
     pub(super) holds: BTreeSet<HoldId>,
     pub(super) quotas: BTreeSet<(i64, Arc<str>, QuotaUnit)>,
     pub(super) scopes: BTreeSet<Scope>,
+    /// Jobs that are worked on.
     pub(super) jobs: BTreeSet<JobId>,
+    /// Jobs that are wanted no more.
+    pub(super) cancelled: BTreeSet<JobId>,
     /// Workspaces whose unfinished jobs are counted.
     pub(super) jobs_of: BTreeSet<WorkspaceId>,
     pub(super) registry: Depth,

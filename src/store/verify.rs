@@ -8,12 +8,13 @@ use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
 
 use super::cells::{Cells, Query, Value};
-use super::desk::{Desk, Line};
 use super::disk;
 use super::embedded;
 use super::error::StoreError;
+use super::postgres;
 
 mod faults;
 
@@ -51,19 +52,32 @@ pub fn verify(dir: &Path) -> Result<VerifyReport, StoreError> {
     prove(&mut disk::open_reader(dir)?, now.unix_ms)
 }
 
-impl Desk {
-    /// Proves the books as they stand committed.
-    pub(super) async fn prove(&self, now_unix_ms: i64) -> Result<VerifyReport, StoreError> {
-        self.with(Line::Books, move |database| prove(database, now_unix_ms)).await
-    }
+/// Proves the books of the store of this config.
+pub async fn verify_for(config: &Config) -> Result<VerifyReport, StoreError> {
+    let Some(place) = &config.postgres else { return verify(&config.store_directory) };
+    let now = SystemClock::start().now();
+    postgres::open_desk(super::address(place)?).await?.prove(now.unix_ms).await
 }
 
-/// What is counted, in the order of the report's fields; `$1` is now.
+/// A proof under way: one question after the other, whoever puts them.
+pub(super) struct Proof {
+    now_unix_ms: i64,
+    asked: usize,
+    counts: Vec<u64>,
+    report: VerifyReport,
+}
+
+/// What is counted, in the order of the report's fields.
 const COUNTS: [Query; 4] = [
-    Query::same("SELECT count(*) AS n FROM workspace"),
-    Query::same("SELECT count(*) AS n FROM entry"),
-    Query::same("SELECT count(*) AS n FROM hold WHERE state = 'open'"),
-    Query::same("SELECT count(*) AS n FROM hold WHERE state = 'open' AND expires_at_ms <= $1"),
+    Query::same("SELECT 'n' AS place, CAST(count(*) AS TEXT) AS detail FROM workspace"),
+    Query::same("SELECT 'n' AS place, CAST(count(*) AS TEXT) AS detail FROM entry"),
+    Query::same(
+        "SELECT 'n' AS place, CAST(count(*) AS TEXT) AS detail FROM hold WHERE state = 'open'",
+    ),
+    Query::same(
+        "SELECT 'n' AS place, CAST(count(*) AS TEXT) AS detail FROM hold
+         WHERE state = 'open' AND expires_at_ms <= $1",
+    ),
 ];
 
 /// Proves the books behind a connection.
@@ -72,34 +86,57 @@ pub(super) fn prove(
     now_unix_ms: i64,
 ) -> Result<VerifyReport, StoreError> {
     let moment = database.transaction()?;
-    let mut counted = [0; 4];
-    for (count, query) in counted.iter_mut().zip(COUNTS) {
-        let all: &[Value<'_>] = &[now_unix_ms.into()];
-        let values = if query.embedded.contains('$') { all } else { &[] };
-        *count = embedded::ask(&moment, query, values, |row| row.count("n"))?.pop().unwrap_or(0);
+    let mut proof = Proof::new(now_unix_ms);
+    while let Some((query, values)) = proof.next() {
+        proof.hear(embedded::ask(&moment, query, &values, finding)?);
     }
-    let mut report = VerifyReport::of(counted);
-    for (what, query) in FAULTS {
-        report.tell(what, embedded::ask(&moment, query, &[], place)?);
-    }
-    Ok(report)
+    Ok(proof.report())
 }
 
-impl VerifyReport {
-    fn of([workspaces, entries, holds_open, holds_overdue]: [u64; 4]) -> Self {
-        Self { faults: Vec::new(), workspaces, entries, holds_open, holds_overdue }
+impl Proof {
+    pub(super) fn new(now_unix_ms: i64) -> Self {
+        Self { now_unix_ms, asked: 0, counts: Vec::new(), report: VerifyReport::default() }
     }
 
-    fn tell(&mut self, what: &str, found: Vec<(String, String)>) {
+    /// The next question; the answer must be heard before the one after it.
+    pub(super) fn next(&self) -> Option<(Query, Vec<Value<'static>>)> {
+        let faults = FAULTS.iter().map(|(_, query)| query);
+        let query = *COUNTS.iter().chain(faults).nth(self.asked)?;
+        let takes_now = query.embedded.contains("$1");
+        Some((query, if takes_now { vec![self.now_unix_ms.into()] } else { Vec::new() }))
+    }
+
+    pub(super) fn hear(&mut self, found: Vec<(String, String)>) {
+        let fault = self.asked.checked_sub(COUNTS.len()).and_then(|at| FAULTS.get(at));
+        self.asked = self.asked.saturating_add(1);
+        let Some((what, _)) = fault else {
+            let count = found.first().and_then(|(_, count)| count.parse().ok());
+            self.counts.push(count.unwrap_or(0));
+            return;
+        };
         let untold = found.len().saturating_sub(TOLD_MAX);
         let told = found.into_iter().take(TOLD_MAX);
-        self.faults.extend(told.map(|(place, detail)| format!("{what}: {place}: {detail}")));
+        let told = told.map(|(place, detail)| format!("{what}: {place}: {detail}"));
+        self.report.faults.extend(told);
         if untold > 0 {
-            self.faults.push(format!("{what}: {untold} more"));
+            self.report.faults.push(format!("{what}: {untold} more"));
+        }
+    }
+
+    pub(super) fn report(self) -> VerifyReport {
+        let mut counts = self.counts.into_iter();
+        let mut next = || counts.next().unwrap_or(0);
+        VerifyReport {
+            workspaces: next(),
+            entries: next(),
+            holds_open: next(),
+            holds_overdue: next(),
+            ..self.report
         }
     }
 }
 
-fn place(row: &dyn Cells) -> Result<(String, String), StoreError> {
+/// A place and what is wrong there.
+pub(super) fn finding(row: &dyn Cells) -> Result<(String, String), StoreError> {
     Ok((row.text("place")?, row.text("detail")?))
 }

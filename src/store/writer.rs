@@ -152,7 +152,11 @@ impl Writer {
             }
         }
         match self.decide_and_commit(asks, &mut batch) {
-            Ok(()) => self.answer(&mut batch),
+            Ok(()) => {
+                // Whoever is answered finds the places free.
+                drop(back);
+                self.answer(&mut batch);
+            }
             Err(broken) if is_mended => self.mend(&mut batch, back, broken),
             Err(Broken { error, .. }) => {
                 self.shared.poison(&error);

@@ -10,7 +10,7 @@ use super::super::error::StoreError;
 use super::super::shape::{RowSet, Shape, Way};
 
 /// Forgotten jobs that one commit removes; more are removed by the commits after it.
-pub(in super::super) const FORGOTTEN_MAX: u32 = 100;
+const FORGOTTEN_MAX: u32 = 100;
 
 /// Removes forgotten jobs: those of before `$1`, at most `$2`. Jobs grow by being accepted, so
 /// forgetting some with each commit about jobs keeps them few.
@@ -101,6 +101,11 @@ impl JobRows {
     /// What [`FORGET`] is to be told after the rest is written.
     pub(in super::super) fn forget(&self) -> Option<[Value<'static>; 2]> {
         (!self.is_empty()).then(|| [self.now_ms.into(), FORGOTTEN_MAX.into()])
+    }
+
+    /// Jobs that are new with this commit.
+    pub(in super::super) fn accepted(&self) -> impl Iterator<Item = &str> {
+        self.accepted.iter().map(|(job, _)| job.id.as_str())
     }
 
     pub(super) fn sets(&self) -> Result<[RowSet<'_>; 3], StoreError> {

@@ -1,12 +1,14 @@
 //! Pledges as rows: what one commit opens, ends and forgets of them, and how they are read back.
 
+use std::collections::BTreeSet;
+
 use crate::id::{HoldId, KeyId, RequestId};
 use crate::pledge::{Fingerprint, Gone, Pledge, Scope, State};
 
 use super::super::answers::AnswerKept;
 use super::super::cells::{Cells, Kind, Query, Value, unreadable};
 use super::super::error::StoreError;
-use super::super::shape::{Shape, Way};
+use super::super::shape::{RowSet, Shape, Way};
 
 mod embedded;
 
@@ -32,7 +34,7 @@ pub(in super::super) const FIND_IMPLIED: Query =
     Query::same(known!("implied AND key = $1 AND fingerprint = $2 ORDER BY seq DESC LIMIT 1"));
 
 /// How many forgotten rows one commit removes at most.
-pub(in super::super) const FORGOTTEN_MAX: u32 = 1_000;
+const FORGOTTEN_MAX: u32 = 1_000;
 
 static OPENED: Shape = Shape {
     table: "pledge",
@@ -124,6 +126,60 @@ impl PledgeRows {
             Change::Freed(freed, _) => (freed == scope).then_some(InBatch::Freed),
         });
         found.unwrap_or(InBatch::Untouched)
+    }
+}
+
+/// Removes what is to be forgotten by `$1`, at most `$2` rows; answers go with them.
+const FORGET: &str = "DELETE FROM pledge WHERE seq IN
+     (SELECT seq FROM pledge WHERE state <> 'open' AND until_ms <= $1 LIMIT $2)";
+
+static CLEARED: Shape =
+    Shape { table: "pledge", columns: &[("scope", Kind::Bytes)], way: Way::Delete };
+
+static FREED: Shape = Shape { table: "pledge", columns: &[("hold", Kind::Text)], way: Way::Delete };
+
+impl PledgeRows {
+    /// All changes as sets of rows, for a database that removes what belongs to a pledge itself.
+    pub(in super::super) fn sets(&self) -> Vec<RowSet<'_>> {
+        let scopes: BTreeSet<&Scope> = self.changes.iter().map(Change::scope).collect();
+        if scopes.len() == self.changes.len() {
+            // Each name is changed once, so that their order does not matter.
+            return sets_of(self.changes.iter().collect());
+        }
+        self.changes.iter().flat_map(|change| sets_of(vec![change])).collect()
+    }
+
+    /// What [`FORGET`] is to be told, when anything is to be forgotten.
+    pub(in super::super) fn forget(&self) -> Option<(&'static str, [Value<'static>; 2])> {
+        let at_ms = self.forget_at_ms?;
+        Some((FORGET, [at_ms.into(), FORGOTTEN_MAX.into()]))
+    }
+}
+
+fn sets_of(changes: Vec<&Change>) -> Vec<RowSet<'_>> {
+    let (mut cleared, mut opened, mut done, mut freed) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for change in changes {
+        match change {
+            Change::Opened(pledge) => {
+                cleared.push(vec![Value::from(&pledge.scope.0)]);
+                opened.push(opened_row(pledge));
+            }
+            Change::Done(pledge, kept) => done.extend(done_row(pledge, kept.as_deref())),
+            Change::Freed(_, hold) => freed.push(vec![hold.as_str().into()]),
+        }
+    }
+    let sets = [(&CLEARED, cleared), (&OPENED, opened), (&DONE, done), (&FREED, freed)];
+    let sets = sets.into_iter().map(|(shape, rows)| RowSet::new(shape, rows));
+    sets.filter(|set| !set.rows.is_empty()).collect()
+}
+
+impl Change {
+    const fn scope(&self) -> &Scope {
+        match self {
+            Self::Opened(pledge) | Self::Done(pledge, _) => &pledge.scope,
+            Self::Freed(scope, _) => scope,
+        }
     }
 }
 

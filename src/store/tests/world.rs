@@ -9,6 +9,7 @@ use crate::ledger::QuotaAsk;
 use super::super::ask::{Ask, Meddling};
 use super::super::cells::{Cells, Query};
 use super::super::desk::Line;
+use super::server::{database_of, server};
 use super::*;
 
 pub(super) const START_MS: i64 = 1_000_000;
@@ -17,16 +18,54 @@ pub(super) struct World {
     store: Option<Store>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) workspace: WorkspaceId,
-    dir: TempDir,
+    place: Place,
+}
+
+/// Where a store is.
+pub(super) enum Place {
+    Folder(TempDir),
+    /// The address of a database.
+    Database(String),
+}
+
+impl Place {
+    pub(super) fn folder() -> Self {
+        Self::Folder(tempfile::tempdir().unwrap())
+    }
+
+    pub(super) fn database() -> Self {
+        Self::Database(server().new_database())
+    }
+
+    /// Opens the store by a clock that stands still, which is believed.
+    pub(super) async fn open(&self, clock: &Arc<ManualClock>, bounds: config::Answers) -> Store {
+        let clock = Arc::clone(clock) as Arc<dyn Clock>;
+        match self {
+            Self::Folder(dir) => Store::open_within(dir.path(), clock, bounds).unwrap(),
+            Self::Database(url) => {
+                let address = Address::new(url, None).unwrap();
+                Store::open_at(address, (clock, true), bounds).await.unwrap()
+            }
+        }
+    }
 }
 
 impl World {
+    /// One on an embedded store.
     pub(super) async fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::at(Place::folder()).await
+    }
+
+    /// One on a database that others may share.
+    pub(super) async fn shared() -> Self {
+        Self::at(Place::database()).await
+    }
+
+    async fn at(place: Place) -> Self {
         let clock = Arc::new(ManualClock::at(Now { unix_ms: START_MS, tick_ms: 100_000_000 }));
-        let store = open(dir.path(), &clock);
+        let store = place.open(&clock, USUAL_BOUNDS).await;
         let workspace = store.create_workspace("the shop".to_owned()).await.unwrap();
-        Self { store: Some(store), clock, workspace, dir }
+        Self { store: Some(store), clock, workspace, place }
     }
 
     pub(super) fn store(&self) -> &Store {
@@ -34,27 +73,41 @@ impl World {
     }
 
     pub(super) fn dir(&self) -> &Path {
-        self.dir.path()
+        match &self.place {
+            Place::Folder(dir) => dir.path(),
+            Place::Database(_) => panic!("a shared store has no folder"),
+        }
+    }
+
+    /// Runs a statement behind everyone's back.
+    pub(super) fn run(&self, statement: &str) {
+        match &self.place {
+            Place::Folder(_) => self.raw().execute_batch(statement).unwrap(),
+            Place::Database(url) => drop(server().run(database_of(url), statement)),
+        }
+    }
+
+    /// One more node on the same database.
+    pub(super) async fn other_node(&self) -> Store {
+        self.place.open(&self.clock, USUAL_BOUNDS).await
     }
 
     /// Closes in good order and opens again.
     pub(super) async fn reopen(&mut self) {
-        self.store.take().unwrap().close().await.unwrap();
-        self.store = Some(open(self.dir(), &self.clock));
+        self.reopen_within(USUAL_BOUNDS).await;
     }
 
     /// The same, with other bounds on answers.
     pub(super) async fn reopen_within(&mut self, bounds: config::Answers) {
         self.store.take().unwrap().close().await.unwrap();
-        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        self.store = Some(Store::open_within(self.dir(), clock, bounds).unwrap());
+        self.store = Some(self.place.open(&self.clock, bounds).await);
     }
 
     /// Closes after a failed commit and opens again.
     pub(super) async fn restart_poisoned(&mut self) {
         let closed = self.store.take().unwrap().close().await;
         assert!(matches!(closed, Err(StoreError::Poisoned)));
-        self.store = Some(open(self.dir(), &self.clock));
+        self.store = Some(self.place.open(&self.clock, USUAL_BOUNDS).await);
     }
 
     /// The process dies; another one opens what it left.
@@ -63,7 +116,21 @@ impl World {
         let store = self.store.take().unwrap();
         store.send(Ask::Crash(crashed), None).unwrap();
         tokio::task::spawn_blocking(move || heard.recv()).await.unwrap().unwrap();
-        self.store = Some(open(self.dir(), &self.clock));
+        if let Place::Database(_) = &self.place {
+            // Ten seconds go by.
+            self.run("UPDATE node SET beat_at_ms = 0");
+        }
+        self.store = Some(self.place.open(&self.clock, USUAL_BOUNDS).await);
+    }
+
+    /// Answers that are kept beside their rows.
+    pub(super) async fn files(&self) -> usize {
+        match &self.place {
+            Place::Folder(dir) => std::fs::read_dir(dir.path().join("answers")).unwrap().count(),
+            Place::Database(_) => {
+                usize::try_from(self.count("SELECT count(*) AS n FROM answer").await).unwrap()
+            }
+        }
     }
 
     pub(super) fn meddle(&self, meddle: impl FnOnce(&Connection) + Send + 'static) {
@@ -84,6 +151,15 @@ impl World {
         let counted = |row: &dyn Cells| row.number("n");
         let found = self.store().rows(Line::Books, Query::same(query), Vec::new(), counted).await;
         found.unwrap()[0]
+    }
+
+    /// Open holds, by their rows: what is told of a shared store is a few seconds old.
+    pub(super) async fn open_holds(&self) -> i64 {
+        let open = self.count("SELECT count(*) AS n FROM hold WHERE state = 'open'").await;
+        if matches!(self.place, Place::Folder(_)) {
+            assert_eq!(i64::try_from(self.store().open_holds()), Ok(open));
+        }
+        open
     }
 
     pub(super) async fn grant(&self, whole: i64) {
@@ -183,8 +259,4 @@ pub(super) fn pictures_of_the_day(weight: u32) -> QuotaAsk {
         weight,
         most: 100,
     }
-}
-
-fn open(dir: &Path, clock: &Arc<ManualClock>) -> Store {
-    Store::open(dir, Arc::clone(clock) as Arc<dyn Clock>).unwrap()
 }

@@ -117,7 +117,7 @@ impl Writer {
             InBatch::Untouched if self.books.pledges.is_open(&new.scope) => None,
             InBatch::Untouched => self.tables.find_pledge(&new.scope)?,
         };
-        Ok(self.books.pledges.judge(new, stored.as_ref(), now))
+        Ok(self.books.pledges.judge(new, stored.as_ref(), &self.shared.living(), now))
     }
 
     /// The pledge of a hold ends as the hold did.

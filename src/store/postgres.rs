@@ -1,0 +1,235 @@
+//! The tables of the shared store: a PostgreSQL database that several nodes decide on, batch by
+//! batch, each under locks on what it touches. What the writer knows of it lasts for one batch.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tokio::runtime::Runtime;
+
+use crate::clock::Now;
+use crate::id::{HoldId, JobId, WorkspaceId};
+use crate::job::Job;
+use crate::ledger::Hold;
+use crate::pledge::{Pledge, Scope};
+
+use super::books::Books;
+use super::error::StoreError;
+use super::registry::Registry;
+use super::rows::{Rows, jobs};
+use super::shared::Shared;
+use super::tables::{Broken, Depth, Standing, Stands, Tables, Touched};
+
+mod begin;
+mod commit;
+mod desk;
+mod open;
+mod watch;
+mod wire;
+
+pub(super) use desk::PostgresDesk;
+pub(super) use open::{open, open_desk};
+pub(super) use wire::Address;
+
+use wire::{Saying, Wire, read};
+
+/// What a node's processes are known by, and how they reach the tables.
+pub(super) struct Postgres {
+    address: Address,
+    /// Drives every connection of the store; `None` once it was shut down.
+    runtime: Option<Runtime>,
+    wire: Option<Wire>,
+    run: i64,
+    /// The number of the last commit that is known to stand.
+    batch: i64,
+    /// The number of a commit that may or may not stand.
+    pending: Option<i64>,
+    /// Whether a transaction is open.
+    is_open: bool,
+    registry_version: i64,
+    /// Whether the clock of this process is to be believed rather than the database's.
+    is_clock_law: bool,
+    shared: Arc<Shared>,
+    found: Found,
+}
+
+/// What was found for one batch and is no part of the books.
+#[derive(Debug, Default)]
+struct Found {
+    /// What is known under names that nothing open has.
+    pledges: HashMap<Scope, Pledge>,
+    jobs: HashMap<JobId, Job>,
+    /// The number of the last entry of each workspace.
+    entries: HashMap<WorkspaceId, i64>,
+    is_any_forgotten: bool,
+    is_registry_changed: bool,
+}
+
+/// Jobs of nodes that are gone, `$2`, are this node's, `$1`, from now on.
+const ADOPT: &str = "UPDATE job SET run = $1
+     WHERE forgotten_at_ms IS NULL AND (run IS NULL OR run NOT IN
+         (SELECT run FROM node WHERE beat_at_ms > $2 OR run = $1))
+     RETURNING *";
+
+/// The workspaces of those.
+const ADOPTABLE: &str = "SELECT DISTINCT workspace FROM job
+     WHERE forgotten_at_ms IS NULL AND (run IS NULL OR run NOT IN
+         (SELECT run FROM node WHERE beat_at_ms > $2 OR run = $1))";
+
+impl Postgres {
+    fn wire(&self) -> Result<&Wire, StoreError> {
+        self.wire.as_ref().ok_or(StoreError::Away)
+    }
+
+    /// Runs to the end on this thread, which is the writer's.
+    fn wait<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        match &self.runtime {
+            Some(runtime) => runtime.handle().block_on(work),
+            None => Err(StoreError::Closed),
+        }
+    }
+
+    async fn connect_again(&mut self) -> Result<Stands, StoreError> {
+        let Some(runtime) = &self.runtime else { return Err(StoreError::Closed) };
+        let wire = Wire::connect(&self.address, runtime.handle(), || {}).await?;
+        open::must_be_known(&wire).await?;
+        // Waits for a commit of ours that is still under way: it has the lock of this row.
+        let batch = watch::beat(&wire, self.run, self.batch).await?;
+        self.wire = Some(wire);
+        let stands = if self.pending == Some(batch) { Stands::Yes } else { Stands::No };
+        self.batch = batch;
+        self.pending = None;
+        Ok(stands)
+    }
+
+    async fn adopt(&self) -> Result<Vec<Job>, StoreError> {
+        let wire = self.wire()?;
+        let gone_ms = watch::database_ms(wire).await?.saturating_sub(watch::GONE_MS);
+        let whose = || -> wire::Told<'_> { vec![Box::new(self.run), Box::new(gone_ms)] };
+        let places = wire.ask(&Saying::new(ADOPTABLE, whose())).await?;
+        let places = read(&places, |row| row.text("workspace"))?;
+        if places.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Under the same locks as every change to them: who thought to own them finds out.
+        let names: Vec<String> = places.iter().map(|place| begin::lock_of_name(place)).collect();
+        let trip = [
+            Saying::new("BEGIN", Vec::new()),
+            begin::lock(names, &[], &[]),
+            Saying::new(ADOPT, whose()),
+            Saying::new("COMMIT", Vec::new()),
+        ];
+        let answers = wire.trip(&trip).await?;
+        let mut adopted = answers.get(2).map_or(Ok(Vec::new()), |rows| read(rows, jobs::job))?;
+        adopted.sort_by_key(|job| job.created_at_ms);
+        Ok(adopted)
+    }
+}
+
+impl Tables for Postgres {
+    fn begin(&mut self, touched: &Touched, books: &mut Books, now: Now) -> Result<Now, StoreError> {
+        self.found = Found::default();
+        if touched.is_empty() {
+            return Ok(now);
+        }
+        self.found.is_registry_changed = touched.registry == Depth::Changed;
+        self.is_open = true;
+        let loaded = self.wait(self.load(touched, now))?;
+        let at = loaded.at;
+        self.take_up(loaded, touched, books)?;
+        Ok(at)
+    }
+
+    /// The books know every hold that a batch touches.
+    fn find_hold(&self, _: &HoldId) -> Result<Option<Hold>, StoreError> {
+        Ok(None)
+    }
+
+    fn find_pledge(&self, scope: &Scope) -> Result<Option<Pledge>, StoreError> {
+        Ok(self.found.pledges.get(scope).cloned())
+    }
+
+    fn find_job(&self, id: &JobId) -> Result<Option<Job>, StoreError> {
+        Ok(self.found.jobs.get(id).cloned())
+    }
+
+    fn is_any_forgotten(&self, _: i64) -> Result<bool, StoreError> {
+        Ok(self.found.is_any_forgotten)
+    }
+
+    fn commit(&mut self, rows: &Rows, books: &Books) -> Result<(), Broken> {
+        if rows.is_empty() {
+            return self.leave();
+        }
+        let number = self.batch.saturating_add(1);
+        self.pending = Some(number);
+        let written = self.wait(self.write(rows, books, number));
+        self.is_open = false;
+        match written {
+            Ok(version) => {
+                (self.batch, self.pending) = (number, None);
+                if let Some(version) = version {
+                    self.registry_version = version;
+                    self.shared.set_keys_of(books.registry.ring(), version);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                let standing = commit::standing(&error);
+                if standing != Standing::Unknown {
+                    self.pending = None;
+                }
+                Err(Broken { error, standing })
+            }
+        }
+    }
+
+    fn is_mended(&self) -> bool {
+        true
+    }
+
+    fn mend(&mut self, books: &mut Books) -> Result<Stands, StoreError> {
+        self.wire = None;
+        self.is_open = false;
+        let Some(handle) = self.runtime.as_ref().map(|runtime| runtime.handle().clone()) else {
+            return Err(StoreError::Closed);
+        };
+        let stands = handle.block_on(self.connect_again())?;
+        if self.found.is_registry_changed {
+            // What was decided on it may not stand; it is read anew.
+            books.registry = Registry::default();
+            self.registry_version = 0;
+        }
+        Ok(stands)
+    }
+
+    fn rest(&mut self, _: bool) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn adopt_jobs(&mut self) -> Result<Vec<Job>, StoreError> {
+        self.wait(self.adopt())
+    }
+
+    #[cfg(test)]
+    fn meddle(&mut self, _: super::ask::Meddling) {}
+
+    fn close(mut self: Box<Self>, _: bool) {
+        let gone = self.wait(async {
+            let told: wire::Told<'_> = vec![Box::new(self.run)];
+            self.wire()?.ask(&Saying::new("DELETE FROM node WHERE run = $1", told)).await
+        });
+        if let Err(error) = gone {
+            tracing::warn!(%error, "the others will find out that this node is gone");
+        }
+        self.wire = None;
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        // Waiting for connections here would be waiting for the database.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
