@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -56,7 +57,7 @@ pub use rows::media::MediaTotal;
 pub use verify::{VerifyReport, verify, verify_for};
 
 use answers::{Answers, Shelf};
-use ask::{Ask, Chore, Letter, Reply};
+use ask::{Answered, Ask, Chore, Letter, Reply};
 use books::Books;
 use desk::{Desk, EmbeddedDesk};
 use embedded::Embedded;
@@ -64,6 +65,12 @@ use postgres::Address;
 use shared::Shared;
 use tables::Tables;
 use writer::Writer;
+
+/// How long whoever would begin something waits for a shared store.
+const HOLD_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long everyone else does: a little longer than the writer tries.
+const PATIENCE: Duration = Duration::from_secs(45);
 
 /// The most asks that may wait for the writer.
 pub const QUEUE_MAX: usize = 4_096;
@@ -305,7 +312,7 @@ impl Store {
             Arc::clone(&self.places).acquire_owned().await.map_err(|_| StoreError::Closed)?;
         let (reply, answer) = Reply::new();
         self.send(ask(reply), Some(place))?;
-        answer.await.unwrap_or(Err(StoreError::Closed))
+        self.hear(answer, PATIENCE).await
     }
 
     /// The same, but refused when there is no place.
@@ -316,7 +323,17 @@ impl Store {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| StoreError::Busy)?;
         let (reply, answer) = Reply::new();
         self.send(ask(reply), Some(place))?;
-        answer.await.unwrap_or(Err(StoreError::Closed))
+        self.hear(answer, HOLD_PATIENCE).await
+    }
+
+    /// Waits for an answer: for that of a database on a wire, not for ever. A hold that nobody waits
+    /// for any more is not made, or expires.
+    async fn hear<T>(&self, answer: Answered<T>, most: Duration) -> Result<T, StoreError> {
+        if !self.is_shared() {
+            return answer.await.unwrap_or(Err(StoreError::Closed));
+        }
+        let heard = tokio::time::timeout(most, answer).await;
+        heard.map_err(|_| StoreError::Away)?.unwrap_or(Err(StoreError::Closed))
     }
 
     /// A hold expires by the store's clock, which may not be ours.

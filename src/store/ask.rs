@@ -23,6 +23,9 @@ use super::tables::{Depth, Touched};
 /// Where an answer goes: the first that is given is the one that is heard.
 pub(super) struct Reply<T>(Arc<Mutex<Option<oneshot::Sender<Result<T, StoreError>>>>>);
 
+/// The other end of a [`Reply`].
+pub(super) type Answered<T> = oneshot::Receiver<Result<T, StoreError>>;
+
 /// One ask, and its place in the queue.
 pub(super) struct Letter {
     pub(super) ask: Ask,
@@ -84,7 +87,7 @@ impl Answer {
 }
 
 impl<T> Reply<T> {
-    pub(super) fn new() -> (Self, oneshot::Receiver<Result<T, StoreError>>) {
+    pub(super) fn new() -> (Self, Answered<T>) {
         let (sender, answer) = oneshot::channel();
         (Self(Arc::new(Mutex::new(Some(sender)))), answer)
     }

@@ -1,7 +1,5 @@
 //! What the store promises: nothing lost, nothing spent twice, and a lie in the books is found.
 
-use std::time::Duration;
-
 use rusqlite::Connection;
 use tokio::task::JoinSet;
 
@@ -33,7 +31,9 @@ macro_rules! on_every_store {
 
 mod agreement;
 mod books;
+mod faults;
 mod jobs;
+mod nodes;
 mod pledges;
 #[path = "../../tests/postgres/server.rs"]
 mod server;

@@ -54,11 +54,11 @@ fn whose(world: &World) -> Whose {
     Whose { workspace: world.workspace.clone(), test: false }
 }
 
-async fn accept(world: &World, id: &str, hold: &str) -> Result<(), StoreError> {
+pub(super) async fn accept(world: &World, id: &str, hold: &str) -> Result<(), StoreError> {
     world.store().accept_job(world.ask(hold, 2), job(world, id, hold)).await
 }
 
-fn order() -> Order {
+pub(super) fn order() -> Order {
     let next = Question {
         method: "GET".to_owned(),
         path: "/jobs/7".to_owned(),

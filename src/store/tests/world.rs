@@ -61,7 +61,7 @@ impl World {
         Self::at(Place::database()).await
     }
 
-    async fn at(place: Place) -> Self {
+    pub(super) async fn at(place: Place) -> Self {
         let clock = Arc::new(ManualClock::at(Now { unix_ms: START_MS, tick_ms: 100_000_000 }));
         let store = place.open(&clock, USUAL_BOUNDS).await;
         let workspace = store.create_workspace("the shop".to_owned()).await.unwrap();
@@ -76,6 +76,14 @@ impl World {
         match &self.place {
             Place::Folder(dir) => dir.path(),
             Place::Database(_) => panic!("a shared store has no folder"),
+        }
+    }
+
+    /// The address of the database.
+    pub(super) fn url(&self) -> &str {
+        match &self.place {
+            Place::Folder(_) => panic!("an embedded store has no address"),
+            Place::Database(url) => url,
         }
     }
 
@@ -176,7 +184,7 @@ impl World {
             amount: credits(whole),
             expires_at_ms: START_MS + 300_000,
             quotas: Vec::new(),
-            policy_version: "p1".into(),
+            policy_version: "policy_p1".into(),
         }
     }
 
@@ -229,7 +237,7 @@ pub(super) fn receipt() -> Receipt {
     Receipt {
         images_asked: 1,
         images: 1,
-        ..Receipt::begin(RequestId::known("req_one"), START_MS, "p1".into())
+        ..Receipt::begin(RequestId::known("req_one"), START_MS, "policy_p1".into())
     }
 }
 
