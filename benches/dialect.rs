@@ -104,6 +104,8 @@ fn encoded(client: &dyn ClientSide, request: &ImageRequest, response: &ImageResp
         charged: Credits::ZERO,
         remaining: Credits::ZERO,
         changes: &[],
+        quotas: &[],
+        disclaimer: None,
     };
     client.encode_response(&answer).body.len()
 }

@@ -13,4 +13,6 @@ pub use frame::{BadFrame, Frame, Ratio, Size};
 pub use picture::{Format, Picture};
 pub use refusal::{Blame, Problem, Refusal, RefusalKind};
 pub use request::{Background, Delivery, ImageRequest, InputImage, Operation, Quality, Safety};
-pub use response::{Answer, Change, Image, ImageResponse, Standing, Stored, TokenUsage};
+pub use response::{
+    Answer, Change, Image, ImageResponse, QuotaStanding, Standing, Stored, TokenUsage,
+};

@@ -26,6 +26,11 @@ impl Now {
         Duration::from_millis(DAY_MS.saturating_sub(passed_ms).unsigned_abs())
     }
 
+    /// When the next UTC midnight is, in milliseconds since the Unix epoch.
+    pub const fn next_utc_midnight_ms(self) -> i64 {
+        self.utc_day().saturating_add(1).saturating_mul(DAY_MS)
+    }
+
     /// Whole seconds since the Unix epoch.
     pub const fn unix_seconds(self) -> i64 {
         self.unix_ms.div_euclid(1000)

@@ -14,6 +14,7 @@ use crate::credits::Cost;
 use crate::fault::VendorFault;
 use crate::id::RequestId;
 
+mod address;
 mod azure;
 mod bare;
 mod bfl;
@@ -106,6 +107,22 @@ pub trait ClientSide: std::fmt::Debug + Sync {
 
     /// The scope that a key needs for this.
     fn scope(&self, claim: &Claim) -> &'static str;
+
+    /// The scope that the key of a team's member needs besides; `None` where members need no more
+    /// than others.
+    fn scope_of_members(&self, _: &Claim) -> Option<&'static str> {
+        None
+    }
+
+    /// The header line that carries a key, for examples and for those who forgot it.
+    fn key_line(&self, key: &str) -> String {
+        format!("Authorization: Bearer {key}")
+    }
+
+    /// Whether successes tell how much of the daily quotas is used, which costs a look at them.
+    fn tells_quotas(&self) -> bool {
+        false
+    }
 
     /// Body to canonical. Refuses exactly what the dialect's own documentation refuses.
     fn decode_request(&self, wire: &WireRequest) -> Result<ImageRequest, Refusal>;

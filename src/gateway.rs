@@ -11,7 +11,9 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::Caller;
-use crate::canonical::{Answer, Change, ImageRequest, ImageResponse, Refusal, Standing};
+use crate::canonical::{
+    Answer, Change, ImageRequest, ImageResponse, QuotaStanding, Refusal, Standing,
+};
 use crate::catalog::Model;
 use crate::clock::Clock;
 use crate::credits::{Cost, Credits};
@@ -35,13 +37,16 @@ mod hedge;
 pub mod live;
 mod meet;
 pub mod passthrough;
+mod permit;
 pub mod quote;
 mod refuse;
 mod reply;
+mod treat;
 mod worth;
 
 use admit::{Stake, Windows};
 use health::HealthBoard;
+use treat::Treated;
 
 pub use meet::{Head, Visit};
 
@@ -103,6 +108,8 @@ struct Fulfilled {
     charged: Credits,
     remaining: Credits,
     standings: Vec<Standing>,
+    quotas: Vec<QuotaStanding>,
+    disclaimer: Option<Arc<str>>,
 }
 
 impl Gateway {
@@ -146,15 +153,16 @@ impl Gateway {
     /// From the body's bytes to pictures that are paid for.
     async fn fulfil(&self, visit: &mut Visit, body: Bytes) -> Result<Fulfilled, Refusal> {
         let policy = Arc::clone(&visit.policy);
-        let request = decode(visit.client, &visit.wire(body))?;
-        visit.receipt.operation = Some(request.operation.name());
-        visit.receipt.images_asked = request.count;
-        visit.receipt.quality = request.quality;
+        let asked = decode(visit.client, &visit.wire(body))?;
+        visit.receipt.operation = Some(asked.operation.name());
+        visit.receipt.images_asked = asked.count;
+        visit.receipt.quality = asked.quality;
 
-        policy.rules.judge(&request).map_err(refuse::denied)?;
+        policy.rules.judge(&asked).map_err(refuse::denied)?;
         let plan = plan(&policy, &visit.caller)?;
-        let model = model(&policy, &plan, &request)?;
+        let model = model(&policy, &plan, &asked)?;
         visit.receipt.model = Some(model.name.clone());
+        let Treated { request, mut changes } = treat::treat(&policy, (&plan, &model), &asked)?;
 
         let candidates = self.candidates(&model, &request, (&visit.caller, &plan))?;
         let quote = worth::quote(&model, &candidates, &request, &visit.caller)?;
@@ -170,11 +178,14 @@ impl Gateway {
         match self.draw(visit, &work).await {
             Ok((delivered, price)) => {
                 let remaining = self.settle(visit, hold, price, &delivered).await?;
+                changes.extend(delivered.changes);
                 Ok(Fulfilled {
+                    quotas: self.quota_standings(visit, &plan).await,
+                    disclaimer: plan.disclaimer.clone(),
                     model: work.model,
-                    request: work.request,
+                    request: asked,
                     response: delivered.response,
-                    changes: delivered.changes,
+                    changes,
                     charged: price,
                     remaining,
                     standings: lease.standings(),
@@ -280,6 +291,8 @@ impl Fulfilled {
             charged: self.charged,
             remaining: self.remaining,
             changes: &self.changes,
+            quotas: &self.quotas,
+            disclaimer: self.disclaimer.as_deref(),
         }
     }
 }

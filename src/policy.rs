@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::canonical::Frame;
 use crate::catalog::{Fidelity, Model, Vendor};
+use crate::credits::Credits;
 use crate::limit::{Limit, Unit};
 use crate::rules::Rules;
 use crate::secret::Secret;
@@ -16,6 +18,7 @@ mod build;
 mod offering;
 mod passthrough;
 mod plan;
+mod preset;
 mod raw;
 mod vendor;
 
@@ -34,6 +37,8 @@ pub struct Policy {
     pub model_default: Option<String>,
     /// What keys may do.
     pub plans: BTreeMap<String, Arc<Plan>>,
+    /// What names of presets stand for.
+    pub presets: BTreeMap<String, Preset>,
     /// What is refused before anything is consumed.
     pub rules: Rules,
     /// What is left out although policy names it, and why: for the log and `check`.
@@ -59,6 +64,23 @@ pub struct Plan {
     pub show_offering: bool,
     /// The vendors whose own API may be called; none unless policy names them.
     pub passthrough: Vec<String>,
+    /// The dialects that its keys may not speak; none unless policy names them.
+    pub without_dialects: Vec<String>,
+    /// The words that every picture must carry.
+    pub watermark: Option<Arc<str>>,
+    /// What is said of its pictures, where a dialect has a place for it.
+    pub disclaimer: Option<Arc<str>>,
+    /// Credits that come with it each month, and go at the month's end.
+    pub monthly_credits: Option<Credits>,
+}
+
+/// A name that apps may ask by: a frame and a treatment of the prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preset {
+    /// The frame of pictures that are asked for without one.
+    pub frame: Frame,
+    /// What is added to the prompt.
+    pub prompt_suffix: Option<String>,
 }
 
 /// How much a key may use in one UTC day.
@@ -70,6 +92,19 @@ pub struct Quota {
     pub unit: Unit,
     /// How many.
     pub most: u32,
+    /// Whose.
+    pub of: QuotaOf,
+}
+
+/// Whose use a quota counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QuotaOf {
+    /// That of each key on its own.
+    #[default]
+    Key,
+    /// That of all keys of a workspace together.
+    Workspace,
 }
 
 /// One file of policy as it was read.
@@ -124,6 +159,11 @@ impl Plan {
     /// Whether it includes this model.
     pub fn includes(&self, model: &str) -> bool {
         self.models.as_ref().is_none_or(|models| models.iter().any(|name| name == model))
+    }
+
+    /// Whether its keys may speak this dialect.
+    pub fn speaks(&self, dialect: &str) -> bool {
+        !self.without_dialects.iter().any(|name| name == dialect)
     }
 
     /// Whether it includes calls of this vendor's own API.

@@ -64,6 +64,8 @@ fn pass(vendor: &dyn VendorSide, client: &dyn ClientSide, reply: &WireReply) -> 
         charged: Credits::ZERO,
         remaining: Credits::ZERO,
         changes: &[],
+        quotas: &[],
+        disclaimer: None,
     };
     Some(client.encode_response(&answer).body)
 }

@@ -20,10 +20,11 @@ use super::serve::{self, Running};
 use super::{CliError, say};
 
 /// The sample policy, compiled in so that the demo runs from anywhere.
-const POLICY: [(&str, &str); 4] = [
+const POLICY: [(&str, &str); 5] = [
     ("vendors.toml", include_str!("../../policies/vendors.toml")),
     ("models.toml", include_str!("../../policies/models.toml")),
     ("plans.toml", include_str!("../../policies/plans.toml")),
+    ("presets.toml", include_str!("../../policies/presets.toml")),
     ("rules.toml", include_str!("../../policies/rules.toml")),
 ];
 
@@ -167,7 +168,7 @@ fn welcome(ready: &Ready, kept: bool) -> String {
     let fate = if kept { "kept" } else { "removed when you stop this; keep it with --data DIR" };
     let examples: Vec<String> = dialect::ALL
         .iter()
-        .filter_map(|dialect| Some(example(&dialect.client?.example(), public, key)))
+        .filter_map(|dialect| Some(example(dialect.client?, public, key)))
         .collect();
     let examples = examples.join("\n\n");
     format!(
@@ -189,14 +190,15 @@ Data: {data} ({fate}). Stop with Ctrl-C.
 }
 
 /// An example as lines to paste.
-fn example(example: &dialect::Example, public: &str, key: &str) -> String {
-    let dialect::Example { title, path, body, then } = example;
+fn example(client: &dyn dialect::ClientSide, public: &str, key: &str) -> String {
+    let dialect::Example { title, path, body, then } = client.example();
+    let key_line = client.key_line(key);
     let pipe = if then.is_empty() { String::new() } else { format!(" \\\n    | {then}") };
     format!(
         r"{title}
 
   curl -s {public}{path} \
-    -H 'Authorization: Bearer {key}' -H 'Content-Type: application/json' \
+    -H '{key_line}' -H 'Content-Type: application/json' \
     -d '{body}'{pipe}"
     )
 }

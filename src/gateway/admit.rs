@@ -19,6 +19,7 @@ use crate::policy::Plan;
 use crate::receipt::Receipt;
 use crate::store::StoreError;
 
+use super::permit::subject;
 use super::{Delivered, Gateway, Visit, micros, refuse};
 
 /// The windows of every key that asked lately.
@@ -166,7 +167,7 @@ impl Gateway {
             request: receipt.request_id.clone(),
             amount: stake.amount,
             expires_at_ms: now.unix_ms.saturating_add(life_ms),
-            quotas: quotas(plan, caller.key(), stake.images, now),
+            quotas: quotas(plan, caller, stake.images, now),
             policy_version: Arc::clone(&receipt.policy_version),
         };
         let began = Instant::now();
@@ -235,23 +236,30 @@ impl Gateway {
     }
 }
 
-fn quotas(plan: &Plan, key: &KeyId, images: u32, now: Now) -> Vec<QuotaAsk> {
+fn quotas(plan: &Plan, caller: &Caller, images: u32, now: Now) -> Vec<QuotaAsk> {
     plan.quotas
         .iter()
         .map(|quota| {
-            let (unit, weight) = match quota.unit {
-                Unit::Requests => (QuotaUnit::Requests, 1),
-                Unit::Images => (QuotaUnit::Images, images),
+            let weight = match quota.unit {
+                Unit::Requests => 1,
+                Unit::Images => images,
             };
             QuotaAsk {
                 name: quota.name.clone(),
-                // Two quotas that count the same do not share a counter.
-                subject: format!("{key}/{}", quota.name).into(),
-                unit,
+                subject: subject(quota, caller),
+                unit: quota_unit(quota.unit),
                 period: now.utc_day(),
                 weight,
                 most: quota.most,
             }
         })
         .collect()
+}
+
+/// What a plan counts, in the ledger's words.
+pub(super) const fn quota_unit(unit: Unit) -> QuotaUnit {
+    match unit {
+        Unit::Requests => QuotaUnit::Requests,
+        Unit::Images => QuotaUnit::Images,
+    }
 }

@@ -1,5 +1,7 @@
 //! From what a vendor drew to what the caller is given: only what plan and request ask for.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use crate::canonical::{
@@ -20,10 +22,12 @@ impl Gateway {
         deadline: Instant,
     ) -> Result<Delivered, Refusal> {
         let Delivery { mut response, candidate, mut changes, cost } = delivery;
+        let watermark = watermark(visit);
         let mut images = Vec::with_capacity(response.images.len());
         for image in response.images {
             let drawn = measured(image);
-            let job = rework(request, candidate.crop_to, &drawn);
+            let mut job = rework(request, candidate.crop_to, &drawn);
+            job.watermark.clone_from(&watermark);
             note_surprise(&mut changes, &job, &drawn);
             let work = self.finish(visit, request, drawn, job);
             let done = tokio::time::timeout_at(deadline, work).await;
@@ -31,6 +35,7 @@ impl Gateway {
             images.push(image);
         }
         response.images = images;
+        response.watermarked |= watermark.is_some();
         let size = delivered_size(&candidate);
         Ok(Delivered { response, changes, size, cost })
     }
@@ -80,7 +85,13 @@ fn rework(request: &ImageRequest, planned: Option<Size>, drawn: &Image) -> Rewor
         format: request.format.filter(|format| Some(*format) != drawn.format),
         crop_to: exact.filter(|size| Some(*size) != drawn.size),
         compression: request.compression,
+        watermark: None,
     }
+}
+
+/// The words that the caller's plan has drawn into every picture.
+fn watermark(visit: &Visit) -> Option<Arc<str>> {
+    visit.policy.plan(visit.caller.plan())?.watermark.clone()
 }
 
 /// A vendor may draw another size or format than it was asked for; what is mended is said.

@@ -16,6 +16,7 @@ use crate::policy::Policy;
 use crate::receipt::Receipt;
 
 use super::live::{BeginWith, Begun};
+use super::permit::permit;
 use super::{Gateway, note_caller, passthrough, refuse, reply};
 
 /// A request's head, as the edge read it.
@@ -86,13 +87,12 @@ impl Gateway {
             Receipt::begin(head.request_id.clone(), now.unix_ms, Arc::clone(&policy.version));
         receipt.dialect = name;
         let presented = client.presented_key(&head.headers);
-        let scope = client.scope(&claim);
         let known =
             self.store.keys().authenticate(presented, now.unix_ms).map_err(refuse::auth).and_then(
                 |caller| {
                     note_caller(&mut receipt, &caller);
                     self.store.touch(caller.key());
-                    if caller.has_scope(scope) { Ok(caller) } else { Err(refuse::scope(scope)) }
+                    permit(&policy, (name, client), &claim, &caller).map(|()| caller)
                 },
             );
         match known {

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::auth::AuthError;
-use crate::canonical::{Problem, Refusal, RefusalKind as Kind};
+use crate::canonical::{Change, Problem, QuotaStanding, Refusal, RefusalKind as Kind};
 use crate::catalog::Model;
 use crate::clock::Now;
 use crate::fault::VendorFault;
@@ -54,6 +54,19 @@ pub(super) fn auth(error: AuthError) -> Refusal {
 pub(super) fn scope(scope: &str) -> Refusal {
     let message = format!("the API key lacks the scope `{scope}`; use a key that has it");
     Refusal::new(Kind::ScopeMissing, message)
+}
+
+pub(super) fn closed_dialect(dialect: &str, plan: &str) -> Refusal {
+    let message =
+        format!("the plan `{plan}` does not include this API (`{dialect}`); change the plan");
+    Refusal::new(Kind::ModelForbidden, message)
+}
+
+pub(super) fn not_kept(change: &Change) -> Refusal {
+    let Change { parameter, how } = change;
+    let message =
+        format!("`{parameter}` cannot be done as asked ({how}), and nothing else will do");
+    Refusal { field: Some(parameter.clone()), ..Refusal::new(Kind::Unsupported, message) }
 }
 
 pub(super) fn no_plan(plan: &str) -> Refusal {
@@ -134,11 +147,19 @@ pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
                 format!("this needs {required} credits and {remaining} are left; add credits"),
             )
         },
-        StoreError::Ledger(LedgerError::QuotaExhausted { name, most, .. }) => Refusal::new(
-            Kind::QuotaExhausted,
-            format!("the quota `{name}` of {most} is used up; it begins anew at 00:00 UTC"),
-        )
-        .retry_after(now.until_utc_midnight()),
+        StoreError::Ledger(LedgerError::QuotaExhausted { name, most, used }) => Refusal {
+            quota: Some(QuotaStanding {
+                name: name.clone(),
+                most: *most,
+                used: *used,
+                resets_at_ms: now.next_utc_midnight_ms(),
+            }),
+            ..Refusal::new(
+                Kind::QuotaExhausted,
+                format!("the quota `{name}` of {most} is used up; it begins anew at 00:00 UTC"),
+            )
+            .retry_after(now.until_utc_midnight())
+        },
         StoreError::Busy => {
             Refusal::new(Kind::Overloaded, "too much waits to be written; try again in a moment")
                 .retry_after(STORE_WAIT)

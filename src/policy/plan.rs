@@ -11,6 +11,8 @@ use super::build::{Faults, there_are};
 use super::raw::{RawFile, RawLimit, RawPlan, RawQuota};
 use super::{Plan, Policy, Quota};
 
+mod rights;
+
 /// Adds the plans of one file.
 pub(super) fn plans(policy: &mut Policy, file: &RawFile, faults: &mut Faults<'_>) {
     for (name, spanned) in &file.plans {
@@ -50,6 +52,10 @@ fn plan(name: &str, raw: &RawPlan, policy: &Policy, faults: &mut Faults<'_>) -> 
         fidelity: raw.fidelity,
         show_offering: raw.show_offering,
         passthrough: raw.passthrough.iter().map(|vendor| vendor.get_ref().clone()).collect(),
+        without_dialects: rights::without_dialects(name, raw, faults),
+        watermark: rights::watermark(name, raw, faults),
+        disclaimer: rights::disclaimer(name, raw, faults),
+        monthly_credits: rights::monthly_credits(name, raw, faults),
     }
 }
 
@@ -86,7 +92,7 @@ fn quota(plan: &str, raw: &Spanned<RawQuota>, faults: &mut Faults<'_>) -> Option
         faults.note(raw.span(), place, NEITHER_OR_BOTH.to_owned(), ONE_UNIT);
         return None;
     };
-    Some(Quota { name: own.name.clone(), unit, most })
+    Some(Quota { name: own.name.clone(), unit, most, of: own.of })
 }
 
 fn one_unit(

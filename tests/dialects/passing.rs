@@ -128,7 +128,8 @@ proptest! {
                 said += 1;
                 let read = client.decode_request(&wire).unwrap();
                 prop_assert_eq!(&read.prompt, &request.prompt);
-                prop_assert_eq!(&read.model, &request.model);
+                // Some dialects have no word for the model.
+                prop_assert!(read.model.is_none() || read.model == request.model);
                 prop_assert_eq!(read.count, request.count);
                 let again = vendor.encode_request(&read, &offering).unwrap();
                 prop_assert_eq!(shapes::request_shown(&again), shapes::request_shown(&wire));

@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pixelgate::canonical::{
-    Answer, Image, ImageRequest, ImageResponse, InputImage, Picture, Refusal, RefusalKind, Size,
-    Standing, Stored, TokenUsage,
+    Answer, Image, ImageRequest, ImageResponse, InputImage, Picture, QuotaStanding, Refusal,
+    RefusalKind, Size, Standing, Stored, TokenUsage,
 };
 use pixelgate::catalog::{Ability, BaseUrl, Capabilities, Frames, InProcess, Offering, Vendor};
 use pixelgate::credits::{Cost, Credits};
@@ -147,6 +147,7 @@ pub(crate) fn image_request(golden: &Value) -> ImageRequest {
         previews: field(golden, "previews").unwrap_or_default(),
         options: field(golden, "options").unwrap_or_default(),
         style: field(golden, "style"),
+        preset: field(golden, "preset"),
         quality: field(golden, "quality"),
         format: field(golden, "format"),
         compression: field(golden, "compression"),
@@ -268,6 +269,8 @@ pub(crate) struct Delivered {
     response: ImageResponse,
     charged: Credits,
     remaining: Credits,
+    quotas: Vec<QuotaStanding>,
+    disclaimer: Option<String>,
 }
 
 impl Delivered {
@@ -289,7 +292,10 @@ impl Delivered {
                 quality: field(golden, "quality"),
                 background: field(golden, "background"),
                 cost: None,
+                watermarked: field(golden, "watermarked").unwrap_or_default(),
             },
+            quotas: golden["quotas"].as_array().into_iter().flatten().map(quota).collect(),
+            disclaimer: field(golden, "disclaimer"),
             charged: field(golden, "charged").unwrap_or_default(),
             remaining: field(golden, "remaining").unwrap_or_default(),
         }
@@ -327,7 +333,19 @@ impl Delivered {
             charged: self.charged,
             remaining: self.remaining,
             changes: &[],
+            quotas: &self.quotas,
+            disclaimer: self.disclaimer.as_deref(),
         }
+    }
+}
+
+fn quota(golden: &Value) -> QuotaStanding {
+    QuotaStanding {
+        name: "day".to_owned(),
+        most: field(golden, "most").unwrap(),
+        used: field(golden, "used").unwrap(),
+        // The midnight after the moment at which goldens are written.
+        resets_at_ms: 1_795_305_600_000,
     }
 }
 
@@ -360,6 +378,8 @@ pub(crate) fn refusal(kind: RefusalKind) -> Refusal {
     Refusal {
         retry_after: wait_ms.map(|(_, ms)| Duration::from_millis(*ms)),
         credits: is_short.then(|| ("4.2".parse().unwrap(), "2.9".parse().unwrap())),
+        quota: (kind == RefusalKind::QuotaExhausted)
+            .then(|| quota(&json!({ "most": 25, "used": 25 }))),
         field: is_about_a_model.then_some("model".into()),
         ..Refusal::new(kind, format!("no, because {}", kind.code()))
     }

@@ -44,15 +44,19 @@ fn the_printed_curl_lines_return_pictures_of_the_size_asked_for() {
         assert!(done.status.success(), "{line}");
         String::from_utf8(done.stdout).unwrap()
     };
-    run(lines[0]);
+    let line = |part: &str| run(lines.iter().find(|line| line.contains(part)).unwrap());
+    line("/v1/images/generations");
     let picture = std::fs::read(folder.path().join("picture.png")).unwrap();
     assert_eq!(dimensions(&picture), (1024, 1024));
-    let answer: Value = serde_json::from_str(&run(lines[1])).unwrap();
+    let answer: Value = serde_json::from_str(&line("/api/v1/ai/generate-image")).unwrap();
     let url = answer["data"]["image_url"].as_str().unwrap();
     run(&format!("curl -s -o picture.webp {url}"));
     let (width, height) = dimensions(&std::fs::read(folder.path().join("picture.webp")).unwrap());
     assert!((f64::from(width) / f64::from(height) - 16.0 / 9.0).abs() < 0.03);
-    let line = |part: &str| run(lines.iter().find(|line| line.contains(part)).unwrap());
+    let answer: Value = serde_json::from_str(&line("/api/v1/images ")).unwrap();
+    run(&format!("curl -s -o picture {}", answer["url"].as_str().unwrap()));
+    let (width, height) = dimensions(&std::fs::read(folder.path().join("picture")).unwrap());
+    assert!((f64::from(width) / f64::from(height) - 16.0 / 9.0).abs() < 0.03, "{answer}");
     let quote: Value = serde_json::from_str(&line("/v1/quote")).unwrap();
     assert_eq!(quote["credits"]["is_enough"], true, "{quote}");
     assert!(line("/v1/models").contains("flux-schnell"));
