@@ -3,7 +3,7 @@
 //! A `Policy` that exists is right: every name in it resolves. Reading files and swapping snapshots
 //! is `reload`'s.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
@@ -147,6 +147,12 @@ impl Policy {
     /// The model of this name.
     pub fn model(&self, name: &str) -> Option<&Arc<Model>> {
         self.models.get(name)
+    }
+
+    /// The credits that plans give each month, by the plan's name.
+    pub fn allowances(&self) -> HashMap<String, Credits> {
+        let plans = self.plans.values();
+        plans.filter_map(|plan| Some((plan.name.clone(), plan.monthly_credits?))).collect()
     }
 
     /// The plan of this name.

@@ -9,7 +9,7 @@ use crate::auth::{KeyStatus, Mode};
 use crate::control;
 use crate::credits::Credits;
 use crate::id::{GrantId, KeyId, WorkspaceId};
-use crate::ledger::NewGrant;
+use crate::ledger::{NewGrant, PRIORITY_USUAL};
 use crate::store::{self, Command, KeySummary, Outcome, VerifyReport};
 
 use super::{CliError, say};
@@ -158,9 +158,6 @@ pub(super) fn manual_grant(
         expires_at_ms: expires.map(|seconds| seconds.saturating_mul(1000)),
     }
 }
-
-/// Grants of a lower number are spent first; this leaves room on either side.
-const PRIORITY_USUAL: u8 = 50;
 
 async fn run(folder: &Path, command: Command) -> Result<(), CliError> {
     let outcome: Outcome = control::run(folder, command).await?;

@@ -1,5 +1,6 @@
 //! What waits in the writer's queue, and how each is answered once it is durable.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -30,6 +31,7 @@ pub(super) enum Ask {
     Void(HoldId, Box<Receipt>, Reply<()>),
     Note(Box<Receipt>),
     Chore(Chore),
+    Allowances(HashMap<String, Credits>),
     Balance(WorkspaceId, Reply<Balance>),
     QuotaUsed(Arc<str>, QuotaUnit, i64, Reply<u32>),
     Sweep(Reply<()>),
@@ -76,7 +78,7 @@ impl Ask {
             Self::Settle(_, _, _, reply) => no(reply),
             Self::Void(_, _, reply) | Self::Sweep(reply) | Self::Close(reply) => no(reply),
             Self::Chore(chore) => chore.refuse(),
-            Self::Note(_) => {}
+            Self::Note(_) | Self::Allowances(_) => {}
             Self::Balance(_, reply) => no(reply),
             Self::QuotaUsed(_, _, _, reply) => no(reply),
             #[cfg(test)]

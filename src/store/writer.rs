@@ -22,6 +22,9 @@ use super::rows::Rows;
 use super::shared::Shared;
 
 mod decide;
+mod renew;
+
+pub(super) use renew::Allowances;
 
 /// The most asks that one commit makes durable.
 pub(super) const BATCH_MAX: usize = 256;
@@ -36,6 +39,7 @@ pub(super) struct Writer {
     pub(super) database: Connection,
     pub(super) ledger: Ledger,
     pub(super) registry: Registry,
+    pub(super) allowances: Allowances,
     pub(super) entry_seq: i64,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) shared: Arc<Shared>,

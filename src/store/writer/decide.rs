@@ -25,6 +25,7 @@ impl Writer {
             Ask::Hold(ask, reply) => self.hold(&ask, reply, batch, now)?,
             Ask::Settle(hold, price, receipt, reply) => {
                 self.recall(&hold)?;
+                self.renew_for(&hold, batch, now);
                 let verdict = self.ledger.settle(&hold, price, receipt.images, now);
                 let verdict = self.ended(&hold, verdict, (*receipt, price), batch);
                 batch.answers.push(Answer::new(reply, verdict));
@@ -35,12 +36,14 @@ impl Writer {
                 let verdict = self.ended(&hold, verdict, (*receipt, Credits::ZERO), batch);
                 batch.answers.push(Answer::new(reply, verdict));
             }
+            Ask::Allowances(by_plan) => self.allowances.set(by_plan),
             Ask::Note(receipt) => batch.rows.receipt(*receipt, Credits::ZERO),
             Ask::Sweep(reply) => {
                 self.sweep(now, batch)?;
                 batch.answers.push(Answer::new(reply, Ok(())));
             }
             Ask::Balance(workspace, reply) => {
+                self.renew(&workspace, batch, now);
                 let balance = self.ledger.balance(&workspace);
                 batch.answers.push(Answer::new(reply, Ok(balance)));
             }
@@ -66,6 +69,7 @@ impl Writer {
         now: Now,
     ) -> Result<(), StoreError> {
         self.recall(&ask.hold)?;
+        self.renew(&ask.workspace, batch, now);
         let verdict = self.ledger.hold(ask, now).map(|done| {
             if !done.repeated {
                 batch.rows.change(done.changes);
@@ -76,6 +80,14 @@ impl Writer {
         let verdict = verdict.map_err(StoreError::from);
         batch.answers.push(Answer::new(reply, verdict));
         Ok(())
+    }
+
+    /// A month may begin between a hold and its settlement, whose answer tells what is left.
+    fn renew_for(&mut self, hold: &HoldId, batch: &mut Batch, now: Now) {
+        let workspace = self.ledger.find_hold(hold).map(|known| known.ask.workspace.clone());
+        if let Some(workspace) = workspace {
+            self.renew(&workspace, batch, now);
+        }
     }
 
     /// What asks of operators decide.
@@ -96,10 +108,12 @@ impl Writer {
             }
             Chore::SuspendWorkspace(id, suspended, reply) => {
                 let verdict = self.registry.suspend_workspace(&id, suspended);
+                self.allowances.look_again(&id);
                 batch.rows.workspaces.extend(verdict.is_ok().then_some(id));
                 Answer::new(reply, verdict)
             }
             Chore::CreateKey(new, reply) => {
+                self.allowances.look_again(&new.workspace);
                 let verdict = self.registry.create_key(*new, now);
                 let made = verdict.as_ref().ok().map(|(id, _)| id.clone());
                 batch.rows.keys.extend(made);
@@ -107,6 +121,9 @@ impl Writer {
             }
             Chore::SetKeyStatus(id, status, reply) => {
                 let verdict = self.registry.set_key_status(&id, status);
+                if let Some(key) = self.registry.keys.get(&id) {
+                    self.allowances.look_again(&key.record.workspace);
+                }
                 batch.rows.keys.extend(verdict.is_ok().then_some(id));
                 Answer::new(reply, verdict)
             }
