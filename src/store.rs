@@ -37,7 +37,7 @@ mod tests;
 mod verify;
 mod writer;
 
-pub use command::{Command, KeySummary, Outcome};
+pub use command::{Command, GrantSummary, KeySummary, Outcome};
 pub use error::StoreError;
 pub use reader::Admission;
 pub use registry::{NewKey, Workspace};
