@@ -25,7 +25,7 @@ pub struct Refusal {
     /// Credits needed and credits left, when those are what is missing.
     pub credits: Option<(Credits, Credits)>,
     /// The calendar quota that is used up, when that is what stands in the way.
-    pub quota: Option<QuotaStanding>,
+    pub quota: Option<Box<QuotaStanding>>,
     /// Where the caller stands with its limits, when they were looked at.
     pub standings: Vec<Standing>,
 }

@@ -148,12 +148,12 @@ pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
             )
         },
         StoreError::Ledger(LedgerError::QuotaExhausted { name, most, used }) => Refusal {
-            quota: Some(QuotaStanding {
+            quota: Some(Box::new(QuotaStanding {
                 name: name.clone(),
                 most: *most,
                 used: *used,
                 resets_at_ms: now.next_utc_midnight_ms(),
-            }),
+            })),
             ..Refusal::new(
                 Kind::QuotaExhausted,
                 format!("the quota `{name}` of {most} is used up; it begins anew at 00:00 UTC"),

@@ -36,11 +36,10 @@ impl Month {
     pub fn of(now: Now) -> Option<Self> {
         let today = OffsetDateTime::from_unix_timestamp(now.unix_seconds()).ok()?.date();
         let first = today.replace_day(1).ok()?;
-        let next_year = first.year().checked_add(1)?;
-        let next = match first.month().next() {
-            time::Month::January => Date::from_calendar_date(next_year, time::Month::January, 1),
-            month => first.replace_month(month),
-        };
+        let month = first.month().next();
+        let is_january = month == time::Month::January;
+        let year = first.year().checked_add(i32::from(is_january))?;
+        let next = Date::from_calendar_date(year, month, 1);
         Some(Self {
             name: format!("{:04}-{:02}", first.year(), u8::from(first.month())),
             begins_at_ms: begins_at_ms(first)?,
@@ -98,6 +97,8 @@ fn part_id(workspace: &WorkspaceId, month: &Month, part: u32) -> GrantId {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::arithmetic_side_effects, reason = "a test that overflows fails")]
+
     use proptest::prelude::*;
 
     use super::*;

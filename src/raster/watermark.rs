@@ -60,7 +60,9 @@ trait Ground {
 impl Ground for RgbImage {
     fn lay(&mut self, x: u32, y: u32, grey: u8, cover: u8) {
         if let Some(Rgb(channels)) = self.get_pixel_mut_checked(x, y) {
-            channels.iter_mut().for_each(|channel| *channel = mixed(*channel, grey, cover, 255));
+            for channel in channels {
+                *channel = mixed(*channel, grey, cover, u8::MAX);
+            }
         }
     }
 }
@@ -136,11 +138,10 @@ impl Layout {
         for outline in self.letters.into_iter().filter_map(|letter| font.outline_glyph(letter)) {
             let corner = outline.px_bounds().min;
             outline.draw(|x, y, cover| {
-                let (x, y) = (corner.x + x as f32, corner.y + y as f32);
+                // What lies left of or above a tiny picture falls on its edge.
+                let (x, y) = ((corner.x + x as f32) as u32, (corner.y + y as f32) as u32);
                 let cover = (cover.clamp(0.0, 1.0) * f32::from(LETTER_COVER)) as u8;
-                if x >= 0.0 && y >= 0.0 {
-                    ground.lay(x as u32, y as u32, u8::MAX, cover);
-                }
+                ground.lay(x, y, u8::MAX, cover);
             });
         }
     }

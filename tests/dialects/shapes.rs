@@ -7,17 +7,19 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pixelgate::canonical::{
     Answer, Image, ImageRequest, ImageResponse, InputImage, Picture, QuotaStanding, Refusal,
-    RefusalKind, Size, Standing, Stored, TokenUsage,
+    RefusalKind, Size, Stored, TokenUsage,
 };
 use pixelgate::catalog::{Ability, BaseUrl, Capabilities, Frames, InProcess, Offering, Vendor};
 use pixelgate::credits::{Cost, Credits};
 use pixelgate::dialect::{
-    ListedModel, Pieces, Preview, Progress, RefusalContext, Streaming, WireReply, WireRequest,
+    Pieces, Preview, Progress, RefusalContext, Streaming, WireReply, WireRequest,
 };
 use pixelgate::fault::VendorFault;
 use pixelgate::id::{MediaId, RequestId};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+
+pub(crate) use super::given::{models, quota, standings};
 
 /// Whether the runner writes files of this name.
 pub(crate) fn is_produced(name: &str) -> bool {
@@ -339,16 +341,6 @@ impl Delivered {
     }
 }
 
-fn quota(golden: &Value) -> QuotaStanding {
-    QuotaStanding {
-        name: "day".to_owned(),
-        most: field(golden, "most").unwrap(),
-        used: field(golden, "used").unwrap(),
-        // The midnight after the moment at which goldens are written.
-        resets_at_ms: 1_795_305_600_000,
-    }
-}
-
 fn image(golden: &Value) -> Image {
     let text = |key: &str| field::<String>(golden, key);
     let picture = text("base64")
@@ -379,28 +371,8 @@ pub(crate) fn refusal(kind: RefusalKind) -> Refusal {
         retry_after: wait_ms.map(|(_, ms)| Duration::from_millis(*ms)),
         credits: is_short.then(|| ("4.2".parse().unwrap(), "2.9".parse().unwrap())),
         quota: (kind == RefusalKind::QuotaExhausted)
-            .then(|| quota(&json!({ "most": 25, "used": 25 }))),
+            .then(|| Box::new(quota(&json!({ "most": 25, "used": 25 })))),
         field: is_about_a_model.then_some("model".into()),
         ..Refusal::new(kind, format!("no, because {}", kind.code()))
     }
-}
-
-/// A caller with two limits, of which the second is the tighter.
-pub(crate) fn standings() -> Vec<Standing> {
-    let standing = |limit: &str, most, remaining, window, resets_in| Standing {
-        limit: limit.to_owned(),
-        most,
-        remaining,
-        window: Duration::from_secs(window),
-        resets_in: Duration::from_millis(resets_in),
-    };
-    vec![
-        standing("hourly", 200, 180, 3_600, 1_800_000),
-        standing("five minutes", 50, 3, 300, 58_891),
-    ]
-}
-
-pub(crate) fn models() -> Vec<ListedModel<'static>> {
-    let model = |name, owner| ListedModel { name, owner, created: 1_795_219_200 };
-    vec![model("gemini-3-pro", "google"), model("lab/flux", "lab")]
 }

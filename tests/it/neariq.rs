@@ -1,4 +1,4 @@
-//! An app that speaks NearIQ, against the whole gateway.
+//! An app that speaks `NearIQ`, against the whole gateway.
 
 use serde_json::{Value, json};
 

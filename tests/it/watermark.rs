@@ -129,12 +129,14 @@ async fn no_preview_gets_out_without_it() {
     let (world, vendor) = world().await;
     let key = world.new_key(&["--plan", "marked"]);
     let body = json!({"model": "plain", "prompt": "a fox", "size": "512x512", "stream": true, "partial_images": 2});
+    assert_eq!(world.post(OPENAI, &body).await.status, 200);
+    assert_eq!(vendor.last().body["partial_images"], 2, "other plans have previews");
     let reply = world.post_as(&key, OPENAI, body.to_string()).await;
     let text = String::from_utf8(reply.bytes).unwrap();
     assert!(vendor.last().body.get("partial_images").is_none(), "{}", vendor.last().body);
     assert!(!text.contains("partial_image\""), "{text:.300}");
-    let end = text.lines().rfind(|line| line.starts_with("data: {")).unwrap();
-    let end: Value = serde_json::from_str(&end["data: ".len()..]).unwrap();
+    let end = text.lines().rev().find_map(|line| line.strip_prefix("data: ")).unwrap();
+    let end: Value = serde_json::from_str(end).unwrap();
     assert!(is_marked(&from_base64(&end["b64_json"])));
 }
 

@@ -111,7 +111,7 @@ impl ClientSide for Client {
         body.raw(",\"field\":").value(&field).raw("}");
         if refusal.quota.is_some() {
             body.raw(",\"usage\":");
-            usage(&mut body, refusal.quota.as_ref());
+            usage(&mut body, refusal.quota.as_deref());
         }
         receipt(&mut body, context.request_id, context.unix_ms);
         WireReply::json(status, body.finish())
