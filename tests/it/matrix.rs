@@ -8,7 +8,7 @@ use pixelgate::dialect::{self, Claim, ClientSide};
 use serde_json::Value;
 
 use crate::vendor::{Answers, FakeVendor};
-use crate::world::World;
+use crate::world::{World, read};
 
 fn talk_of(dialect: &str) -> Value {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/dialects");
@@ -90,7 +90,11 @@ async fn fault(
 ) -> Option<String> {
     let (name, side, body) = client;
     let calls = vendor.calls();
-    let reply = world.post(side.example().path, body).await;
+    let line = side.key_line(&world.key);
+    let (header, key) = line.split_once(": ").unwrap();
+    let request = world.client.post(format!("{}{}", world.public, side.example().path));
+    let request = request.header(header, key).header("content-type", "application/json");
+    let reply = read(request.body(body.to_string())).await;
     let is_whole = (vendor.calls() - calls) == steps;
     if (200..300).contains(&reply.status) && is_whole {
         return None;

@@ -15,9 +15,14 @@ async fn slow_vendor(finish: oneshot::Receiver<()>) -> String {
     let address = listener.local_addr().unwrap().to_string();
     spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
-        let mut asked = vec![0; 64 << 10];
-        let read = stream.read(&mut asked).await.unwrap();
-        let asked = String::from_utf8_lossy(&asked[..read]).into_owned();
+        let mut asked = String::new();
+        // Head and body may come in pieces.
+        while !asked.ends_with('}') {
+            let mut piece = vec![0; 64 << 10];
+            let read = stream.read(&mut piece).await.unwrap();
+            assert!(read > 0, "the request ended early: {asked}");
+            asked.push_str(&String::from_utf8_lossy(&piece[..read]));
+        }
         assert!(
             asked.contains("\"stream\":true") && asked.contains("\"partial_images\":2"),
             "{asked}"
