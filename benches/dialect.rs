@@ -45,6 +45,7 @@ fn small(criterion: &mut Criterion) {
         image.stored = Some(Stored {
             id: MediaId::known("med_bench"),
             url: "https://gate.example/media/med_bench.webp".to_owned(),
+            created_at_ms: 0,
         });
         let response = ImageResponse { images: vec![image], ..ImageResponse::default() };
         criterion.bench_function(&format!("{name}: encode an answer"), |bench| {

@@ -113,13 +113,14 @@ concurrency_max = 1000
         scopes: vec!["*".to_owned()],
         mode: Mode::Live,
         expires_at_ms: None,
+        joins_repeats: false,
     };
     let (_, key) = store.create_key(new).await.unwrap();
     let hands = Hands {
         policy: Arc::new(LivePolicy::load(&policies).unwrap()),
         store,
-        upstream: Arc::new(Upstream::new(Painter::new(1).into_vendor())),
-        media: Media::open(folder.join("media"), 1).unwrap(),
+        upstream: Arc::new(Upstream::new(Painter::new(1).into_vendor(), Arc::clone(&clock) as _)),
+        media: Media::open(&Config::defaults().unwrap().library, folder, 1).unwrap(),
         telemetry: Telemetry::new().unwrap(),
     };
     let gateway = Gateway::new(clock, hands);

@@ -42,6 +42,8 @@ pub struct KeyRecord {
     pub status: KeyStatus,
     /// From when it is no longer good, in milliseconds since the Unix epoch.
     pub expires_at_ms: Option<i64>,
+    /// Whether a call that its library repeats by itself joins the first.
+    pub joins_repeats: bool,
     /// What people call it.
     pub name: String,
 }
@@ -206,6 +208,11 @@ impl Caller {
     /// Whether it is the key of one member of a team, who may do less than the team.
     pub fn is_member(&self) -> bool {
         self.scopes().iter().any(|own| own == MEMBER)
+    }
+
+    /// Whether a call that its library repeats by itself joins the first.
+    pub fn joins_repeats(&self) -> bool {
+        self.record.joins_repeats
     }
 
     /// Whether the key may do this.

@@ -4,12 +4,14 @@
 //! sides do the reverse. Nothing here knows how any dialect spells it.
 
 mod frame;
+mod library;
 mod picture;
 mod refusal;
 mod request;
 mod response;
 
 pub use frame::{BadFrame, Frame, Ratio, Size};
+pub use library::{Kept, LibraryAsk, Page, Place, Shown};
 pub use picture::{Format, Picture};
 pub use refusal::{Blame, Problem, Refusal, RefusalKind};
 pub use request::{Background, Delivery, ImageRequest, InputImage, Operation, Quality, Safety};

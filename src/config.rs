@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::secret::SecretPlace;
+
 mod raw;
 
 use raw::RawConfig;
@@ -25,10 +27,14 @@ pub struct Config {
     pub admin_address: SocketAddr,
     /// The folder of the ledger, the keys and the stored pictures.
     pub store_directory: PathBuf,
+    /// How much is kept of answers, to be given again to repeats.
+    pub answers: Answers,
     /// The folder of policy.
     pub policy_directory: PathBuf,
     /// Pictures worked on at once; `None` for one per core.
     pub media_workers_max: Option<usize>,
+    /// Where pictures are kept, and how they are addressed.
+    pub library: Library,
     /// How log lines look.
     pub log_format: LogFormat,
     /// The least important level that is logged.
@@ -66,6 +72,15 @@ pub struct Public {
     pub in_flight_bytes_max: usize,
 }
 
+/// How much is kept of answers, to be given again to repeats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answers {
+    /// Bytes of one answer's body; a larger one is given once.
+    pub each_bytes_max: usize,
+    /// Bytes of all bodies; the oldest make room.
+    pub all_bytes_max: usize,
+}
+
 /// PEM files for TLS.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsFiles {
@@ -73,6 +88,34 @@ pub struct TlsFiles {
     pub certificate: PathBuf,
     /// Its private key.
     pub key: PathBuf,
+}
+
+/// Where pictures are kept, and how they are addressed.
+#[derive(Clone, Debug)]
+pub struct Library {
+    /// The object store; `None` for a folder below the store's own.
+    pub s3: Option<S3>,
+    /// How long an address is good for; `None` for as long as its picture is there.
+    pub addresses_last: Option<Duration>,
+    /// What signs addresses; `None` for a key that is made once in the store's folder.
+    pub address_key: Option<SecretPlace>,
+    /// How often what is over is erased.
+    pub sweep_every: Duration,
+}
+
+/// A bucket of an S3-compatible service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct S3 {
+    /// The bucket.
+    pub bucket: String,
+    /// What all names in it begin with; may be empty.
+    pub prefix: String,
+    /// Where the service is; `None` for AWS's own.
+    pub endpoint: Option<String>,
+    /// Its region.
+    pub region: String,
+    /// Access key and secret key; `None` for what the machine's role gives.
+    pub keys: Option<(SecretPlace, SecretPlace)>,
 }
 
 /// How log lines look.
@@ -133,6 +176,13 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_bound_may_be_set() {
+        let text = "[idempotency]\nanswer_bytes_max = \"1MiB\"\nanswers_bytes_max = \"2MiB\"\n";
+        let answers = Answers { each_bytes_max: 1 << 20, all_bytes_max: 2 << 20 };
+        assert_eq!(Config::parse(text).unwrap().answers, answers);
+    }
+
+    #[test]
     fn a_file_may_hold_any_part_and_the_rest_stays() {
         let config = Config::parse("[public]\nin_flight_max = 7\n").unwrap();
         assert_eq!(config.public.in_flight_max, 7);
@@ -152,6 +202,12 @@ mod tests {
             ("[public]\nin_flight_max = 0", "public.in_flight_max"),
             ("[public]\nurl = \"example.com\"", "public.url"),
             ("[public]\naddress = \"localhost\"", "public.address"),
+            ("[media]\nplace = \"bucket\"", "media.place"),
+            ("[media]\nplace = \"s3://\"", "media.place"),
+            ("[media]\nplace = \"s3://b\"\ns3_access_key = \"env:A\"", "media.s3_secret_key"),
+            ("[media]\naddress_key = \"hunter2\"", "media.address_key"),
+            ("[media]\naddresses_last = \"0s\"", "media.addresses_last"),
+            ("[media]\nsweep_every = \"0s\"", "media.sweep_every"),
         ];
         for (text, place) in cases {
             let error = Config::parse(text).unwrap_err().to_string();

@@ -8,17 +8,22 @@ use std::time::Duration;
 
 use http::Method;
 
-use crate::canonical::{Answer, ImageRequest, ImageResponse, Picture, Refusal, Standing};
+use crate::canonical::{
+    Answer, ImageRequest, ImageResponse, LibraryAsk, Picture, Refusal, Standing,
+};
 use crate::catalog::{AuthScheme, Offering};
 use crate::credits::Cost;
 use crate::fault::VendorFault;
 use crate::id::RequestId;
 
 mod address;
+mod automatic1111;
 mod azure;
 mod bare;
+mod bedrock;
 mod bfl;
 mod cloudflare;
+mod comfyui;
 mod deepinfra;
 mod drawn;
 mod fal;
@@ -34,6 +39,8 @@ mod imagen;
 mod json;
 mod later;
 mod leonardo;
+mod library;
+mod measure;
 mod mediaposts;
 mod multipart;
 mod native;
@@ -41,6 +48,7 @@ mod neariq;
 mod neuraldraft;
 mod openai;
 mod painter;
+mod percent;
 mod posteverywhere;
 mod recraft;
 mod replicate;
@@ -53,6 +61,8 @@ mod unsupported;
 mod wire;
 mod xai;
 
+pub use library::{Asked, Library};
+pub use percent::percent_encoded;
 pub(crate) use reply::fault_of_status;
 pub use retry::retry_headers;
 pub use sse::{Event, Events};
@@ -61,9 +71,12 @@ pub use wire::{Pieces, WireReply, WireRequest};
 /// Every dialect that is spoken here.
 pub static ALL: &[Dialect] = &[
     openai::DIALECT,
+    automatic1111::DIALECT,
     azure::DIALECT,
+    bedrock::DIALECT,
     bfl::DIALECT,
     cloudflare::DIALECT,
+    comfyui::DIALECT,
     deepinfra::DIALECT,
     fal::DIALECT,
     fireworks::DIALECT,
@@ -146,6 +159,11 @@ pub trait ClientSide: std::fmt::Debug + Sync {
         None
     }
 
+    /// How the dialect shows the media library; `None` where it has no place for it.
+    fn library(&self) -> Option<&'static dyn Library> {
+        None
+    }
+
     /// A request to try, for people who have just started.
     fn example(&self) -> Example;
 
@@ -176,6 +194,8 @@ pub enum Claim {
     Models,
     /// One model of the list.
     Model(String),
+    /// The media library.
+    Library(LibraryAsk),
     /// The path exists, with these methods only.
     WrongMethod {
         /// The `Allow` header's value.
@@ -190,6 +210,8 @@ pub struct RefusalContext<'a> {
     pub request_id: &'a RequestId,
     /// When it is said, in milliseconds since the Unix epoch.
     pub unix_ms: i64,
+    /// The public name of the model that was asked for, once that is known.
+    pub model: Option<&'a str>,
 }
 
 /// A request that shows a dialect at work.
@@ -227,8 +249,14 @@ pub trait VendorSide: std::fmt::Debug + Sync {
     }
 
     /// How the area to change is marked in a mask.
-    fn mask_style(&self) -> MaskStyle {
+    fn mask_style(&self, _offering: &Offering) -> MaskStyle {
         MaskStyle::Alpha
+    }
+
+    /// Whether an order must carry a seed: without one, this vendor would draw for everyone who
+    /// asks the same the same picture.
+    fn needs_seed(&self, _offering: &Offering) -> bool {
+        false
     }
 
     /// Canonical to body. `Unsupported` means: try the next candidate.

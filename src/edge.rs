@@ -29,10 +29,12 @@ use crate::upstream::ADDRESSES_TRIED_MAX;
 mod admin;
 mod body;
 mod bounds;
+mod conditional;
 mod framing;
 mod live;
 mod passthrough;
 mod patience;
+mod pictures;
 mod public;
 
 use admin::Admin;

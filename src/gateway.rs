@@ -34,8 +34,10 @@ mod exchange;
 mod fan_out;
 mod health;
 mod hedge;
+mod library;
 pub mod live;
 mod meet;
+mod once;
 pub mod passthrough;
 mod permit;
 pub mod quote;
@@ -46,8 +48,10 @@ mod worth;
 
 use admit::{Stake, Windows};
 use health::HealthBoard;
+use once::Running;
 use treat::Treated;
 
+pub use library::Unserved;
 pub use meet::{Head, Visit};
 
 /// Everything that requests need, shared by all of them.
@@ -68,6 +72,7 @@ pub struct Gateway {
     pub tasks: TaskTracker,
     windows: Arc<Windows>,
     health: HealthBoard,
+    running: Running,
 }
 
 impl std::fmt::Debug for Gateway {
@@ -126,17 +131,19 @@ impl Gateway {
             tasks: TaskTracker::new(),
             windows: Arc::new(Windows::default()),
             health: HealthBoard::default(),
+            running: Running::default(),
         })
     }
 
     /// Answers a request whose head was met, in the dialect it was asked in. May refuse; never fails.
     pub async fn serve(self: Arc<Self>, mut visit: Visit, body: Bytes) -> WireReply {
         let reply = match visit.claim.clone() {
-            Claim::Images => match self.fulfil(&mut visit, body).await {
-                Ok(fulfilled) => self.reply_with_pictures(&visit, &fulfilled),
+            Claim::Images => self.answer_once(&mut visit, body).await,
+            Claim::Quote => match self.quote(&visit, body).await {
+                Ok(reply) => reply,
                 Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
             },
-            Claim::Quote => match self.quote(&visit, body).await {
+            Claim::Library(ask) => match self.library(&visit, ask).await {
                 Ok(reply) => reply,
                 Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
             },
@@ -165,31 +172,38 @@ impl Gateway {
         let Treated { request, mut changes } = treat::treat(&policy, (&plan, &model), &asked)?;
 
         let candidates = self.candidates(&model, &request, (&visit.caller, &plan))?;
+        self.has_room(&visit.caller, &plan, &request).await?;
         let quote = worth::quote(&model, &candidates, &request, &visit.caller)?;
         visit.receipt.size = candidates.first().map(delivered_size);
         let work = Work { model, request, candidates, quote };
 
         let lease = self.admit(&visit.caller, &plan, work.request.count)?;
-        let stake =
-            Stake { amount: work.quote, images: work.request.count, time: work.model.deadline };
+        let stake = Stake {
+            amount: work.quote,
+            images: work.request.count,
+            time: work.model.deadline,
+            named: visit.named,
+        };
         let asking = (&visit.caller, &*plan);
         let (hold, lease) = self.hold(asking, &stake, lease, &mut visit.receipt).await?;
 
         match self.draw(visit, &work).await {
             Ok((delivered, price)) => {
-                let remaining = self.settle(visit, hold, price, &delivered).await?;
+                note_delivered(&mut visit.receipt, &delivered);
                 changes.extend(delivered.changes);
-                Ok(Fulfilled {
-                    quotas: self.quota_standings(visit, &plan).await,
-                    disclaimer: plan.disclaimer.clone(),
+                let mut fulfilled = Fulfilled {
                     model: work.model,
                     request: asked,
                     response: delivered.response,
                     changes,
                     charged: price,
-                    remaining,
+                    remaining: Credits::ZERO,
                     standings: lease.standings(),
-                })
+                    quotas: Vec::new(),
+                    disclaimer: plan.disclaimer.clone(),
+                };
+                self.settle(visit, hold, work.quote, &mut fulfilled).await?;
+                Ok(fulfilled)
             }
             Err(refusal) => {
                 self.void(visit, hold, &refusal).await;
@@ -253,7 +267,9 @@ fn plan(policy: &Policy, caller: &Caller) -> Result<Arc<Plan>, Refusal> {
 
 /// The model that is asked for, if the plan includes it.
 fn model(policy: &Policy, plan: &Plan, request: &ImageRequest) -> Result<Arc<Model>, Refusal> {
-    let name = request.model.as_deref().or(policy.model_default.as_deref());
+    let documented = request.model_default.filter(|name| policy.model(name).is_some());
+    let named = request.model.as_deref().or(documented);
+    let name = named.or(policy.model_default.as_deref());
     let name = name.ok_or_else(refuse::no_model)?;
     let model = policy.model(name).ok_or_else(|| refuse::unknown_model(name))?;
     if plan.includes(name) {
@@ -295,6 +311,14 @@ impl Fulfilled {
             disclaimer: self.disclaimer.as_deref(),
         }
     }
+}
+
+/// Notes what was delivered, and what it cost us.
+fn note_delivered(receipt: &mut Receipt, delivered: &Delivered) {
+    receipt.cost = delivered.cost;
+    receipt.images = u32::try_from(delivered.response.images.len()).unwrap_or(u32::MAX);
+    receipt.size = Some(delivered.size);
+    receipt.status = 200;
 }
 
 /// Writes what was noted about a receipt by the parts of the path.

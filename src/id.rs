@@ -65,6 +65,23 @@ id!(
     MediaId, "med_"
 );
 
+impl MediaId {
+    /// A new name that nobody can guess, as a UUID of version 4: 122 random bits.
+    pub fn uuid() -> Self {
+        let (high, low) = (random_number(), random_number());
+        let (high, low) = (high & !0xF000 | 0x4000, low & !(0b11 << 62) | 0b10 << 62);
+        let text = format!(
+            "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
+            high >> 32,
+            high >> 16 & 0xFFFF,
+            high & 0xFFFF,
+            low >> 48,
+            low & 0xFFFF_FFFF_FFFF
+        );
+        Self(text.into())
+    }
+}
+
 /// Random text of `length` letters, five bits each, from the machine's entropy.
 ///
 /// # Panics
@@ -89,6 +106,21 @@ pub fn random_number() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pictures_name_is_a_uuid_of_version_4() {
+        for _ in 0..100 {
+            let id = MediaId::uuid();
+            let parts: Vec<_> = id.as_str().split('-').collect();
+            let lengths: Vec<_> = parts.iter().map(|part| part.len()).collect();
+            assert_eq!(lengths, [8, 4, 4, 4, 12], "{id}");
+            assert!(
+                parts[2].starts_with('4') && parts[3].starts_with(['8', '9', 'a', 'b']),
+                "{id}"
+            );
+        }
+        assert_ne!(MediaId::uuid(), MediaId::uuid());
+    }
 
     #[test]
     fn a_random_name_says_what_it_names_and_never_repeats() {

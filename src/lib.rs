@@ -7,7 +7,7 @@
 //! | 5 path | [`control`], [`gateway`] |
 //! | 4 hands | [`media`], [`painter`], [`reload`], [`store`], [`telemetry`], [`upstream`] |
 //! | 3 law | [`config`], [`policy`] |
-//! | 2 judges | [`auth`], [`dialect`], [`ledger`], [`limit`], [`price`], [`raster`], [`routing`], [`rules`] |
+//! | 2 judges | [`auth`], [`dialect`], [`ledger`], [`limit`], [`pledge`], [`price`], [`raster`], [`routing`], [`rules`] |
 //! | 1 shapes | [`canonical`], [`catalog`], [`fault`], [`receipt`] |
 //! | 0 ground | [`clock`], [`credits`], [`id`], [`scalar`], [`secret`] |
 
@@ -32,6 +32,7 @@ pub mod auth;
 pub mod dialect;
 pub mod ledger;
 pub mod limit;
+pub mod pledge;
 pub mod price;
 pub mod raster;
 pub mod routing;

@@ -4,29 +4,35 @@
 //! threads, and so many jobs run at once as were allowed at the start; the rest wait their turn.
 
 use std::io;
-use std::path::PathBuf;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, OwnedMutexGuard, Semaphore};
 use tokio::task::{JoinError, spawn_blocking};
 
 use crate::canonical::{Format, Image, InputImage, Picture, Size};
+use crate::clock::Now;
+use crate::config::Library;
 use crate::dialect::MaskStyle;
-use crate::id::{MediaId, WorkspaceId};
+use crate::id::MediaId;
 use crate::raster::{self, RasterError};
 
+mod address;
 mod mask;
 mod rework;
 mod shelf;
 
+use address::Addresses;
+pub use address::{Standing, file_name};
 pub use rework::Rework;
 use shelf::Shelf;
-pub use shelf::file_name;
 
 /// Bytes of one encoded picture, whether it is reworked, kept or found.
 pub const PICTURE_BYTES_MAX: usize = 64 * 1024 * 1024;
@@ -66,6 +72,21 @@ pub enum MediaError {
         #[source]
         source: io::Error,
     },
+    /// The object store did not do as told.
+    #[error("cannot {what} pictures in the object store")]
+    Objects {
+        /// What was tried.
+        what: &'static str,
+        /// What the object store said.
+        #[source]
+        source: object_store::Error,
+    },
+    /// A credential that config names is not there.
+    #[error("there is no credential at {place}, which config names")]
+    NoCredential {
+        /// Where it should be.
+        place: String,
+    },
     /// The work was stopped before its end, which happens at shutdown.
     #[error("the work on a picture was stopped")]
     Stopped(#[source] JoinError),
@@ -74,21 +95,50 @@ pub enum MediaError {
     Closed,
 }
 
+/// Pictures with as many different digests can be kept and erased at once.
+const LOCKS: usize = 64;
+
 /// The workshop for pictures and the shelf they are kept on.
 #[derive(Debug)]
 pub struct Media {
-    shelf: Arc<Shelf>,
+    shelf: Shelf,
+    addresses: Addresses,
     jobs: Arc<Semaphore>,
     files: Arc<Semaphore>,
+    locks: Vec<Arc<Mutex<()>>>,
+}
+
+/// The encoded bytes of a picture and what they are called.
+#[derive(Clone, Debug)]
+pub struct Weighed {
+    /// SHA-256 over them, as 64 lower-case hexadecimal digits.
+    pub digest: String,
+    /// Themselves.
+    pub bytes: Bytes,
+}
+
+/// The right to keep or erase the bytes of one digest. While it is held nobody else may.
+#[derive(Debug)]
+pub struct DigestLock {
+    digest: String,
+    _lock: OwnedMutexGuard<()>,
 }
 
 impl Media {
-    /// Keeps pictures below `dir`, which is made if need be, and works on `jobs_max` at a time.
-    pub fn open(dir: impl Into<PathBuf>, jobs_max: usize) -> Result<Self, MediaError> {
+    /// Keeps pictures as `library` says, or in a folder below `folder`, which is made if need be;
+    /// works on `jobs_max` at a time.
+    pub fn open(library: &Library, folder: &Path, jobs_max: usize) -> Result<Self, MediaError> {
+        let shelf = match &library.s3 {
+            Some(s3) => Shelf::in_bucket(s3)?,
+            None => Shelf::in_folder(folder.join("media"))?,
+        };
+        let key = library.address_key.as_ref();
         Ok(Self {
-            shelf: Arc::new(Shelf::open(dir.into())?),
+            shelf,
+            addresses: Addresses::new(library.addresses_last, key, folder)?,
             jobs: Arc::new(Semaphore::new(jobs_max.max(1))),
             files: Arc::new(Semaphore::new(FILES_MAX)),
+            locks: std::iter::repeat_with(Arc::default).take(LOCKS).collect(),
         })
     }
 
@@ -111,32 +161,62 @@ impl Media {
         run(&self.jobs, move || mask::redraw(&mask, &over, style)).await
     }
 
-    /// Keeps a picture for a workspace, under a name that nobody can guess.
-    ///
-    /// When this returns, the picture is on the disk whole.
-    pub async fn keep(
-        &self,
-        workspace: &WorkspaceId,
-        picture: Picture,
-        format: Format,
-    ) -> Result<MediaId, MediaError> {
-        let id = shelf::new_id(workspace);
-        let folder = Arc::clone(&self.shelf);
-        let write = move || {
+    /// The bytes of a picture, unwrapped, and their digest.
+    pub async fn weigh(&self, picture: Picture) -> Result<Weighed, MediaError> {
+        let weigh = move || {
             let bytes = content(&picture)?;
-            folder.put(&id, format, &bytes)?;
-            Ok(id)
+            let digest = address::hex(&Sha256::digest(&bytes));
+            Ok(Weighed { digest, bytes })
         };
-        run(&self.files, write).await
+        run(&self.files, weigh).await
     }
 
-    /// A kept picture; `None` when there is none of that name, or it is no name at all.
-    pub async fn find(&self, id: &str) -> Result<Option<(Format, Bytes)>, MediaError> {
-        let Some(id) = shelf::known_id(id) else {
-            return Ok(None);
-        };
-        let folder = Arc::clone(&self.shelf);
-        run(&self.files, move || folder.get(&id)).await
+    /// Waits until nobody else keeps or erases these bytes.
+    pub async fn lock(&self, digest: &str) -> DigestLock {
+        let bucket = digest.get(..2).and_then(|start| usize::from_str_radix(start, 16).ok());
+        let lock = self.locks.get(bucket.unwrap_or(0) % LOCKS).map(Arc::clone).unwrap_or_default();
+        DigestLock { digest: digest.to_owned(), _lock: lock.lock_owned().await }
+    }
+
+    /// Keeps bytes; durable when answered. Whoever keeps the lock until the index names them can
+    /// be sure that they stay.
+    pub async fn keep(&self, lock: &DigestLock, weighed: Weighed) -> Result<(), MediaError> {
+        let _place = self.files.acquire().await.map_err(|_| MediaError::Closed)?;
+        self.shelf.put(&lock.digest, weighed.bytes).await
+    }
+
+    /// A part of kept bytes; `None` when they are not there.
+    pub async fn read(&self, digest: &str, part: Range<u64>) -> Result<Option<Bytes>, MediaError> {
+        let _place = self.files.acquire().await.map_err(|_| MediaError::Closed)?;
+        self.shelf.get(digest, part).await
+    }
+
+    /// Takes bytes away. Only for whoever knows, with the lock in hand, that nothing names them.
+    pub async fn erase(&self, lock: &DigestLock) -> Result<(), MediaError> {
+        self.shelf.erase(&lock.digest).await
+    }
+
+    /// The digests of bytes that were kept before that moment.
+    pub async fn kept_before(&self, unix_ms: i64) -> Result<Vec<String>, MediaError> {
+        self.shelf.older_than(unix_ms).await
+    }
+
+    /// Takes away what was half-written before that moment, and says how many there were.
+    pub async fn erase_drafts(&self, unix_ms: i64) -> Result<usize, MediaError> {
+        match self.shelf.folder() {
+            Some(folder) => run(&self.files, move || shelf::erase_drafts(&folder, unix_ms)).await,
+            None => Ok(0),
+        }
+    }
+
+    /// Path and query of a kept picture's address.
+    pub fn address(&self, id: &MediaId, format: Format, now: Now) -> String {
+        self.addresses.path(id.as_str(), format, now)
+    }
+
+    /// What an address is worth that names this picture and has this query.
+    pub fn check_address(&self, id: &str, query: &str, now: Now) -> Standing {
+        self.addresses.check(id, query, now)
     }
 }
 

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::canonical::Frame;
 use crate::catalog::{Fidelity, Model, Vendor};
@@ -23,6 +24,8 @@ mod raw;
 mod vendor;
 
 pub use build::build;
+
+pub use crate::secret::SecretPlace;
 
 /// One immutable snapshot of all policy.
 #[derive(Debug)]
@@ -62,6 +65,12 @@ pub struct Plan {
     pub fidelity: Option<Fidelity>,
     /// Whether answers say which offering served and what it cost us.
     pub show_offering: bool,
+    /// How long its pictures are kept; `None` until they are erased.
+    pub pictures_kept: Option<Duration>,
+    /// Pictures that a workspace may keep; `None` for no bound.
+    pub pictures_max: Option<u64>,
+    /// Bytes of pictures that a workspace may keep; `None` for no bound.
+    pub pictures_bytes_max: Option<u64>,
     /// The vendors whose own API may be called; none unless policy names them.
     pub passthrough: Vec<String>,
     /// The dialects that its keys may not speak; none unless policy names them.
@@ -131,15 +140,6 @@ pub struct PolicyFault {
     pub hint: String,
 }
 
-/// Where policy says a credential is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SecretPlace {
-    /// In an environment variable.
-    Environment(String),
-    /// In a file.
-    File(std::path::PathBuf),
-}
-
 /// Finds the credential at a place, if it is there.
 pub type FindSecret<'a> = &'a dyn Fn(&SecretPlace) -> Option<Secret>;
 
@@ -185,14 +185,5 @@ impl fmt::Display for PolicyFault {
             write!(f, "; {}", self.hint)?;
         }
         Ok(())
-    }
-}
-
-impl fmt::Display for SecretPlace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Environment(name) => write!(f, "env:{name}"),
-            Self::File(path) => write!(f, "file:{}", path.display()),
-        }
     }
 }

@@ -14,7 +14,6 @@ use thiserror::Error;
 use tokio::sync::Notify;
 
 use crate::policy::{self, Policy, PolicyFault, PolicyText, SecretPlace};
-use crate::secret::{self, Secret};
 
 /// How often the folder is read; a change is in force well within a second.
 const READ_EVERY: Duration = Duration::from_millis(500);
@@ -144,14 +143,7 @@ pub fn check(folder: &Path) -> Result<Policy, ReloadError> {
 }
 
 fn build(texts: &[PolicyText]) -> Result<Policy, ReloadError> {
-    policy::build(texts, &find_secret).map_err(ReloadError::Faults)
-}
-
-fn find_secret(place: &SecretPlace) -> Option<Secret> {
-    match place {
-        SecretPlace::Environment(name) => secret::from_environment(name),
-        SecretPlace::File(path) => secret::from_file(path).ok(),
-    }
+    policy::build(texts, &SecretPlace::find).map_err(ReloadError::Faults)
 }
 
 /// Every `.toml` file of the folder, by name.

@@ -1,7 +1,10 @@
 //! A text that will not print itself, and where such texts come from.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use thiserror::Error;
 
 /// A credential. `Debug` prints `***`; there is no `Display`.
 #[derive(Clone, PartialEq, Eq)]
@@ -22,6 +25,51 @@ impl Secret {
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
+    }
+}
+
+/// Where a credential is, as policy and config say it: `env:NAME` or `file:/path`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SecretPlace {
+    /// In an environment variable.
+    Environment(String),
+    /// In a file.
+    File(PathBuf),
+}
+
+/// A text that says no place. It may be the credential itself, so it is not repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("is not a place where a credential is")]
+pub struct NoPlace;
+
+impl SecretPlace {
+    /// The credential, if it is there.
+    pub fn find(&self) -> Option<Secret> {
+        match self {
+            Self::Environment(name) => from_environment(name),
+            Self::File(path) => from_file(path).ok().filter(|secret| !secret.0.is_empty()),
+        }
+    }
+}
+
+impl FromStr for SecretPlace {
+    type Err = NoPlace;
+
+    fn from_str(text: &str) -> Result<Self, NoPlace> {
+        match text.split_once(':') {
+            Some(("env", name)) if !name.is_empty() => Ok(Self::Environment(name.to_owned())),
+            Some(("file", path)) if !path.is_empty() => Ok(Self::File(path.into())),
+            _ => Err(NoPlace),
+        }
+    }
+}
+
+impl fmt::Display for SecretPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Environment(name) => write!(f, "env:{name}"),
+            Self::File(path) => write!(f, "file:{}", path.display()),
+        }
     }
 }
 

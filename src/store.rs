@@ -18,16 +18,21 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::auth::{KeyRing, KeyStatus};
 use crate::clock::Clock;
+use crate::config;
 use crate::credits::Credits;
-use crate::id::{HoldId, KeyId, WorkspaceId};
+use crate::id::{HoldId, KeyId, WorkspaceId, random_number};
 use crate::ledger::{Balance, Held, HoldAsk, NewGrant, QuotaUnit, Settled};
+use crate::pledge::Pledges;
 use crate::receipt::Receipt;
 
+mod answers;
 mod ask;
 mod command;
 mod disk;
 mod error;
+mod library;
 mod load;
+mod once;
 mod reader;
 mod registry;
 mod rows;
@@ -37,12 +42,15 @@ mod tests;
 mod verify;
 mod writer;
 
+pub use answers::{AnswerKept, KeptAnswer, ROW_BYTES_MAX, USUAL_BOUNDS};
 pub use command::{Command, GrantSummary, KeySummary, Outcome};
 pub use error::StoreError;
 pub use reader::Admission;
 pub use registry::{NewKey, Workspace};
+pub use rows::media::MediaTotal;
 pub use verify::{VerifyReport, verify};
 
+use answers::Answers;
 use ask::{Ask, Chore, Letter, Reply};
 use shared::Shared;
 use writer::{Allowances, Writer};
@@ -57,21 +65,44 @@ pub struct Store {
     places: Arc<Semaphore>,
     shared: Arc<Shared>,
     reader: Arc<Mutex<Connection>>,
+    library: Arc<Mutex<Connection>>,
+    looker: Arc<Mutex<Connection>>,
+    answers: Answers,
+    bounds: config::Answers,
+    /// This run of the process, unlike any other.
+    run: i64,
     clock: Arc<dyn Clock>,
 }
 
 impl Store {
     /// Opens the store in `dir`, which is made if it is not there, and takes up where it was left.
     pub fn open(dir: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+        Self::open_within(dir, clock, USUAL_BOUNDS)
+    }
+
+    /// The same, with bounds of one's own on the answers that are kept.
+    pub fn open_within(
+        dir: &Path,
+        clock: Arc<dyn Clock>,
+        bounds: config::Answers,
+    ) -> Result<Self, StoreError> {
         let lock = disk::lock(dir)?;
         let database = disk::open_writer(dir)?;
         let reader = Arc::new(Mutex::new(disk::open_reader(dir)?));
+        let library = Arc::new(Mutex::new(disk::open_reader(dir)?));
+        let looker = Arc::new(Mutex::new(disk::open_reader(dir)?));
+        let answers = Answers::open(dir)?;
+        answers.tidy(&database)?;
         let now = clock.now();
         let registry = load::registry(&database)?;
         let shared = Arc::new(Shared::new(registry.ring()));
         let (outbox, inbox) = channel();
         let mut writer = Writer {
             ledger: load::ledger(&database, now)?,
+            pledges: Pledges::restore(rows::pledges::load_open(&database)?),
+            kept_bytes: rows::pledges::load_kept_bytes(&database)?,
+            kept_bytes_max: bounds.all_bytes_max,
+            answers: answers.clone(),
             entry_seq: load::entry_seq(&database)?,
             registry,
             allowances: Allowances::default(),
@@ -86,14 +117,25 @@ impl Store {
         };
         writer.catch_up()?;
         spawn(writer).map_err(|source| StoreError::Directory { dir: dir.to_owned(), source })?;
-        Ok(Self { outbox, places: Arc::new(Semaphore::new(QUEUE_MAX)), shared, reader, clock })
+        Ok(Self {
+            outbox,
+            places: Arc::new(Semaphore::new(QUEUE_MAX)),
+            shared,
+            reader,
+            looker,
+            library,
+            answers,
+            bounds,
+            run: i64::from_ne_bytes(random_number().to_ne_bytes()),
+            clock,
+        })
     }
 
     /// Sets credits and quota shares aside; durable when answered. Refused when too much waits.
     pub async fn hold(&self, ask: HoldAsk) -> Result<Held, StoreError> {
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| StoreError::Busy)?;
         let (reply, answer) = oneshot::channel();
-        self.send(Ask::Hold(Box::new(ask), reply), Some(place))?;
+        self.send(Ask::Hold(Box::new(ask), None, reply), Some(place))?;
         answer.await.unwrap_or(Err(StoreError::Closed))
     }
 
@@ -106,12 +148,12 @@ impl Store {
         price: Credits,
         receipt: Receipt,
     ) -> Result<Settled, StoreError> {
-        self.ask(|reply| Ask::Settle(hold, price, Box::new(receipt), reply)).await
+        self.ask(|reply| Ask::Settle(hold, price, Box::new(receipt), None, reply)).await
     }
 
     /// Gives a hold back and writes the usage row with it; durable when answered.
     pub async fn void(&self, hold: HoldId, receipt: Receipt) -> Result<(), StoreError> {
-        self.ask(|reply| Ask::Void(hold, Box::new(receipt), reply)).await
+        self.ask(|reply| Ask::Void(hold, Box::new(receipt), None, reply)).await
     }
 
     /// Writes the usage row of a request that never held anything. Never waits; false when it was

@@ -18,6 +18,7 @@ use pingora::upstreams::peer::{HttpPeer, PeerOptions};
 use tokio::time::Instant;
 
 use crate::catalog::{BaseUrl, InProcess, Vendor};
+use crate::clock::Clock;
 use crate::dialect::{WireReply, WireRequest};
 use crate::fault::VendorFault;
 
@@ -26,6 +27,7 @@ mod exchange;
 mod google;
 mod passthrough;
 mod place;
+mod sigv4;
 
 use accounts::Accounts;
 use exchange::Ask;
@@ -70,6 +72,8 @@ struct Resolved {
 pub struct Upstream {
     connector: Connector,
     in_process: InProcessVendor,
+    /// What tells the time to signatures.
+    clock: Arc<dyn Clock>,
     accounts: Accounts,
     tokens: Tokens,
     addresses: DashMap<(String, u16), Resolved>,
@@ -82,13 +86,15 @@ impl std::fmt::Debug for Upstream {
 }
 
 impl Upstream {
-    /// Ways to vendors; `in_process` is what answers for the vendor inside this process.
-    pub fn new(in_process: InProcessVendor) -> Self {
+    /// Ways to vendors; `in_process` is what answers for the vendor inside this process, and `clock`
+    /// tells signatures and tokens the time.
+    pub fn new(in_process: InProcessVendor, clock: Arc<dyn Clock>) -> Self {
         Self {
             connector: Connector::new(Some(ConnectorOptions::new(POOL_MAX))),
             in_process,
+            tokens: Tokens::new(Arc::clone(&clock)),
+            clock,
             accounts: Accounts::default(),
-            tokens: Tokens::default(),
             addresses: DashMap::new(),
         }
     }

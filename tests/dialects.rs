@@ -27,6 +27,8 @@ mod forms;
 mod given;
 #[path = "dialects/hostile.rs"]
 mod hostile;
+#[path = "dialects/library.rs"]
+mod library;
 #[path = "dialects/passing.rs"]
 mod passing;
 #[path = "dialects/shapes.rs"]
@@ -183,6 +185,7 @@ fn requests(folder: &mut Folder, dialect: &Dialect, client: &dyn ClientSide) {
                 }
             },
             Claim::WrongMethod { allow } => json!({ "allow": allow }),
+            Claim::Library(ask) => library::shown(client.library().unwrap(), &ask),
             Claim::Models => shapes::reply_shown(&client.encode_models(&models)),
             Claim::Model(id) => {
                 let model = models.iter().find(|model| model.name == id);
@@ -231,7 +234,8 @@ fn refusals(folder: &mut Folder, client: &dyn ClientSide) {
 /// A refusal as it goes out, with the headers that the gateway adds to every one.
 fn refused(client: &dyn ClientSide, refusal: &Refusal) -> Value {
     let request_id = RequestId::known("req_golden");
-    let context = RefusalContext { request_id: &request_id, unix_ms: UNIX_MS };
+    let context =
+        RefusalContext { request_id: &request_id, unix_ms: UNIX_MS, model: Some("paint") };
     let mut reply = client.encode_refusal(refusal, &context);
     for (name, value) in dialect::retry_headers(refusal) {
         reply = reply.with_header(name, &value);

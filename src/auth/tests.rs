@@ -14,6 +14,7 @@ fn record(text: &str) -> KeyRecord {
         plan: "starter".to_owned(),
         status: KeyStatus::Active,
         expires_at_ms: None,
+        joins_repeats: false,
         name: "the shop".to_owned(),
     }
 }

@@ -50,6 +50,9 @@ pub enum RefusalKind {
     ModelForbidden,
     Unsupported,
     ContentRefused,
+    IdempotencyInFlight,
+    IdempotencyMismatch,
+    IdempotencyGone,
     RateLimited,
     QuotaExhausted,
     ConcurrencyExceeded,
@@ -98,7 +101,7 @@ pub enum Problem {
 
 impl RefusalKind {
     /// Every kind, for tests and documents.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 30] = [
         Self::BadRequest,
         Self::BadFraming,
         Self::HeadTooLarge,
@@ -115,6 +118,9 @@ impl RefusalKind {
         Self::ModelForbidden,
         Self::Unsupported,
         Self::ContentRefused,
+        Self::IdempotencyInFlight,
+        Self::IdempotencyMismatch,
+        Self::IdempotencyGone,
         Self::RateLimited,
         Self::QuotaExhausted,
         Self::ConcurrencyExceeded,
@@ -154,6 +160,12 @@ impl RefusalKind {
             Self::Unsupported => (400, "unsupported", Blame::Caller),
             // Our rules or the vendor's filter said no to the content.
             Self::ContentRefused => (400, "content_refused", Blame::Caller),
+            // The same `Idempotency-Key` is being worked on, or how that ended is not known yet.
+            Self::IdempotencyInFlight => (409, "idempotency_in_flight", Blame::Caller),
+            // The same `Idempotency-Key`, another request.
+            Self::IdempotencyMismatch => (422, "idempotency_mismatch", Blame::Caller),
+            // It was served, and the answer cannot be given again.
+            Self::IdempotencyGone => (409, "idempotency_gone", Blame::Caller),
             Self::RateLimited => (429, "rate_limited", Blame::Budget),
             Self::QuotaExhausted => (429, "quota_exhausted", Blame::Budget),
             Self::ConcurrencyExceeded => (429, "concurrency_exceeded", Blame::Budget),

@@ -15,6 +15,9 @@ pub struct ImageRequest {
     /// The public model name; `None` where the dialect has a default model.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub model: Option<String>,
+    /// What the dialect documents as its default, where no model is named: taken if policy has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model_default: Option<&'static str>,
     /// What to draw.
     pub prompt: String,
     /// What not to draw.

@@ -51,6 +51,8 @@ pub struct Stored {
     pub id: MediaId,
     /// The address we serve it at.
     pub url: String,
+    /// When it was kept, in milliseconds since the Unix epoch.
+    pub created_at_ms: i64,
 }
 
 /// Tokens as a vendor reports them.

@@ -103,6 +103,14 @@ pub enum AuthScheme {
     /// `Authorization: Bearer <token>`, the token being what Google gives for the secret, which is
     /// the key file of a service account.
     GoogleAccount,
+    /// Never shown: the request is signed with it, in the way of AWS. The secret is
+    /// `ACCESS_KEY_ID:SECRET_ACCESS_KEY[:SESSION_TOKEN]`.
+    SigV4 {
+        /// Where the vendor is, in AWS's words.
+        region: String,
+        /// What AWS calls the API in signatures.
+        service: String,
+    },
     /// Not at all.
     None,
 }
@@ -148,7 +156,7 @@ impl AuthScheme {
     pub const fn is_one_header(&self) -> bool {
         match self {
             Self::Bearer | Self::Header(_) | Self::Word(_) | Self::Basic | Self::None => true,
-            Self::GoogleAccount => false,
+            Self::GoogleAccount | Self::SigV4 { .. } => false,
         }
     }
 

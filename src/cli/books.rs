@@ -53,6 +53,10 @@ pub(super) enum KeyVerb {
         /// Seconds since the Unix epoch after which it ends.
         #[arg(long, value_name = "SECONDS")]
         expires: Option<i64>,
+        /// A call that says that its library repeats it gets what the first one comes to. For apps
+        /// on libraries that send no Idempotency-Key.
+        #[arg(long)]
+        join_repeats: bool,
         /// What people call it.
         #[arg(long, default_value = "")]
         name: String,
@@ -120,13 +124,14 @@ pub(super) async fn workspace(folder: &Path, verb: WorkspaceVerb) -> Result<(), 
 pub(super) async fn key(folder: &Path, verb: KeyVerb) -> Result<(), CliError> {
     let status = |key: &str, status| Command::SetKeyStatus { key: KeyId::known(key), status };
     let command = match verb {
-        KeyVerb::Create { workspace, plan, scopes, test, expires, name } => {
+        KeyVerb::Create { workspace, plan, scopes, test, expires, join_repeats, name } => {
             Command::CreateKey(store::NewKey {
                 workspace: WorkspaceId::known(&workspace),
                 plan,
                 scopes,
                 mode: if test { Mode::Test } else { Mode::Live },
                 expires_at_ms: expires.map(|seconds| seconds.saturating_mul(1000)),
+                joins_repeats: join_repeats,
                 name,
             })
         }

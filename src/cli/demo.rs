@@ -102,6 +102,7 @@ pub(super) async fn demo(
         scopes: vec!["*".to_owned()],
         mode: Mode::Live,
         expires_at_ms: None,
+        joins_repeats: false,
         name: "demo".to_owned(),
     };
     let (_, key) = running.store.create_key(new_key).await?;

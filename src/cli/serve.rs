@@ -72,16 +72,20 @@ pub(super) async fn start(
     for warning in &policy.current().warnings {
         tracing::warn!(warning, "policy");
     }
-    let store = Store::open(&config.store_directory, Arc::clone(&clock) as _)?;
+    let store =
+        Store::open_within(&config.store_directory, Arc::clone(&clock) as _, config.answers)?;
     store.set_allowances(policy.current().allowances());
     let telemetry = Telemetry::new()?;
     telemetry.metrics().policy_in_force(&policy.current().version);
     let workers = config.media_workers_max.unwrap_or_else(cores);
-    let media = Media::open(config.store_directory.join("media"), workers)?;
+    let media = Media::open(&config.library, &config.store_directory, workers)?;
     let hands = Hands {
         policy: Arc::clone(&policy),
         store: store.clone(),
-        upstream: Arc::new(Upstream::new(painter::Painter::new(workers).into_vendor())),
+        upstream: Arc::new(Upstream::new(
+            painter::Painter::new(workers).into_vendor(),
+            Arc::clone(&clock) as _,
+        )),
         media,
         telemetry,
     };
@@ -99,6 +103,10 @@ pub(super) async fn start(
         let told = Arc::clone(&gateway);
         let policy = Arc::clone(&policy);
         background.spawn(policy.follow(move |look| tell_of_policy(&told, look)));
+    }
+    {
+        let (gateway, every) = (Arc::clone(&gateway), config.library.sweep_every);
+        background.spawn(async move { gateway.sweep_library(every).await });
     }
     let edge = Edge::start(&gateway, &config.public, public, admin)?;
     Ok(Running { store, edge, gateway, config, background, signals })

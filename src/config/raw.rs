@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::scalar::{ByteCount, Span};
+use crate::scalar::{BadScalar, ByteCount, Span};
+use crate::secret::SecretPlace;
 
-use super::{Config, ConfigError, LogFormat, Public, TlsFiles};
+use super::{Answers, Config, ConfigError, Library, LogFormat, Public, S3, TlsFiles};
 
 /// Declares sections whose keys are all optional, and how one file lies over another.
 macro_rules! sections {
@@ -44,8 +46,19 @@ sections! {
     }
     RawAdmin { address: String }
     RawStore { directory: PathBuf }
+    RawIdempotency { answer_bytes_max: ByteCount, answers_bytes_max: ByteCount }
     RawPolicy { directory: PathBuf }
-    RawMedia { workers_max: usize }
+    RawMedia {
+        workers_max: usize,
+        place: String,
+        s3_endpoint: String,
+        s3_region: String,
+        s3_access_key: String,
+        s3_secret_key: String,
+        addresses_last: String,
+        address_key: String,
+        sweep_every: Span,
+    }
     RawLog { format: LogFormat, level: String }
     RawLife { drain_timeout: Span }
 }
@@ -56,6 +69,7 @@ pub(super) struct RawConfig {
     public: RawPublic,
     admin: RawAdmin,
     store: RawStore,
+    idempotency: RawIdempotency,
     policy: RawPolicy,
     media: RawMedia,
     log: RawLog,
@@ -69,6 +83,7 @@ impl RawConfig {
             public: self.public.over(below.public),
             admin: self.admin.over(below.admin),
             store: self.store.over(below.store),
+            idempotency: self.idempotency.over(below.idempotency),
             policy: self.policy.over(below.policy),
             media: self.media.over(below.media),
             log: self.log.over(below.log),
@@ -83,14 +98,26 @@ impl RawConfig {
             public: self.public.build()?,
             admin_address: address("admin.address", self.admin.address)?,
             store_directory: set("store.directory", self.store.directory)?,
+            answers: self.idempotency.build()?,
             policy_directory: set("policy.directory", self.policy.directory)?,
             media_workers_max: Some(set("media.workers_max", self.media.workers_max)?)
                 .filter(|workers| *workers > 0),
+            library: self.media.build()?,
             log_format: set("log.format", self.log.format)?,
             log_level: level.parse().map_err(|_| {
                 wrong("log.level", "is none of \"error\", \"warn\", \"info\", \"debug\", \"trace\"")
             })?,
             drain_timeout: set("life.drain_timeout", self.life.drain_timeout)?.0,
+        })
+    }
+}
+
+impl RawIdempotency {
+    fn build(self) -> Result<Answers, ConfigError> {
+        let bytes = |place, value: Option<ByteCount>| set(place, value).map(|count| count.0);
+        Ok(Answers {
+            each_bytes_max: bytes("idempotency.answer_bytes_max", self.answer_bytes_max)?,
+            all_bytes_max: bytes("idempotency.answers_bytes_max", self.answers_bytes_max)?,
         })
     }
 }
@@ -118,6 +145,90 @@ impl RawPublic {
                 self.in_flight_bytes_max.map(|b| b.0),
             )?,
         })
+    }
+}
+
+impl RawMedia {
+    fn build(self) -> Result<Library, ConfigError> {
+        let place = set("media.place", self.place)?;
+        let s3 = if place.is_empty() {
+            None
+        } else {
+            Some(S3 {
+                endpoint: Some(set("media.s3_endpoint", self.s3_endpoint)?)
+                    .filter(|endpoint| !endpoint.is_empty()),
+                region: set("media.s3_region", self.s3_region)?,
+                keys: s3_keys(
+                    secret_place("media.s3_access_key", self.s3_access_key)?,
+                    secret_place("media.s3_secret_key", self.s3_secret_key)?,
+                )?,
+                ..bucket(&place)?
+            })
+        };
+        let last = set("media.addresses_last", self.addresses_last)?;
+        let sweep_every = set("media.sweep_every", self.sweep_every)?.0;
+        if sweep_every.is_zero() {
+            return Err(wrong("media.sweep_every", "is 0, which would never rest; give \"10m\""));
+        }
+        Ok(Library {
+            s3,
+            addresses_last: match last.as_str() {
+                "" => None,
+                text => Some(span("media.addresses_last", text)?),
+            },
+            address_key: secret_place("media.address_key", self.address_key)?,
+            sweep_every,
+        })
+    }
+}
+
+/// `s3://bucket/prefix`, of which the prefix may be missing.
+fn bucket(place: &str) -> Result<S3, ConfigError> {
+    let rest = place.strip_prefix("s3://").map(|rest| rest.trim_end_matches('/'));
+    let Some(rest) = rest.filter(|rest| !rest.is_empty() && !rest.starts_with('/')) else {
+        let problem = format!("`{place}` is neither \"\" nor such as \"s3://bucket/prefix\"");
+        return Err(wrong("media.place", problem));
+    };
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    let (bucket, prefix) = (bucket.to_owned(), prefix.to_owned());
+    Ok(S3 { bucket, prefix, endpoint: None, region: String::new(), keys: None })
+}
+
+fn s3_keys(
+    access: Option<SecretPlace>,
+    secret: Option<SecretPlace>,
+) -> Result<Option<(SecretPlace, SecretPlace)>, ConfigError> {
+    match (access, secret) {
+        (None, None) => Ok(None),
+        (Some(access), Some(secret)) => Ok(Some((access, secret))),
+        (None, Some(_)) => {
+            Err(wrong("media.s3_access_key", "is missing beside media.s3_secret_key"))
+        }
+        (Some(_), None) => {
+            Err(wrong("media.s3_secret_key", "is missing beside media.s3_access_key"))
+        }
+    }
+}
+
+fn span(place: &'static str, text: &str) -> Result<Duration, ConfigError> {
+    let span: Span = text.parse().map_err(|bad: BadScalar| wrong(place, bad.to_string()))?;
+    if span.0 < Duration::from_secs(1) {
+        return Err(wrong(place, format!("`{text}` is too short; give at least \"1s\"")));
+    }
+    Ok(span.0)
+}
+
+fn secret_place(
+    place: &'static str,
+    value: Option<String>,
+) -> Result<Option<SecretPlace>, ConfigError> {
+    match set(place, value)?.as_str() {
+        "" => Ok(None),
+        // It may be the credential itself, so it is not repeated.
+        text => text
+            .parse()
+            .map(Some)
+            .map_err(|no| wrong(place, format!("{no}; write \"env:NAME\" or \"file:/path\""))),
     }
 }
 

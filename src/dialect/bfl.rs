@@ -24,7 +24,7 @@ impl VendorSide for Vendor {
         AuthScheme::Header("x-key".to_owned())
     }
 
-    fn mask_style(&self) -> MaskStyle {
+    fn mask_style(&self, _: &Offering) -> MaskStyle {
         MaskStyle::White
     }
 

@@ -25,7 +25,7 @@ impl VendorSide for Vendor {
         AuthScheme::Bearer
     }
 
-    fn mask_style(&self) -> MaskStyle {
+    fn mask_style(&self, _: &Offering) -> MaskStyle {
         MaskStyle::White
     }
 

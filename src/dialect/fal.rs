@@ -25,7 +25,7 @@ impl VendorSide for Vendor {
         AuthScheme::Word("Key".to_owned())
     }
 
-    fn mask_style(&self) -> MaskStyle {
+    fn mask_style(&self, _: &Offering) -> MaskStyle {
         MaskStyle::White
     }
 

@@ -28,7 +28,7 @@ impl VendorSide for Vendor {
         AuthScheme::Header("api-key".to_owned())
     }
 
-    fn mask_style(&self) -> MaskStyle {
+    fn mask_style(&self, _: &Offering) -> MaskStyle {
         MaskStyle::Black
     }
 

@@ -24,7 +24,7 @@ impl VendorSide for Vendor {
     }
 
     /// Documented: what is not zero is changed.
-    fn mask_style(&self) -> MaskStyle {
+    fn mask_style(&self, _: &Offering) -> MaskStyle {
         MaskStyle::White
     }
 

@@ -27,7 +27,7 @@ impl VendorSide for Vendor {
         AuthScheme::Bearer
     }
 
-    fn mask_style(&self) -> MaskStyle {
+    fn mask_style(&self, _: &Offering) -> MaskStyle {
         MaskStyle::White
     }
 

@@ -33,7 +33,11 @@ fn is_hopeless(refusal: &Refusal) -> bool {
     let too_long = refusal.retry_after.is_some_and(|wait| wait > WAIT_MAX);
     too_long
         || match refusal.kind {
-            RefusalKind::CreditsShort | RefusalKind::ContentRefused | RefusalKind::Unpriced => true,
+            RefusalKind::CreditsShort
+            | RefusalKind::ContentRefused
+            | RefusalKind::IdempotencyMismatch
+            | RefusalKind::IdempotencyGone
+            | RefusalKind::Unpriced => true,
             // Without a wait, the request alone is more than is ever allowed.
             RefusalKind::QuotaExhausted | RefusalKind::RateLimited => refusal.retry_after.is_none(),
             RefusalKind::BadRequest
@@ -51,6 +55,7 @@ fn is_hopeless(refusal: &Refusal) -> bool {
             | RefusalKind::ModelUnknown
             | RefusalKind::ModelForbidden
             | RefusalKind::Unsupported
+            | RefusalKind::IdempotencyInFlight
             | RefusalKind::ConcurrencyExceeded
             | RefusalKind::Overloaded
             | RefusalKind::NoneAvailable

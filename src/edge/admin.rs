@@ -9,6 +9,7 @@ use pingora::apps::http_app::ServeHttp;
 use pingora::protocols::http::ServerSession;
 
 use crate::gateway::Gateway;
+use crate::pledge::Gone;
 
 /// What answers on the admin listener.
 pub(super) struct Admin {
@@ -50,9 +51,17 @@ impl ServeHttp for Admin {
                 answer(status, TEXT, text.as_bytes().to_vec())
             }
             "/metrics" => {
-                let open = self.gateway.store.open_holds();
+                let store = &self.gateway.store;
                 let metrics = self.gateway.telemetry.metrics();
-                metrics.holds_open.set(i64::try_from(open).unwrap_or(i64::MAX));
+                metrics.holds_open.set(i64::try_from(store.open_holds()).unwrap_or(i64::MAX));
+                metrics.answers_bytes.set(store.kept_bytes());
+                let dropped = metrics.answers_not_kept.with_label_values(&[Gone::Dropped.name()]);
+                dropped.inc_by(store.take_dropped());
+                if let Ok(total) = store.pictures_total_of_all().await {
+                    let shown = |count| i64::try_from(count).unwrap_or(i64::MAX);
+                    metrics.library_pictures.set(shown(total.pictures));
+                    metrics.library_bytes.set(shown(total.bytes));
+                }
                 answer(200, METRICS, self.gateway.telemetry.scrape())
             }
             _ => answer(404, TEXT, b"there are /healthz, /readyz and /metrics\n".to_vec()),

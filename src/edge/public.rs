@@ -166,28 +166,10 @@ impl Front {
             request_id: RequestId::random(),
             method: head.method.clone(),
             path: head.uri.path().to_owned(),
+            query: head.uri.query().unwrap_or_default().to_owned(),
             headers: head.headers.clone(),
             public_url: self.bounds.url.clone().unwrap_or_else(|| format!("{scheme}://{host}")),
         }
-    }
-
-    /// A picture of the library, for whoever knows its unguessable name.
-    async fn stored_picture(&self, head: &Head) -> Option<WireReply> {
-        if head.method != Method::GET && head.method != Method::HEAD {
-            return None;
-        }
-        let (id, file) = head.path.strip_prefix("/media/")?.split_once('/')?;
-        let found = self.gateway.media.find(id).await.ok().flatten();
-        let (format, bytes) = found.filter(|(f, _)| file == format!("original.{}", f.name()))?;
-        let reply =
-            WireReply { status: 200, headers: http::HeaderMap::new(), body: Pieces::one(bytes) };
-        Some(
-            reply
-                .with_header("content-type", format.mime())
-                .with_header("cache-control", "private, max-age=86400, immutable")
-                .with_header("x-content-type-options", "nosniff")
-                .with_header("x-request-id", head.request_id.as_str()),
-        )
     }
 }
 
@@ -207,7 +189,11 @@ pub(super) async fn write(
     for (name, value) in &reply.headers {
         head.append_header(name.clone(), value.clone())?;
     }
-    head.insert_header(http::header::CONTENT_LENGTH, reply.body.len())?;
+    // What is told of and not sent has a length of its own, or none: HEAD, and 304.
+    let is_told = head_only && reply.headers.contains_key(http::header::CONTENT_LENGTH);
+    if !is_told && reply.status != 304 {
+        head.insert_header(http::header::CONTENT_LENGTH, reply.body.len())?;
+    }
     session.write_response_header(Box::new(head)).await?;
     let slices = if head_only { Vec::new() } else { reply.body.into_slices() };
     let mut left = slices.len();

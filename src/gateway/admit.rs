@@ -15,12 +15,14 @@ use crate::credits::Credits;
 use crate::id::{HoldId, KeyId};
 use crate::ledger::{HoldAsk, QuotaAsk, QuotaUnit};
 use crate::limit::{KeyWindows, Ticket, Unit, Verdict, Weight};
+use crate::pledge::Named;
 use crate::policy::Plan;
 use crate::receipt::Receipt;
 use crate::store::StoreError;
 
+use super::once::Keeping;
 use super::permit::subject;
-use super::{Delivered, Gateway, Visit, micros, refuse};
+use super::{Fulfilled, Gateway, Visit, micros, refuse};
 
 /// The windows of every key that asked lately.
 #[derive(Debug, Default)]
@@ -40,6 +42,8 @@ pub(super) struct Stake {
     pub(super) images: u32,
     /// How long it may take.
     pub(super) time: Duration,
+    /// What it is known by, if it is to be served once.
+    pub(super) named: Option<Named>,
 }
 
 /// An admission: ends the concurrency lease when it goes, on whatever way it goes.
@@ -171,7 +175,10 @@ impl Gateway {
             policy_version: Arc::clone(&receipt.policy_version),
         };
         let began = Instant::now();
-        let answer = self.store.hold(ask).await;
+        let answer = match stake.named {
+            Some(named) => self.store.hold_once(ask, named).await,
+            None => self.store.hold(ask).await,
+        };
         receipt.store_us += micros(began.elapsed());
         match answer {
             Ok(_) => {
@@ -187,25 +194,38 @@ impl Gateway {
         }
     }
 
-    /// The price, durable before success is said. Returns what is left.
+    /// The price, durable before success is said, and with it the answer if it is to be said again.
+    /// Notes what is left.
     pub(super) async fn settle(
         &self,
         visit: &mut Visit,
         hold: HoldId,
-        price: Credits,
-        delivered: &Delivered,
-    ) -> Result<Credits, Refusal> {
-        visit.receipt.charged = price;
-        visit.receipt.cost = delivered.cost;
-        visit.receipt.images = u32::try_from(delivered.response.images.len()).unwrap_or(u32::MAX);
-        visit.receipt.size = Some(delivered.size);
-        visit.receipt.status = 200;
-        visit.receipt.total_us = micros(visit.began.elapsed());
+        quote: Credits,
+        fulfilled: &mut Fulfilled,
+    ) -> Result<(), Refusal> {
+        let price = fulfilled.charged;
         let began = Instant::now();
-        let settled = self.store.settle(hold, price, visit.receipt.clone()).await;
+        let keeping = self.keep_pictures(visit, &hold, quote, fulfilled).await?;
+        visit.receipt.charged = price;
+        visit.receipt.total_us = micros(visit.began.elapsed());
+        let receipt = visit.receipt.clone();
+        let (settled, reply) = match keeping {
+            None => (self.store.settle(hold, price, receipt).await, None),
+            Some(Keeping { kept, reply }) => {
+                (self.store.settle_and_keep(hold, price, receipt, kept).await, Some(reply))
+            }
+        };
         visit.receipt.store_us += micros(began.elapsed());
         match settled {
-            Ok(settled) => Ok(settled.remaining),
+            Ok(settled) => {
+                // What was kept says what was left a moment before; both must say the same.
+                if reply.is_none() {
+                    fulfilled.remaining = settled.remaining;
+                    fulfilled.quotas = self.quota_standings(visit, 0).await;
+                }
+                visit.kept = reply;
+                Ok(())
+            }
             Err(error) => {
                 visit.receipt.charged = Credits::ZERO;
                 Err(refuse::store(&error, self.clock.now()))
@@ -218,7 +238,16 @@ impl Gateway {
         visit.receipt.refusal = Some(refusal.kind);
         visit.receipt.status = refusal.kind.status();
         visit.receipt.total_us = micros(visit.began.elapsed());
-        self.give_back(hold, &mut visit.receipt).await;
+        let Some(Keeping { kept, reply }) = self.keep_refusal(visit, &hold, refusal).await else {
+            return self.give_back(hold, &mut visit.receipt).await;
+        };
+        let began = Instant::now();
+        let voided = self.store.void_and_keep(hold, visit.receipt.clone(), kept).await;
+        visit.receipt.store_us += micros(began.elapsed());
+        match voided {
+            Ok(()) => visit.kept = Some(reply),
+            Err(error) => tell_of_lost_void(&visit.receipt, &error),
+        }
     }
 
     /// The same, for a receipt that tells already how it ended.
@@ -227,13 +256,17 @@ impl Gateway {
         let voided = self.store.void(hold, receipt.clone()).await;
         receipt.store_us += micros(began.elapsed());
         if let Err(error) = voided {
-            tracing::error!(
-                request_id = %receipt.request_id,
-                error = refuse::chain(&error),
-                "a hold could not be voided; it ends when it expires"
-            );
+            tell_of_lost_void(receipt, &error);
         }
     }
+}
+
+fn tell_of_lost_void(receipt: &Receipt, error: &StoreError) {
+    tracing::error!(
+        request_id = %receipt.request_id,
+        error = refuse::chain(error),
+        "a hold could not be voided; it ends when it expires"
+    );
 }
 
 fn quotas(plan: &Plan, caller: &Caller, images: u32, now: Now) -> Vec<QuotaAsk> {

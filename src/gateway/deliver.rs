@@ -4,9 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::canonical::{
-    Change, Delivery as Wanted, Format, Frame, Image, ImageRequest, Refusal, Size, Stored,
-};
+use crate::canonical::{Change, Delivery as Wanted, Frame, Image, ImageRequest, Refusal, Size};
 use crate::media::Rework;
 
 use super::attempt::Delivery;
@@ -29,10 +27,13 @@ impl Gateway {
             let mut job = rework(request, candidate.crop_to, &drawn);
             job.watermark.clone_from(&watermark);
             note_surprise(&mut changes, &job, &drawn);
-            let work = self.finish(visit, request, drawn, job);
-            let done = tokio::time::timeout_at(deadline, work).await;
-            let image = done.map_err(|_| refuse::media_late())?.map_err(|e| refuse::media(&e))?;
-            images.push(image);
+            match self.finish(visit, request, (drawn, job), deadline).await {
+                Ok(image) => images.push(image),
+                Err(refusal) => {
+                    self.forget(&images).await;
+                    return Err(refusal);
+                }
+            }
         }
         response.images = images;
         response.watermarked |= watermark.is_some();
@@ -45,25 +46,26 @@ impl Gateway {
         &self,
         visit: &Visit,
         request: &ImageRequest,
-        drawn: Image,
-        job: Rework,
-    ) -> Result<Image, crate::media::MediaError> {
-        let image = self.media.rework(drawn, job).await?;
-        match request.delivery {
-            Wanted::Url => self.store_image(visit, image).await,
-            Wanted::Inline | Wanted::Bytes => Ok(image),
-        }
-    }
-
-    async fn store_image(
-        &self,
-        visit: &Visit,
-        image: Image,
-    ) -> Result<Image, crate::media::MediaError> {
-        let format = image.format.unwrap_or(Format::Png);
-        let id = self.media.keep(visit.caller.workspace(), image.picture.clone(), format).await?;
-        let url = format!("{}/media/{id}/original.{}", visit.head.public_url, format.name());
-        Ok(Image { stored: Some(Stored { id, url }), ..image })
+        (drawn, job): (Image, Rework),
+        deadline: Instant,
+    ) -> Result<Image, Refusal> {
+        let work = async {
+            let image = self.media.rework(drawn, job).await?;
+            let shelved = match request.delivery {
+                Wanted::Url => Some(self.shelve(visit, &image).await?),
+                Wanted::Inline | Wanted::Bytes => None,
+            };
+            Ok((image, shelved))
+        };
+        let done = tokio::time::timeout_at(deadline, work).await;
+        let (image, shelved) =
+            done.map_err(|_| refuse::media_late())?.map_err(|e| refuse::media(&e))?;
+        let Some(shelved) = shelved else {
+            return Ok(image);
+        };
+        let stored = self.register(visit, shelved).await;
+        let stored = stored.map_err(|error| refuse::store(&error, self.clock.now()))?;
+        Ok(Image { stored: Some(stored), ..image })
     }
 }
 

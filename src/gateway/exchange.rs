@@ -144,13 +144,18 @@ impl Gateway {
         if response.images.is_empty() { Err(no_picture()) } else { Ok(response) }
     }
 
-    /// The request with its mask marked as the vendor reads masks.
-    pub(super) async fn with_mask_for(
+    /// The request with a seed where the vendor would always draw the same without one, and with
+    /// its mask marked as the vendor reads masks.
+    pub(super) async fn ready_for(
         &self,
-        vendor: &Vendor,
+        offering: &Offering,
         mut request: ImageRequest,
     ) -> Result<ImageRequest, VendorFault> {
-        let style = vendor_side(vendor)?.mask_style();
+        let side = vendor_side(&offering.vendor)?;
+        if request.seed.is_none() && side.needs_seed(offering) {
+            request.seed = Some(drawn_seed());
+        }
+        let style = side.mask_style(offering);
         let (Some(mask), Some(over)) = (&request.mask, request.inputs.first()) else {
             return Ok(request);
         };
@@ -255,6 +260,11 @@ impl Drop for Order<'_> {
             tracing::info!(vendor = vendor.name, status, "an order was taken back");
         });
     }
+}
+
+/// A seed of 29 bits: within the range of every vendor that needs one.
+fn drawn_seed() -> i64 {
+    i64::try_from(crate::id::random_number() >> 35).unwrap_or_default()
 }
 
 async fn pause(wait: Duration, deadline: Instant) -> Result<(), VendorFault> {

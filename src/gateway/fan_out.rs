@@ -29,7 +29,7 @@ impl Gateway {
         let offering = &candidate.offering;
         let began = Instant::now();
         let calls = shares(candidate, request).into_iter().map(async |share| {
-            let share = self.with_mask_for(&offering.vendor, share).await?;
+            let share = self.ready_for(offering, share).await?;
             self.exchange(offering, &share, terms).await
         });
         let replies = join_all(calls).await;

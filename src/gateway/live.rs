@@ -41,11 +41,8 @@ impl Gateway {
         let begin = visit.begin_with.take()?;
         let (sender, chunks) = mpsc::channel(WAITING_MAX);
         let now = self.clock.now();
-        let head =
-            WireReply { status: 200, headers: http::HeaderMap::new(), body: Pieces::default() }
-                .with_header("content-type", "text/event-stream; charset=utf-8")
-                .with_header("cache-control", "no-store")
-                .with_header("x-request-id", visit.receipt.request_id.as_str());
+        let head = stream(200, Pieces::default())
+            .with_header("x-request-id", visit.receipt.request_id.as_str());
         let head = reply::with_standings(head, visit.client, &self.standings(visit, now), now);
         begin.send(Begun { head, chunks }).ok()?;
         visit.has_begun = true;
@@ -66,17 +63,25 @@ impl Gateway {
         }
         let end = side.encode_end(&fulfilled.answer(visit, self.clock.now().unix_ms));
         end.into_slices().into_iter().for_each(|slice| body.push(slice));
-        Some(WireReply { status: 200, headers: http::HeaderMap::new(), body })
+        Some(stream(200, body))
     }
 
     /// What an answer that has begun ends with when there are no pictures.
     pub(super) fn end_with_refusal(&self, visit: &Visit, refusal: &Refusal) -> Option<WireReply> {
         let side = visit.client.streaming().filter(|_| visit.has_begun)?;
         let unix_ms = self.clock.now().unix_ms;
-        let context = RefusalContext { request_id: &visit.receipt.request_id, unix_ms };
+        let (request_id, model) = (&visit.receipt.request_id, visit.receipt.model.as_deref());
+        let context = RefusalContext { request_id, unix_ms, model };
         let body = side.encode_no(refusal, &context);
-        Some(WireReply { status: refusal.kind.status(), headers: http::HeaderMap::new(), body })
+        Some(stream(refusal.kind.status(), body))
     }
+}
+
+/// A part of a stream, with the head that a stream has when it is said again as a whole.
+fn stream(status: u16, body: Pieces) -> WireReply {
+    WireReply { status, headers: http::HeaderMap::new(), body }
+        .with_header("content-type", "text/event-stream; charset=utf-8")
+        .with_header("cache-control", "no-store")
 }
 
 impl Live {

@@ -12,10 +12,12 @@ use crate::auth::Caller;
 use crate::canonical::{Refusal, RefusalKind};
 use crate::dialect::{self, Claim, ClientSide, Pieces, WireReply, WireRequest};
 use crate::id::RequestId;
+use crate::pledge::Named;
 use crate::policy::Policy;
 use crate::receipt::Receipt;
 
 use super::live::{BeginWith, Begun};
+use super::once::Turn;
 use super::permit::permit;
 use super::{Gateway, note_caller, passthrough, refuse, reply};
 
@@ -28,6 +30,8 @@ pub struct Head {
     pub method: Method,
     /// The path, without its query.
     pub path: String,
+    /// Its query, without the question mark; empty when there is none.
+    pub query: String,
     /// All header fields.
     pub headers: HeaderMap,
     /// Where apps reach us, for the addresses of stored pictures; no slash at its end.
@@ -48,6 +52,12 @@ pub struct Visit {
     pub(super) begin_with: Option<BeginWith>,
     /// Whether it has begun.
     pub(super) has_begun: bool,
+    /// What it is known by, if it is to be served once.
+    pub(super) named: Option<Named>,
+    /// The right to be joined by its repeats, until it is answered.
+    pub(super) turn: Option<Turn>,
+    /// What was kept for its repeats, and is to be said to it too.
+    pub(super) kept: Option<WireReply>,
     /// The words of the refusal, for the log.
     pub(super) said: Option<Cow<'static, str>>,
 }
@@ -98,6 +108,7 @@ impl Gateway {
         match known {
             Ok(caller) => {
                 let (begin_with, has_begun, said) = (None, false, None);
+                let (named, turn, kept) = (None, None, None);
                 Ok(Visit {
                     head,
                     client,
@@ -108,6 +119,9 @@ impl Gateway {
                     began,
                     begin_with,
                     has_begun,
+                    named,
+                    turn,
+                    kept,
                     said,
                 })
             }
@@ -145,7 +159,7 @@ impl Gateway {
         receipt: Receipt,
         refusal: &Refusal,
     ) -> WireReply {
-        let reply = reply::refusal(client, refusal, &head.request_id, self.clock.now());
+        let reply = reply::refusal(client, refusal, (&head.request_id, None), self.clock.now());
         self.told(head, receipt, refusal, reply)
     }
 

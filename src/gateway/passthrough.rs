@@ -133,7 +133,8 @@ impl Gateway {
         receipt.images_asked = IMAGES;
 
         let lease = self.admit(&caller, &plan, IMAGES)?;
-        let stake = Stake { amount: fare.price, images: IMAGES, time: vendor.timeout };
+        let (amount, time) = (fare.price, vendor.timeout);
+        let stake = Stake { amount, images: IMAGES, time, named: None };
         let (hold, lease) = self.hold((&caller, &plan), &stake, lease, receipt).await?;
         Ok(Booked {
             vendor: Arc::clone(vendor),

@@ -4,7 +4,7 @@ use crate::auth::Caller;
 use crate::canonical::{QuotaStanding, Refusal};
 use crate::dialect::{Claim, ClientSide};
 use crate::limit::Unit;
-use crate::policy::{Plan, Policy, Quota, QuotaOf};
+use crate::policy::{Policy, Quota, QuotaOf};
 
 use super::admit::quota_unit;
 use super::{Gateway, Visit, refuse};
@@ -39,11 +39,13 @@ pub(super) fn subject(quota: &Quota, caller: &Caller) -> std::sync::Arc<str> {
 
 impl Gateway {
     /// Where the caller stands with its quotas of pictures, or of requests where there are none of
-    /// pictures; empty where the dialect does not tell of them.
-    pub(super) async fn quota_standings(&self, visit: &Visit, plan: &Plan) -> Vec<QuotaStanding> {
-        if !visit.client.tells_quotas() {
+    /// pictures; empty where the dialect does not tell of them. So many pictures that are held are
+    /// about to be given back.
+    pub(super) async fn quota_standings(&self, visit: &Visit, back: u32) -> Vec<QuotaStanding> {
+        let plan = visit.policy.plan(visit.caller.plan());
+        let Some(plan) = plan.filter(|_| visit.client.tells_quotas()) else {
             return Vec::new();
-        }
+        };
         let now = self.clock.now();
         let of_pictures = plan.quotas.iter().any(|quota| quota.unit == Unit::Images);
         let told = |quota: &&Quota| !of_pictures || quota.unit == Unit::Images;
@@ -51,11 +53,12 @@ impl Gateway {
         for quota in plan.quotas.iter().filter(told) {
             let subject = subject(quota, &visit.caller);
             let unit = quota_unit(quota.unit);
+            let back = if quota.unit == Unit::Images { back } else { 0 };
             match self.store.quota_used(subject, unit, now.utc_day()).await {
                 Ok(used) => standings.push(QuotaStanding {
                     name: quota.name.clone(),
                     most: quota.most,
-                    used,
+                    used: used.saturating_sub(back),
                     resets_at_ms: now.next_utc_midnight_ms(),
                 }),
                 // The pictures are paid for; what cannot be looked up is left out.

@@ -9,12 +9,20 @@ use super::{Fulfilled, Gateway, Visit};
 
 impl Gateway {
     pub(super) fn reply_with_pictures(&self, visit: &Visit, fulfilled: &Fulfilled) -> WireReply {
+        let kept = visit.kept.clone();
+        let reply = kept.unwrap_or_else(|| self.encode_pictures(visit, fulfilled));
+        // A stream has said its limits at its beginning.
+        let standings = if visit.has_begun { &[] } else { fulfilled.standings.as_slice() };
+        with_standings(reply, visit.client, standings, self.clock.now())
+    }
+
+    /// A success, but for where the caller stands with its limits.
+    pub(super) fn encode_pictures(&self, visit: &Visit, fulfilled: &Fulfilled) -> WireReply {
         if let Some(end) = self.end_with_pictures(visit, fulfilled) {
             return end;
         }
         let now = self.clock.now();
         let reply = visit.client.encode_response(&fulfilled.answer(visit, now.unix_ms));
-        let reply = with_standings(reply, visit.client, &fulfilled.standings, now);
         let reply = with_changes(reply, &fulfilled.changes);
         let shows = visit.policy.plan(visit.caller.plan()).is_some_and(|plan| plan.show_offering);
         if !shows {
@@ -32,9 +40,9 @@ impl Gateway {
         if refusal.standings.is_empty() {
             refusal.standings = self.standings(visit, now);
         }
-        let reply = self.end_with_refusal(visit, &refusal).unwrap_or_else(|| {
-            self::refusal(visit.client, &refusal, &visit.receipt.request_id, now)
-        });
+        let reply = visit.kept.clone().unwrap_or_else(|| self.encode_refusal(visit, &refusal));
+        let standings = if visit.has_begun { &[] } else { refusal.standings.as_slice() };
+        let reply = with_standings(reply, visit.client, standings, now);
         visit.receipt.refusal = Some(refusal.kind);
         visit.receipt.status = reply.status;
         // A hold writes its own usage row when it ends; what never came to one is noted here.
@@ -43,6 +51,14 @@ impl Gateway {
         }
         visit.said = Some(refusal.message);
         reply
+    }
+
+    /// A no, but for where the caller stands with its limits.
+    pub(super) fn encode_refusal(&self, visit: &Visit, refusal: &Refusal) -> WireReply {
+        self.end_with_refusal(visit, refusal).unwrap_or_else(|| {
+            let asked = (&visit.receipt.request_id, visit.receipt.model.as_deref());
+            without_standings(visit.client, refusal, asked, self.clock.now())
+        })
     }
 
     /// The models that this key may ask for, or one of them.
@@ -75,12 +91,21 @@ impl Gateway {
 pub(super) fn refusal(
     client: &dyn ClientSide,
     refusal: &Refusal,
-    request_id: &RequestId,
+    (request_id, model): (&RequestId, Option<&str>),
     now: Now,
 ) -> WireReply {
-    let context = RefusalContext { request_id, unix_ms: now.unix_ms };
+    let reply = without_standings(client, refusal, (request_id, model), now);
+    with_standings(reply, client, &refusal.standings, now)
+}
+
+fn without_standings(
+    client: &dyn ClientSide,
+    refusal: &Refusal,
+    (request_id, model): (&RequestId, Option<&str>),
+    now: Now,
+) -> WireReply {
+    let context = RefusalContext { request_id, unix_ms: now.unix_ms, model };
     let reply = client.encode_refusal(refusal, &context);
-    let reply = with_standings(reply, client, &refusal.standings, now);
     retry_headers(refusal)
         .into_iter()
         .fold(reply, |reply, (name, value)| reply.with_header(name, &value))

@@ -1,121 +1,194 @@
-//! Where kept pictures lie: `<dir>/<workspace tag>/<name>.<format>`.
+//! Where the bytes of kept pictures lie: in an object store, each under its own SHA-256.
 //!
-//! A name carries the tag of its workspace, so a picture is found by its name alone, with one
-//! probe for each format, and everything of one workspace lies in one folder.
+//! Nothing here knows whose they are; the index does.
 
-use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::ops::Range;
+use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
-use sha2::{Digest as _, Sha256};
+use futures_util::StreamExt as _;
+use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::prefix::PrefixStore;
+use object_store::{ClientOptions, ObjectStore, ObjectStoreExt as _, RetryConfig};
 
-use crate::canonical::Format;
-use crate::id::{MediaId, WorkspaceId, random_text};
+use crate::config::S3;
 
 use super::{MediaError, PICTURE_BYTES_MAX};
 
-const PREFIX: &str = "med_";
+/// One call to a service, retries not counted.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Letters of a workspace's tag: 48 bits, so that two workspaces do not share a folder.
-const TAG_LETTERS: usize = 12;
+/// All that a call may take with its retries.
+const RETRY_TIMEOUT: Duration = Duration::from_mins(1);
+const RETRIES_MAX: usize = 3;
 
-/// Letters that cannot be guessed: a hundred bits.
-const SECRET_LETTERS: usize = 20;
+/// Letters of a digest that name its folder: 256 folders.
+const FOLDER_LETTERS: usize = 2;
 
-/// The name a picture has when it is downloaded.
-pub const fn file_name(format: Format) -> &'static str {
-    match format {
-        Format::Png => "original.png",
-        Format::Jpeg => "original.jpeg",
-        Format::Webp => "original.webp",
-    }
-}
-
-/// A new name for a picture of this workspace.
-pub(super) fn new_id(workspace: &WorkspaceId) -> MediaId {
-    // A digest: what a workspace is called must neither be told nor end up in a path.
-    let digest: [u8; 32] = Sha256::digest(workspace.as_str()).into();
-    let bits =
-        digest.iter().take(TAG_LETTERS / 2).fold(0_u64, |bits, byte| bits << 8 | u64::from(*byte));
-    let tag = format!("{bits:0TAG_LETTERS$x}");
-    MediaId::known(&format!("{PREFIX}{tag}{}", random_text(SECRET_LETTERS)))
-}
-
-/// A text as a name, if [`new_id`] could have made it: letters and digits, so never a path.
-pub(super) fn known_id(text: &str) -> Option<MediaId> {
-    let rest = text.strip_prefix(PREFIX)?;
-    let whole = rest.len() == TAG_LETTERS + SECRET_LETTERS
-        && rest.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    whole.then(|| MediaId::known(text))
-}
-
-/// The folder of kept pictures.
+/// The place of the bytes.
 #[derive(Debug)]
-pub(super) struct Shelf(PathBuf);
+pub(super) struct Shelf {
+    objects: Arc<dyn ObjectStore>,
+    /// The folder, when it is one: only there can a write be left half-done.
+    folder: Option<PathBuf>,
+}
 
 impl Shelf {
-    pub(super) fn open(dir: PathBuf) -> Result<Self, MediaError> {
-        fs::create_dir_all(&dir).map_err(|source| MediaError::Disk {
+    /// A folder, which is made if need be.
+    pub(super) fn in_folder(folder: PathBuf) -> Result<Self, MediaError> {
+        fs::create_dir_all(&folder).map_err(|source| MediaError::Disk {
             what: "make folder",
-            path: dir.clone(),
+            path: folder.clone(),
             source,
         })?;
-        Ok(Self(dir))
+        let objects = LocalFileSystem::new_with_prefix(&folder);
+        // Without fsync a power cut may leave a name with nothing behind it.
+        let objects = objects.map_err(|source| objecting("open", source))?.with_fsync(true);
+        Ok(Self { objects: Arc::new(objects), folder: Some(folder) })
     }
 
-    /// Writes a picture beside its place and moves it there: a reader sees all of it or nothing.
-    pub(super) fn put(&self, id: &MediaId, format: Format, bytes: &[u8]) -> Result<(), MediaError> {
-        let place = self.place(id, format);
-        let draft = place.with_extension("draft");
-        let written = write_whole(&draft, bytes).and_then(|()| fs::rename(&draft, &place));
-        written.map_err(|source| {
-            // The draft may not even be there; the first failure is the one to tell.
-            let _ = fs::remove_file(&draft);
-            MediaError::Disk { what: "keep picture", path: place, source }
-        })
+    /// A bucket of an S3-compatible service. Nothing is asked of it yet.
+    pub(super) fn in_bucket(s3: &S3) -> Result<Self, MediaError> {
+        // The client in the object store takes the process's own cryptography and does not choose
+        // one; whoever begins a TLS config first chooses for all, and there is only `ring`.
+        drop(rustls::ClientConfig::builder());
+        let bucket = bucket(s3)?;
+        let objects: Arc<dyn ObjectStore> = if s3.prefix.is_empty() {
+            Arc::new(bucket)
+        } else {
+            Arc::new(PrefixStore::new(bucket, s3.prefix.as_str()))
+        };
+        Ok(Self { objects, folder: None })
     }
 
-    /// Reads a picture, in whichever format it was kept.
-    pub(super) fn get(&self, id: &MediaId) -> Result<Option<(Format, Bytes)>, MediaError> {
-        for format in [Format::Png, Format::Webp, Format::Jpeg] {
-            let place = self.place(id, format);
-            match read_bounded(&place) {
-                Ok(bytes) if bytes.len() > PICTURE_BYTES_MAX => {
-                    return Err(MediaError::TooLong { bytes: bytes.len() });
-                }
-                Ok(bytes) => return Ok(Some((format, bytes.into()))),
-                Err(absent) if absent.kind() == io::ErrorKind::NotFound => {}
-                Err(source) => {
-                    return Err(MediaError::Disk { what: "read picture", path: place, source });
-                }
+    /// Lays bytes under their digest; durable when answered. Bytes that lie there are left.
+    pub(super) async fn put(&self, digest: &str, bytes: Bytes) -> Result<(), MediaError> {
+        let at = place(digest);
+        match self.objects.head(&at).await {
+            Ok(there) if usize::try_from(there.size) == Ok(bytes.len()) => return Ok(()),
+            // Anything else in that place cannot be right.
+            Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+            Err(source) => return Err(objecting("look for", source)),
+        }
+        let put = self.objects.put(&at, bytes.into()).await;
+        put.map(|_| ()).map_err(|source| objecting("keep", source))
+    }
+
+    /// Bytes, or the part of them that is asked for; `None` when nothing lies there.
+    pub(super) async fn get(
+        &self,
+        digest: &str,
+        part: Range<u64>,
+    ) -> Result<Option<Bytes>, MediaError> {
+        let length = part.end.saturating_sub(part.start);
+        if usize::try_from(length).is_ok_and(|bytes| bytes <= PICTURE_BYTES_MAX) {
+            match self.objects.get_range(&place(digest), part).await {
+                Ok(bytes) => Ok(Some(bytes)),
+                Err(object_store::Error::NotFound { .. }) => Ok(None),
+                Err(source) => Err(objecting("read", source)),
+            }
+        } else {
+            Err(MediaError::TooLong { bytes: usize::try_from(length).unwrap_or(usize::MAX) })
+        }
+    }
+
+    /// Takes bytes away, if they are there.
+    pub(super) async fn erase(&self, digest: &str) -> Result<(), MediaError> {
+        match self.objects.delete(&place(digest)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(source) => Err(objecting("erase", source)),
+        }
+    }
+
+    /// The digest of everything that has lain here since before that moment.
+    pub(super) async fn older_than(&self, unix_ms: i64) -> Result<Vec<String>, MediaError> {
+        let mut listed = self.objects.list(None);
+        let mut old = Vec::new();
+        while let Some(object) = listed.next().await {
+            let object = object.map_err(|source| objecting("list", source))?;
+            let name = object.location.filename().filter(|name| is_digest(name));
+            if let Some(name) = name.filter(|_| object.last_modified.timestamp_millis() < unix_ms) {
+                old.push(name.to_owned());
             }
         }
-        Ok(None)
+        Ok(old)
     }
 
-    fn place(&self, id: &MediaId, format: Format) -> PathBuf {
-        let name = id.as_str();
-        let tag = name.get(PREFIX.len()..PREFIX.len() + TAG_LETTERS);
-        self.0.join(tag.unwrap_or_default()).join(name).with_extension(format.name())
+    /// The folder, when it is one.
+    pub(super) fn folder(&self) -> Option<PathBuf> {
+        self.folder.clone()
     }
 }
 
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+/// Takes away what a write left half-done in a folder before that moment; how many there were.
+pub(super) fn erase_drafts(folder: &FilePath, unix_ms: i64) -> Result<usize, MediaError> {
+    let disk =
+        |path: &FilePath, source| MediaError::Disk { what: "sweep", path: path.to_owned(), source };
+    let mut erased = 0;
+    for within in fs::read_dir(folder).map_err(|source| disk(folder, source))?.flatten() {
+        // What is no folder is none of ours.
+        let Ok(files) = fs::read_dir(within.path()) else { continue };
+        for draft in files.flatten().filter(|file| is_draft(file, unix_ms)) {
+            fs::remove_file(draft.path()).map_err(|source| disk(&draft.path(), source))?;
+            erased += 1;
+        }
     }
-    let mut file = File::create_new(path)?;
-    file.write_all(bytes)?;
-    // Without this a power cut may leave a name with nothing behind it.
-    file.sync_all()
+    Ok(erased)
 }
 
-/// Reads one byte more than allowed at most, so that too much is noticed and not read.
-fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let bound = u64::try_from(PICTURE_BYTES_MAX).unwrap_or(u64::MAX);
-    let file = File::open(path)?;
-    file.take(bound.saturating_add(1)).read_to_end(&mut bytes)?;
-    Ok(bytes)
+fn bucket(s3: &S3) -> Result<AmazonS3, MediaError> {
+    let options = ClientOptions::new()
+        .with_timeout(CALL_TIMEOUT)
+        .with_connect_timeout(CONNECT_TIMEOUT)
+        .with_allow_http(s3.endpoint.as_ref().is_some_and(|place| place.starts_with("http://")));
+    let mut builder = AmazonS3Builder::new()
+        .with_bucket_name(&s3.bucket)
+        .with_region(&s3.region)
+        .with_client_options(options)
+        .with_retry(RetryConfig {
+            max_retries: RETRIES_MAX,
+            retry_timeout: RETRY_TIMEOUT,
+            ..RetryConfig::default()
+        });
+    if let Some(endpoint) = &s3.endpoint {
+        builder = builder.with_endpoint(endpoint);
+    }
+    if let Some((access, secret)) = &s3.keys {
+        let find = |place: &crate::secret::SecretPlace| {
+            place.find().ok_or_else(|| MediaError::NoCredential { place: place.to_string() })
+        };
+        builder = builder
+            .with_access_key_id(find(access)?.reveal())
+            .with_secret_access_key(find(secret)?.reveal());
+    }
+    builder.build().map_err(|source| objecting("open", source))
+}
+
+fn place(digest: &str) -> Path {
+    let folder = digest.get(..FOLDER_LETTERS).unwrap_or_default();
+    Path::from_iter([folder, digest])
+}
+
+fn is_digest(name: &str) -> bool {
+    name.len() == 64 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// A file that an object is written to before it is moved to its place: its name and `#1`.
+fn is_draft(file: &fs::DirEntry, before_ms: i64) -> bool {
+    let name = file.file_name();
+    let of = name.to_str().and_then(|name| name.split_once('#'));
+    let written = file.metadata().and_then(|file| file.modified()).ok();
+    let written = written.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    of.is_some_and(|(digest, _)| is_digest(digest))
+        && written.is_some_and(|at| i64::try_from(at.as_millis()).is_ok_and(|ms| ms < before_ms))
+}
+
+const fn objecting(what: &'static str, source: object_store::Error) -> MediaError {
+    MediaError::Objects { what, source }
 }

@@ -24,7 +24,8 @@ struct World {
 
 fn world() -> World {
     let dir = tempfile::tempdir().unwrap();
-    World { media: Media::open(dir.path(), 2).unwrap(), dir }
+    let library = crate::config::Config::defaults().unwrap().library;
+    World { media: Media::open(&library, dir.path(), 2).unwrap(), dir }
 }
 
 const FORMATS: [Format; 3] = [Format::Png, Format::Jpeg, Format::Webp];
@@ -105,53 +106,92 @@ async fn a_bomb_an_address_and_an_absurd_size_are_refused() {
     }
 }
 
+/// Keeps a picture and says under which digest.
+async fn keep(media: &Media, bytes: &Bytes) -> Result<String, MediaError> {
+    let weighed = media.weigh(wrapped(bytes)).await.unwrap();
+    assert_eq!(weighed.bytes, bytes);
+    let digest = weighed.digest.clone();
+    let lock = media.lock(&digest).await;
+    media.keep(&lock, weighed).await.map(|()| digest)
+}
+
+fn files_in(dir: &Path) -> usize {
+    let folders = std::fs::read_dir(dir.join("media")).unwrap();
+    folders.map(|folder| std::fs::read_dir(folder.unwrap().path()).unwrap().count()).sum()
+}
+
 #[tokio::test]
-async fn what_is_kept_is_found_by_its_name_alone() {
+async fn the_same_bytes_are_kept_once_and_read_in_any_part() {
     let world = world();
     for format in FORMATS {
         let bytes = encoded(20, 20, format);
-        let workspace = WorkspaceId::known("../../acme");
-        let kept = world.media.keep(&workspace, wrapped(&bytes), format).await;
-        let id = kept.unwrap();
-        let found = world.media.find(id.as_str()).await.unwrap();
-        assert_eq!(found, Some((format, bytes)));
-        assert!(!id.as_str().contains("acme"));
+        let digest = keep(&world.media, &bytes).await.unwrap();
+        assert_eq!(keep(&world.media, &bytes).await.unwrap(), digest);
+        let length = u64::try_from(bytes.len()).unwrap();
+        let whole = world.media.read(&digest, 0..length).await.unwrap();
+        assert_eq!(whole.as_ref(), Some(&bytes));
+        let part = world.media.read(&digest, 3..7).await.unwrap();
+        assert_eq!(part, Some(bytes.slice(3..7)));
     }
-    let folders = std::fs::read_dir(world.dir.path()).unwrap();
-    assert_eq!(folders.count(), 1, "one workspace has one folder");
+    assert_eq!(files_in(world.dir.path()), FORMATS.len());
 }
 
 #[tokio::test]
-async fn a_name_with_a_path_in_it_finds_nothing() {
+async fn what_is_erased_is_gone_and_may_be_erased_again() {
     let world = world();
-    std::fs::write(world.dir.path().join("secret.png"), b"secret").unwrap();
-    for name in [
-        "",
-        "med_",
-        "../secret",
-        "med_../secret",
-        "med_0123456789ab/../../secret......",
-        "med_0123456789ab0123456789012345678\0",
-        "med_0123456789ab01234567890123456789.png",
-        "med_0123456789ab01234567890123456789",
-    ] {
-        assert_eq!(world.media.find(name).await.unwrap(), None, "{name:?}");
+    let digest = keep(&world.media, &encoded(20, 20, Format::Png)).await.unwrap();
+    let lock = world.media.lock(&digest).await;
+    for _ in 0..2 {
+        world.media.erase(&lock).await.unwrap();
+        assert_eq!(world.media.read(&digest, 0..1).await.unwrap(), None);
     }
+    assert_eq!(files_in(world.dir.path()), 0);
 }
 
 #[tokio::test]
-async fn a_disk_that_fails_says_what_and_where() {
+async fn whoever_keeps_a_digest_is_not_disturbed_by_whoever_erases_it() {
     let world = world();
-    std::fs::remove_dir(world.dir.path()).unwrap();
-    std::fs::write(world.dir.path(), b"in the way").unwrap();
-    let workspace = WorkspaceId::known("acme");
-    let kept = world
-        .media
-        .keep(&workspace, Picture::Binary(encoded(4, 4, Format::Png)), Format::Png)
-        .await;
-    let problem = kept.unwrap_err();
-    assert!(problem.to_string().starts_with("cannot keep picture "));
+    let digest = "ab".repeat(32);
+    let lock = world.media.lock(&digest).await;
+    let mut second = Box::pin(world.media.lock(&digest));
+    assert!(futures_util::poll!(second.as_mut()).is_pending());
+    drop(lock);
+    second.await;
+}
+
+#[tokio::test]
+async fn half_written_files_are_swept_and_nothing_else() {
+    let world = world();
+    let digest = keep(&world.media, &encoded(20, 20, Format::Png)).await.unwrap();
+    let folder = world.dir.path().join("media").join(digest.get(..2).unwrap());
+    std::fs::write(folder.join(format!("{digest}#1")), b"half").unwrap();
+    std::fs::write(folder.join("notes#1"), b"not ours").unwrap();
+    assert_eq!(world.media.erase_drafts(0).await.unwrap(), 0, "younger than that");
+    assert_eq!(world.media.erase_drafts(i64::MAX).await.unwrap(), 1);
+    assert_eq!(files_in(world.dir.path()), 2);
+    assert_eq!(world.media.kept_before(i64::MAX).await.unwrap(), [digest]);
+}
+
+#[tokio::test]
+async fn a_disk_that_fails_says_what_and_why() {
+    let world = world();
+    let folder = world.dir.path().join("media");
+    std::fs::remove_dir(&folder).unwrap();
+    std::fs::write(&folder, b"in the way").unwrap();
+    let problem = keep(&world.media, &encoded(4, 4, Format::Png)).await.unwrap_err();
+    assert!(problem.to_string().starts_with("cannot "), "{problem}");
     assert!(std::error::Error::source(&problem).is_some());
-    std::fs::remove_file(world.dir.path()).unwrap();
-    std::fs::create_dir(world.dir.path()).unwrap();
+}
+
+#[test]
+fn a_key_that_config_names_and_that_is_not_there_is_told_at_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut library = crate::config::Config::defaults().unwrap().library;
+    library.addresses_last = Some(std::time::Duration::from_mins(1));
+    library.address_key = Some("file:/nowhere/key".parse().unwrap());
+    let problem = Media::open(&library, dir.path(), 1).unwrap_err();
+    assert_eq!(
+        problem.to_string(),
+        "there is no credential at file:/nowhere/key, which config names"
+    );
 }

@@ -5,7 +5,7 @@ use image::{DynamicImage, Rgba, RgbaImage};
 
 use crate::raster::{self, RasterError};
 
-/// How much of the painting shows where it is painted over, in 256ths.
+/// How much of the painting shows where it is painted over, 256 being all of it.
 const SHOWS: u32 = 140;
 
 /// What is painted over, and where.

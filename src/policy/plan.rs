@@ -51,12 +51,19 @@ fn plan(name: &str, raw: &RawPlan, policy: &Policy, faults: &mut Faults<'_>) -> 
         concurrency_max: raw.concurrency_max.map(std::num::NonZero::get),
         fidelity: raw.fidelity,
         show_offering: raw.show_offering,
+        pictures_kept: raw.pictures_kept.map(|kept| kept.0),
+        pictures_max: raw.pictures_max.map(|most| most.get().into()),
+        pictures_bytes_max: raw.pictures_bytes_max.map(|most| to_u64(most.0)),
         passthrough: raw.passthrough.iter().map(|vendor| vendor.get_ref().clone()).collect(),
         without_dialects: rights::without_dialects(name, raw, faults),
         watermark: rights::watermark(name, raw, faults),
         disclaimer: rights::disclaimer(name, raw, faults),
         monthly_credits: rights::monthly_credits(name, raw, faults),
     }
+}
+
+fn to_u64(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 fn has_fares(policy: &Policy, vendor: &str) -> bool {

@@ -157,6 +157,9 @@ pub(super) struct RawPlan {
     #[serde(default)]
     pub(super) quotas: Vec<Spanned<RawQuota>>,
     pub(super) concurrency_max: Option<NonZeroU32>,
+    pub(super) pictures_kept: Option<Span>,
+    pub(super) pictures_max: Option<NonZeroU32>,
+    pub(super) pictures_bytes_max: Option<ByteCount>,
     pub(super) fidelity: Option<Fidelity>,
     #[serde(default)]
     pub(super) show_offering: bool,

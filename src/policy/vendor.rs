@@ -172,7 +172,7 @@ fn auth_scheme(text: &Spanned<String>, place: &str, faults: &mut Faults<'_>) -> 
     if scheme.is_none() {
         let problem = format!("`{}` is no way to show a credential", text.get_ref());
         let hint = "write \"bearer\", \"basic\", \"google-service-account\", \"none\", \
-                    \"header: <name>\" or \"word: <word>\"";
+                    \"header: <name>\", \"word: <word>\" or \"sigv4: <region>/<service>\"";
         faults.note(text.span(), place.to_owned(), problem, hint);
     }
     scheme
@@ -183,6 +183,14 @@ fn named_scheme(way: &str, name: &str) -> Option<AuthScheme> {
     match way {
         "header" if is_token => Some(AuthScheme::Header(name.to_owned())),
         "word" if is_token => Some(AuthScheme::Word(name.to_owned())),
+        "sigv4" => {
+            let (region, service) = name.split_once('/')?;
+            let is_word = |text: &str| http::HeaderName::from_bytes(text.as_bytes()).is_ok();
+            (is_word(region) && is_word(service)).then(|| AuthScheme::SigV4 {
+                region: region.to_owned(),
+                service: service.to_owned(),
+            })
+        }
         _ => None,
     }
 }
@@ -192,11 +200,7 @@ fn secret_place(
     place: &str,
     faults: &mut Faults<'_>,
 ) -> Option<SecretPlace> {
-    let at = match text.get_ref().split_once(':') {
-        Some(("env", name)) if !name.is_empty() => Some(SecretPlace::Environment(name.to_owned())),
-        Some(("file", path)) if !path.is_empty() => Some(SecretPlace::File(path.into())),
-        _ => None,
-    };
+    let at = text.get_ref().parse().ok();
     if at.is_none() {
         // The text may be the credential itself, pasted by mistake, so it is not repeated.
         let problem = "is not a place where a credential is".to_owned();
@@ -204,4 +208,25 @@ fn secret_place(
         faults.note(text.span(), place.to_owned(), problem, hint);
     }
     at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(text: &str) -> Option<AuthScheme> {
+        let (way, name) = text.split_once(':').unwrap();
+        named_scheme(way, name.trim())
+    }
+
+    #[test]
+    fn a_signature_names_where_and_for_what_it_is_good() {
+        let signed =
+            AuthScheme::SigV4 { region: "us-east-1".to_owned(), service: "bedrock".to_owned() };
+        assert_eq!(named("sigv4:us-east-1/bedrock"), Some(signed.clone()));
+        assert_eq!(named("sigv4: us-east-1/bedrock"), Some(signed));
+        for text in ["sigv4:us-east-1", "sigv4:/bedrock", "sigv4:us-east-1/", "sigv4:a/b/c"] {
+            assert_eq!(named(text), None, "{text}");
+        }
+    }
 }

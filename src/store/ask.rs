@@ -6,11 +6,14 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::auth::KeyStatus;
+use crate::canonical::Kept;
 use crate::credits::Credits;
-use crate::id::{HoldId, KeyId, WorkspaceId};
+use crate::id::{HoldId, KeyId, MediaId, WorkspaceId};
 use crate::ledger::{Balance, Held, HoldAsk, NewGrant, QuotaUnit, Settled};
+use crate::pledge::Pledge;
 use crate::receipt::Receipt;
 
+use super::answers::AnswerKept;
 use super::error::StoreError;
 use super::registry::NewKey;
 
@@ -26,13 +29,14 @@ pub(super) struct Letter {
 
 /// Everything that the writer can be asked.
 pub(super) enum Ask {
-    Hold(Box<HoldAsk>, Reply<Held>),
-    Settle(HoldId, Credits, Box<Receipt>, Reply<Settled>),
-    Void(HoldId, Box<Receipt>, Reply<()>),
+    Hold(Box<HoldAsk>, Option<Box<Pledge>>, Reply<Held>),
+    Settle(HoldId, Credits, Box<Receipt>, Option<Box<AnswerKept>>, Reply<Settled>),
+    Void(HoldId, Box<Receipt>, Option<Box<AnswerKept>>, Reply<()>),
     Note(Box<Receipt>),
     Chore(Chore),
     Allowances(HashMap<String, Credits>),
     Balance(WorkspaceId, Reply<Balance>),
+    Spendable(WorkspaceId, Reply<Credits>),
     QuotaUsed(Arc<str>, QuotaUnit, i64, Reply<u32>),
     Sweep(Reply<()>),
     Close(Reply<()>),
@@ -44,13 +48,15 @@ pub(super) enum Ask {
     Crash(std::sync::mpsc::Sender<()>),
 }
 
-/// What operators ask.
+/// What operators and the media library ask.
 pub(super) enum Chore {
     Grant(Box<NewGrant>, Reply<()>),
     CreateWorkspace(String, Reply<WorkspaceId>),
     SuspendWorkspace(WorkspaceId, bool, Reply<()>),
     CreateKey(Box<NewKey>, Reply<(KeyId, String)>),
     SetKeyStatus(KeyId, KeyStatus, Reply<()>),
+    KeepPicture(Box<Kept>, Reply<()>),
+    ErasePicture(MediaId, Reply<()>),
 }
 
 /// An answer that is given once it is known whether the commit stands.
@@ -74,12 +80,13 @@ impl Ask {
     /// Refuses whatever it is, undecided.
     pub(super) fn refuse(self) {
         match self {
-            Self::Hold(_, reply) => no(reply),
-            Self::Settle(_, _, _, reply) => no(reply),
-            Self::Void(_, _, reply) | Self::Sweep(reply) | Self::Close(reply) => no(reply),
+            Self::Hold(_, _, reply) => no(reply),
+            Self::Settle(_, _, _, _, reply) => no(reply),
+            Self::Void(_, _, _, reply) | Self::Sweep(reply) | Self::Close(reply) => no(reply),
             Self::Chore(chore) => chore.refuse(),
             Self::Note(_) | Self::Allowances(_) => {}
             Self::Balance(_, reply) => no(reply),
+            Self::Spendable(_, reply) => no(reply),
             Self::QuotaUsed(_, _, _, reply) => no(reply),
             #[cfg(test)]
             Self::Meddle(_) | Self::Crash(_) => {}
@@ -92,7 +99,9 @@ impl Chore {
         match self {
             Self::Grant(_, reply)
             | Self::SuspendWorkspace(_, _, reply)
-            | Self::SetKeyStatus(_, _, reply) => no(reply),
+            | Self::SetKeyStatus(_, _, reply)
+            | Self::KeepPicture(_, reply)
+            | Self::ErasePicture(_, reply) => no(reply),
             Self::CreateWorkspace(_, reply) => no(reply),
             Self::CreateKey(_, reply) => no(reply),
         }

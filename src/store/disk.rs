@@ -8,8 +8,9 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::StoreError;
 
-/// The schema that this version reads and writes.
-const SCHEMA: i64 = 1;
+/// The steps to the schema that this version reads and writes; a store is at the number of those
+/// that it has taken.
+const STEPS: [&str; 2] = [include_str!("schema/1-books.sql"), include_str!("schema/2-pledges.sql")];
 
 /// 3.51.3 mended a race in which two connections could corrupt the log.
 const SQLITE_LEAST: i32 = 3_051_003;
@@ -55,16 +56,25 @@ pub(super) fn open_writer(dir: &Path) -> Result<Connection, StoreError> {
     database.pragma_update(None, "wal_autocheckpoint", 0)?;
     // Readers never block a commit; a long one may only put off the folding, which comes again.
     database.busy_timeout(Duration::ZERO)?;
-    match schema_of(&database)? {
-        0 => {
-            let making = database.transaction()?;
-            making.execute_batch(include_str!("schema.sql"))?;
-            making.pragma_update(None, "user_version", SCHEMA)?;
-            making.commit()?;
-        }
-        found => known_schema(found)?,
-    }
+    upgrade(&mut database)?;
+    database.execute_batch(super::rows::media::TABLES)?;
     Ok(database)
+}
+
+/// Takes the steps that are missing, all or none.
+fn upgrade(database: &mut Connection) -> Result<(), StoreError> {
+    let found = schema_of(database)?;
+    let taken = usize::try_from(found).unwrap_or(usize::MAX);
+    let missing = STEPS.get(taken..).ok_or_else(|| other_schema(found))?;
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let making = database.transaction()?;
+    for step in missing {
+        making.execute_batch(step)?;
+    }
+    making.pragma_update(None, "user_version", known_schema())?;
+    Ok(making.commit()?)
 }
 
 /// Opens the database for reading, beside whoever writes.
@@ -72,8 +82,10 @@ pub(super) fn open_reader(dir: &Path) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let database = Connection::open_with_flags(database_path(dir), flags)?;
     database.busy_timeout(READ_WAIT)?;
-    known_schema(schema_of(&database)?)?;
-    Ok(database)
+    match schema_of(&database)? {
+        found if found == known_schema() => Ok(database),
+        found => Err(other_schema(found)),
+    }
 }
 
 /// Folds the log into the database file once it is long.
@@ -109,8 +121,12 @@ fn schema_of(database: &Connection) -> rusqlite::Result<i64> {
     database.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-const fn known_schema(found: i64) -> Result<(), StoreError> {
-    if found == SCHEMA { Ok(()) } else { Err(StoreError::OtherSchema { found, known: SCHEMA }) }
+fn known_schema() -> i64 {
+    i64::try_from(STEPS.len()).unwrap_or(i64::MAX)
+}
+
+fn other_schema(found: i64) -> StoreError {
+    StoreError::OtherSchema { found, known: known_schema() }
 }
 
 /// Log pages that are not folded in yet.

@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use crate::id::KeyId;
 use crate::ledger::LedgerError;
+use crate::pledge::Verdict;
 
 /// Why the store did not do it.
 #[derive(Debug, Error)]
@@ -14,6 +15,9 @@ pub enum StoreError {
     /// The ledger's verdict: nothing is wrong with the store.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// The request's name is taken: nothing is wrong with the store.
+    #[error("the request's name is taken")]
+    Pledged(Verdict),
     /// Another process serves this store.
     #[error("another process serves the store in {}", dir.display())]
     Locked {

@@ -198,6 +198,7 @@ fn key(row: &Row<'_>) -> rusqlite::Result<StoredKey> {
             plan: row.get("plan")?,
             status: named(row, "status", KeyStatus::named)?,
             expires_at_ms: row.get("expires_at_ms")?,
+            joins_repeats: row.get("joins_repeats")?,
             name: row.get("name")?,
         },
         created_at_ms: row.get("created_at_ms")?,

@@ -38,6 +38,9 @@ pub struct NewKey {
     pub mode: Mode,
     /// From when it is no longer good.
     pub expires_at_ms: Option<i64>,
+    /// Whether a call that its library repeats by itself joins the first.
+    #[serde(default)]
+    pub joins_repeats: bool,
 }
 
 /// A key and when it was made.
@@ -118,6 +121,7 @@ impl Registry {
             plan: new.plan,
             status: KeyStatus::Active,
             expires_at_ms: new.expires_at_ms,
+            joins_repeats: new.joins_repeats,
             name: new.name,
         };
         let key = StoredKey { record, created_at_ms: now.unix_ms };

@@ -12,7 +12,11 @@ use crate::receipt::Receipt;
 
 use super::registry::{Registry, StoredKey};
 
+pub(super) mod media;
+pub(super) mod pledges;
 mod usage;
+
+use pledges::PledgeRows;
 
 /// Everything that waits for the commit.
 #[derive(Debug, Default)]
@@ -23,9 +27,11 @@ pub(super) struct Rows {
     ended: Vec<HoldId>,
     quotas: BTreeMap<(i64, Arc<str>, QuotaUnit), u32>,
     receipts: Vec<Receipt>,
+    pub(super) pledges: PledgeRows,
     pub(super) workspaces: BTreeSet<WorkspaceId>,
     pub(super) keys: BTreeSet<KeyId>,
     pub(super) touched: Vec<(KeyId, i64)>,
+    pub(super) media: Vec<media::MediaChange>,
 }
 
 impl Rows {
@@ -34,9 +40,11 @@ impl Rows {
             && self.opened.is_empty()
             && self.ended.is_empty()
             && self.receipts.is_empty()
+            && self.pledges.is_empty()
             && self.workspaces.is_empty()
             && self.keys.is_empty()
             && self.touched.is_empty()
+            && self.media.is_empty()
     }
 
     pub(super) fn change(&mut self, changes: Changes) {
@@ -101,6 +109,9 @@ impl Rows {
                 .prepare_cached("UPDATE key SET last_used_at_ms = ?2 WHERE id = ?1")?
                 .execute(params![key.as_str(), at_ms])?;
         }
+        for change in &self.media {
+            media::write(database, change)?;
+        }
         Ok(entry_seq)
     }
 
@@ -132,8 +143,8 @@ fn write_key(database: &Connection, key: &StoredKey) -> rusqlite::Result<()> {
     database
         .prepare_cached(
             "INSERT INTO key (id, workspace, digest, scopes, mode, plan, status, expires_at_ms,
-                              name, created_at_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                              name, created_at_ms, joins_repeats)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
              ON CONFLICT (id) DO UPDATE SET status = ?7",
         )?
         .execute(params![
@@ -146,7 +157,8 @@ fn write_key(database: &Connection, key: &StoredKey) -> rusqlite::Result<()> {
             record.status.name(),
             record.expires_at_ms,
             record.name,
-            key.created_at_ms
+            key.created_at_ms,
+            record.joins_repeats
         ])?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::mem;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
@@ -17,6 +17,8 @@ pub(super) struct Shared {
     keys: ArcSwap<KeyRing>,
     open_holds: AtomicUsize,
     poisoned: AtomicBool,
+    kept_bytes: AtomicI64,
+    dropped: AtomicU64,
     /// Last uses that are not written yet; as many as there are keys, at most.
     touched: Mutex<HashMap<KeyId, i64>>,
 }
@@ -27,6 +29,8 @@ impl Shared {
             keys: ArcSwap::from_pointee(keys),
             open_holds: AtomicUsize::new(0),
             poisoned: AtomicBool::new(false),
+            kept_bytes: AtomicI64::new(0),
+            dropped: AtomicU64::new(0),
             touched: Mutex::new(HashMap::new()),
         }
     }
@@ -45,6 +49,22 @@ impl Shared {
 
     pub(super) fn set_open_holds(&self, count: usize) {
         self.open_holds.store(count, Ordering::Relaxed);
+    }
+
+    pub(super) fn kept_bytes(&self) -> i64 {
+        self.kept_bytes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_kept_bytes(&self, bytes: i64) {
+        self.kept_bytes.store(bytes, Ordering::Relaxed);
+    }
+
+    pub(super) fn add_dropped(&self, answers: u64) {
+        self.dropped.fetch_add(answers, Ordering::Relaxed);
+    }
+
+    pub(super) fn take_dropped(&self) -> u64 {
+        self.dropped.swap(0, Ordering::Relaxed)
     }
 
     pub(super) fn poisoned(&self) -> bool {

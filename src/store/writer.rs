@@ -13,12 +13,14 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::clock::{Clock, Now};
 use crate::ledger::Ledger;
+use crate::pledge::{End, Pledges};
 
+use super::answers::Answers;
 use super::ask::{Answer, Ask, Letter, Reply};
 use super::disk::{self, Lock};
 use super::error::StoreError;
 use super::registry::Registry;
-use super::rows::Rows;
+use super::rows::{Rows, pledges};
 use super::shared::Shared;
 
 mod decide;
@@ -38,6 +40,10 @@ const TOUCH_EVERY_MS: u64 = 60_000;
 pub(super) struct Writer {
     pub(super) database: Connection,
     pub(super) ledger: Ledger,
+    pub(super) pledges: Pledges,
+    pub(super) answers: Answers,
+    pub(super) kept_bytes: i64,
+    pub(super) kept_bytes_max: usize,
     pub(super) registry: Registry,
     pub(super) allowances: Allowances,
     pub(super) entry_seq: i64,
@@ -158,15 +164,23 @@ impl Writer {
         }
         let writing = Transaction::new(&mut self.database, TransactionBehavior::Immediate)?;
         let entry_seq = rows.write(&writing, &self.ledger, &self.registry, self.entry_seq)?;
+        let shelved = rows.pledges.write(&writing, self.kept_bytes, self.kept_bytes_max)?;
         writing.commit()?;
         self.entry_seq = entry_seq;
+        self.kept_bytes = shelved.kept_bytes;
+        self.shared.add_dropped(shelved.dropped);
+        self.answers.remove(&shelved.files);
         Ok(())
     }
 
     fn sweep(&mut self, now: Now, batch: &mut Batch) -> Result<bool, StoreError> {
         let done = self.ledger.sweep(now)?;
         for hold in done.outcome.expired {
+            self.end_pledge(&hold, (End::Expired, None), batch, now);
             batch.rows.end(hold);
+        }
+        if pledges::is_any_forgotten(&self.database, now.unix_ms)? {
+            batch.rows.pledges.forget_at_ms = Some(now.unix_ms);
         }
         batch.rows.change(done.changes);
         Ok(done.outcome.more)
@@ -174,6 +188,7 @@ impl Writer {
 
     fn publish(&self) {
         self.shared.set_open_holds(self.ledger.open_holds());
+        self.shared.set_kept_bytes(self.kept_bytes);
     }
 
     fn publish_keys(&self, rows: &Rows) {

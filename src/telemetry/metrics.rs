@@ -25,6 +25,10 @@ pub enum Bound {
     InFlight,
     /// `public.in_flight_bytes_max`
     InFlightBytes,
+    /// `plans.*.pictures_max`
+    Pictures,
+    /// `plans.*.pictures_bytes_max`
+    PicturesBytes,
 }
 
 impl Bound {
@@ -38,6 +42,8 @@ impl Bound {
             Self::BodyTime => "body_timeout",
             Self::InFlight => "in_flight_max",
             Self::InFlightBytes => "in_flight_bytes_max",
+            Self::Pictures => "pictures_max",
+            Self::PicturesBytes => "pictures_bytes_max",
         }
     }
 }
@@ -68,6 +74,12 @@ pub struct Metrics {
     pub outcomes_unknown: IntCounterVec,
     /// Requests for which a second vendor was asked beside a slow first.
     pub hedges: IntCounter,
+    /// Repeats that were told what the first came to: `replayed` or `joined`.
+    pub replays: IntCounterVec,
+    /// Bytes of answers that are kept for repeats.
+    pub answers_bytes: IntGauge,
+    /// Answers that are not kept for repeats, by why.
+    pub answers_not_kept: IntCounterVec,
     /// Holds that have not ended.
     pub holds_open: IntGauge,
     /// Requests being served now.
@@ -86,6 +98,14 @@ pub struct Metrics {
     pub clients_gone: IntCounter,
     /// Settlements that could not be written after the answer had been sent.
     pub settlements_lost: IntCounter,
+    /// Pictures in the media library.
+    pub library_pictures: IntGauge,
+    /// Their bytes, each picture counted for itself.
+    pub library_bytes: IntGauge,
+    /// Pictures erased, by why: `asked`, `over`, or `unowned` bytes.
+    pub pictures_erased: IntCounterVec,
+    /// Pictures that could not be erased when they should have been.
+    pub pictures_not_erased: IntCounter,
 }
 
 /// Seconds that vendors take: tens of milliseconds to minutes.
@@ -167,6 +187,23 @@ impl Metrics {
                 "pixelgate_hedges_total",
                 "Requests for which a second vendor was asked beside a slow first",
             )?,
+            replays: counters(
+                &r,
+                "pixelgate_replays_total",
+                "Repeats that were told what the first came to",
+                &["how"],
+            )?,
+            answers_bytes: gauge(
+                &r,
+                "pixelgate_answers_kept_bytes",
+                "Bytes of answers that are kept for repeats",
+            )?,
+            answers_not_kept: counters(
+                &r,
+                "pixelgate_answers_not_kept_total",
+                "Answers that are not kept for repeats, by why",
+                &["why"],
+            )?,
             holds_open: gauge(&r, "pixelgate_holds_open", "Holds that have not ended")?,
             in_flight: gauge(&r, "pixelgate_in_flight_requests", "Requests being served now")?,
             in_flight_bytes: gauge(
@@ -206,6 +243,27 @@ impl Metrics {
                 &r,
                 "pixelgate_settlements_lost_total",
                 "Settlements that could not be written after the answer had been sent",
+            )?,
+            library_pictures: gauge(
+                &r,
+                "pixelgate_library_pictures",
+                "Pictures in the media library",
+            )?,
+            library_bytes: gauge(
+                &r,
+                "pixelgate_library_bytes",
+                "Bytes of the pictures in the media library, each counted for itself",
+            )?,
+            pictures_erased: counters(
+                &r,
+                "pixelgate_pictures_erased_total",
+                "Pictures erased from the media library, by why",
+                &["why"],
+            )?,
+            pictures_not_erased: counter(
+                &r,
+                "pixelgate_pictures_not_erased_total",
+                "Pictures that could not be erased when they should have been",
             )?,
             registry: r,
         })

@@ -11,11 +11,12 @@ use pingora::protocols::http::client::HttpSession;
 use pingora::upstreams::peer::HttpPeer;
 
 use crate::catalog::{AuthScheme, Vendor};
+use crate::clock::Now;
 use crate::dialect::{Pieces, WireReply, WireRequest};
 use crate::fault::VendorFault;
 use crate::secret::Secret;
 
-use super::{Ear, IDLE_TIMEOUT, Upstream};
+use super::{Ear, IDLE_TIMEOUT, Upstream, sigv4};
 
 /// What is sent, and in whose name.
 #[derive(Clone, Copy)]
@@ -48,7 +49,7 @@ impl Upstream {
 
     /// Sends and reads; once more where a pooled connection turned out to be closed.
     async fn at_address(&self, ask: Ask<'_>, mut peer: HttpPeer) -> Result<WireReply, VendorFault> {
-        let head = request_head(ask, &peer)?;
+        let head = request_head(ask, &peer, self.clock.now())?;
         match self.exchange(ask, &peer, &head).await {
             Ok(reply) => Ok(reply),
             Err(Broken { fault, stale: false }) => Err(fault),
@@ -116,7 +117,7 @@ fn one_line(error: &pingora::Error) -> String {
     error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn request_head(ask: Ask<'_>, peer: &HttpPeer) -> Result<RequestHeader, VendorFault> {
+fn request_head(ask: Ask<'_>, peer: &HttpPeer, now: Now) -> Result<RequestHeader, VendorFault> {
     let Ask { vendor, secret, path, wire, .. } = ask;
     let rejected = |_| VendorFault::Rejected { detail: "the request has no valid head".to_owned() };
     let mut head =
@@ -130,7 +131,12 @@ fn request_head(ask: Ask<'_>, peer: &HttpPeer) -> Result<RequestHeader, VendorFa
     if !wire.body.is_empty() || may_have_body {
         head.insert_header(http::header::CONTENT_LENGTH, wire.body.len()).map_err(rejected)?;
     }
-    if let Some((name, shown)) = secret.and_then(|secret| credential(&vendor.auth, secret)) {
+    if let (Some(secret), AuthScheme::SigV4 { region, service }) = (secret, &vendor.auth) {
+        let scope = sigv4::Scope { region, service };
+        for (name, value) in signature(ask, &head, scope, (secret, now))? {
+            head.insert_header(name, value).map_err(rejected)?;
+        }
+    } else if let Some((name, shown)) = secret.and_then(|secret| credential(&vendor.auth, secret)) {
         head.insert_header(name, shown).map_err(rejected)?;
     }
     Ok(head)
@@ -149,8 +155,30 @@ pub(super) fn credential(auth: &AuthScheme, secret: &Secret) -> Option<(String, 
             Some((AUTHORIZATION.to_string(), format!("Basic {coded}")))
         }
         AuthScheme::Header(name) => Some((name.clone(), secret.to_owned())),
-        AuthScheme::None => None,
+        // A signature is of what is sent.
+        AuthScheme::SigV4 { .. } | AuthScheme::None => None,
     }
+}
+
+/// The headers that sign what is sent to AWS.
+fn signature(
+    ask: Ask<'_>,
+    head: &RequestHeader,
+    scope: sigv4::Scope<'_>,
+    (secret, now): (&Secret, Now),
+) -> Result<Vec<(&'static str, String)>, VendorFault> {
+    let unsigned = sigv4::Unsigned {
+        method: &head.method,
+        path: ask.path,
+        headers: &head.headers,
+        body: &ask.wire.body,
+    };
+    sigv4::sign(&unsigned, secret.reveal(), scope, now.unix_seconds()).ok_or_else(|| {
+        VendorFault::Denied {
+            detail: "the credential is not ACCESS_KEY_ID:SECRET_ACCESS_KEY[:SESSION_TOKEN]"
+                .to_owned(),
+        }
+    })
 }
 
 /// What we call ourselves to vendors.

@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::catalog::{AuthScheme, Vendor};
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::dialect::{WireReply, WireRequest};
 use crate::fault::VendorFault;
 use crate::secret::Secret;
@@ -76,14 +76,8 @@ struct Granted {
     error_description: String,
 }
 
-impl Default for Tokens {
-    fn default() -> Self {
-        Self::with_clock(Arc::new(SystemClock::start()))
-    }
-}
-
 impl Tokens {
-    fn with_clock(clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
         Self { clock, slots: DashMap::new() }
     }
 

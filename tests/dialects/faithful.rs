@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use pixelgate::canonical::{
-    Background, Format, Frame, ImageRequest, InputImage, Operation, Picture, Quality, Safety, Size,
+    Background, Format, Frame, ImageRequest, InputImage, Operation, Picture, Quality, Ratio,
+    Safety, Size,
 };
 use pixelgate::catalog::Offering;
 use pixelgate::dialect::{self, Call, Dialect, Progress, VendorSide};
@@ -14,10 +15,12 @@ use super::{filled, names_in, root, shapes};
 /// Something that an app may ask for.
 type Wish = (&'static str, fn(&mut ImageRequest));
 
-/// Everything that an app may ask for, one thing at a time.
-const WISHES: [Wish; 19] = [
+/// Everything that an app may ask for beside what is to be done.
+const WISHES: [Wish; 15] = [
     ("count", |r| r.count = 3),
     ("frame", |r| r.frame = Frame::Pixels(Size::new(1536, 1024))),
+    // Nobody's default, which some say even when nothing is asked.
+    ("frame", |r| r.frame = Frame::Ratio(Ratio::new(9, 16))),
     ("negative_prompt", |r| r.negative_prompt = Some("fog".to_owned())),
     ("seed", |r| r.seed = Some(77)),
     ("steps", |r| r.steps = Some(21)),
@@ -26,24 +29,44 @@ const WISHES: [Wish; 19] = [
     ("quality", |r| r.quality = Some(Quality::Low)),
     ("quality", |r| r.quality = Some(Quality::High)),
     ("quality", |r| r.quality = Some(Quality::Max)),
-    ("compression", |r| (r.format, r.compression) = (Some(Format::Jpeg), Some(55))),
+    ("compression", |r| r.compression = Some(55)),
     ("background", |r| r.background = Some(Background::Transparent)),
     ("safety", |r| r.safety = Some(Safety::Low)),
     ("end_user", |r| r.end_user = Some("someone".to_owned())),
-    ("inputs", |r| edit(r, 1)),
-    ("inputs", |r| edit(r, 3)),
-    ("mask", |r| {
-        edit(r, 1);
-        r.mask = Some(picture(b"iVBORw0KGgoAAAANmask"));
+];
+
+/// What is to be done, and how one thing of it is undone.
+type Deed = (Wish, fn(&mut ImageRequest));
+
+/// What is to be done, each with what is left of it when one thing is taken away.
+const DEEDS: [Deed; 7] = [
+    (("drawing", |_| {}), |_| {}),
+    (("encoding", |r| r.format = Some(Format::Jpeg)), |_| {}),
+    (("inputs", |r| edit(r, 1)), |r| {
+        (r.operation, r.inputs) = (Operation::Generate, Vec::new());
     }),
-    ("strength", |r| {
-        edit(r, 1);
-        r.strength = Some(0.4);
-    }),
-    ("variation", |r| {
-        edit(r, 1);
-        r.operation = Operation::Variation;
-    }),
+    (("inputs", |r| edit(r, 3)), |r| r.inputs.truncate(1)),
+    (
+        ("mask", |r| {
+            edit(r, 1);
+            r.mask = Some(picture(b"iVBORw0KGgoAAAANmask"));
+        }),
+        |r| r.mask = None,
+    ),
+    (
+        ("strength", |r| {
+            edit(r, 1);
+            r.strength = Some(0.4);
+        }),
+        |r| r.strength = None,
+    ),
+    (
+        ("variation", |r| {
+            edit(r, 1);
+            r.operation = Operation::Variation;
+        }),
+        |r| r.operation = Operation::Edit,
+    ),
 ];
 
 fn edit(request: &mut ImageRequest, count: usize) {
@@ -53,21 +76,6 @@ fn edit(request: &mut ImageRequest, count: usize) {
 
 fn picture(base64: &'static [u8]) -> InputImage {
     InputImage::new(Picture::Base64(base64.into())).unwrap()
-}
-
-/// The request without what `parameter` names, everything else being equal.
-fn without(parameter: &str, with: &ImageRequest) -> ImageRequest {
-    let plain = ImageRequest { prompt: with.prompt.clone(), count: 1, ..ImageRequest::default() };
-    match parameter {
-        "compression" => ImageRequest { compression: None, ..with.clone() },
-        "mask" => ImageRequest { mask: None, ..with.clone() },
-        "strength" => ImageRequest { strength: None, ..with.clone() },
-        "variation" => ImageRequest { operation: Operation::Edit, ..with.clone() },
-        "inputs" if with.inputs.len() > 1 => {
-            ImageRequest { inputs: with.inputs[..1].to_vec(), ..with.clone() }
-        }
-        _ => plain,
-    }
 }
 
 /// The models that a dialect's goldens name: families of models differ in what they are told.
@@ -128,23 +136,45 @@ fn said(
     Some(said)
 }
 
-fn is_lost(
+/// Whether two requests, one of which asks for more, come to the same words.
+fn is_same(
     vendor: &dyn VendorSide,
     offering: &Offering,
     answers: &[Vec<Value>],
-    (parameter, wish): Wish,
+    [more, less]: [&ImageRequest; 2],
 ) -> bool {
-    let mut wished =
-        ImageRequest { prompt: "a lighthouse".to_owned(), count: 1, ..ImageRequest::default() };
-    wish(&mut wished);
-    let plain = without(parameter, &wished);
     answers.iter().all(|answers| {
         let say = |request| said(vendor, offering, request, answers);
-        let (Some(told), Some(plain)) = (say(&wished), say(&plain)) else {
+        let (Some(more), Some(less)) = (say(more), say(less)) else {
             return false;
         };
-        told == plain
+        more == less
     })
+}
+
+/// What is lost on one offering: a deed by itself, or a wish that goes with a deed.
+fn lost(vendor: &dyn VendorSide, offering: &Offering, answers: &[Vec<Value>]) -> Vec<String> {
+    let plain =
+        ImageRequest { prompt: "a lighthouse".to_owned(), count: 1, ..ImageRequest::default() };
+    let mut lost = Vec::new();
+    for ((deed, doing), undone) in DEEDS {
+        let mut base = plain.clone();
+        doing(&mut base);
+        let mut less = base.clone();
+        undone(&mut less);
+        if less != base && is_same(vendor, offering, answers, [&base, &less]) {
+            lost.push(format!("`{deed}` is lost"));
+        }
+        let wished = WISHES.into_iter().filter(|(_, wish)| {
+            let mut more = base.clone();
+            wish(&mut more);
+            // A compression without a format to compress is nothing that can be asked for.
+            let is_askable = more.compression.is_none() || more.format.is_some();
+            is_askable && is_same(vendor, offering, answers, [&more, &base])
+        });
+        lost.extend(wished.map(|(wish, _)| format!("`{wish}` is lost with {deed}")));
+    }
+    lost
 }
 
 #[test]
@@ -154,11 +184,9 @@ fn what_an_offering_can_do_is_said_to_it_or_unsupported() {
         let Some(vendor) = dialect.vendor else { continue };
         let answers = answers(dialect);
         for offering in offerings(dialect) {
-            let lost = WISHES.into_iter().filter(|w| is_lost(vendor, &offering, &answers, *w));
+            let lost = lost(vendor, &offering, &answers).into_iter();
             let model = &offering.vendor_model;
-            faults.extend(
-                lost.map(|(wish, _)| format!("{}, {model}: `{wish}` is lost", dialect.name)),
-            );
+            faults.extend(lost.map(|lost| format!("{}, {model}: {lost}", dialect.name)));
         }
     }
     faults.dedup();

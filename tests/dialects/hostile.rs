@@ -1,16 +1,19 @@
 //! Whatever comes, nothing panics: any request towards any vendor, any bytes from anyone.
 
+use std::collections::BTreeSet;
+use std::sync::LazyLock;
+
 use http::{HeaderMap, Method};
 use pixelgate::canonical::{
     Background, Delivery, Format, Frame, ImageRequest, InputImage, Operation, Picture, Quality,
     Ratio, Safety, Size,
 };
 use pixelgate::dialect::{self, Call, Pieces, WireReply, WireRequest};
-use proptest::option;
 use proptest::prelude::*;
+use proptest::{option, sample};
 use serde_json::{Value, json};
 
-use super::shapes;
+use super::{names_in, root, shapes};
 
 fn frames() -> impl Strategy<Value = Frame> {
     let side = prop_oneof![1_u32..5_000, Just(u32::MAX)];
@@ -54,30 +57,71 @@ prop_compose! {
             Just(Background::Transparent), Just(Background::Opaque),
         ]),
         safety in option::of(prop_oneof![Just(Safety::Standard), Just(Safety::Low)]),
-        operation in prop_oneof![9 => Just(Operation::Generate), 1 => Just(Operation::Edit)],
-        has_input in proptest::bool::weighted(0.1),
+        operation in prop_oneof![
+            6 => Just(Operation::Generate), 2 => Just(Operation::Edit), 1 => Just(Operation::Variation),
+        ],
+        inputs in prop_oneof![6 => Just(0_usize), 2 => Just(1), 1 => 2_usize..20],
+        has_mask in proptest::bool::weighted(0.1),
+        strength in option::weighted(0.1, any::<f32>()),
+        previews in prop_oneof![9 => Just(0_u8), 1 => any::<u8>()],
         end_user in option::of(".{0,10}"),
     ) -> ImageRequest {
         let input = InputImage { format: Format::Png, picture: Picture::Base64("iVBORw0KGgo=".into()) };
         ImageRequest {
             quality, format, compression, background, safety, operation, end_user,
-            inputs: has_input.then_some(input).into_iter().collect(),
+            mask: has_mask.then(|| input.clone()),
+            inputs: vec![input; inputs],
+            strength, previews,
             delivery: Delivery::Inline,
             ..request
         }
     }
 }
 
+/// What the goldens are made of: whoever adds a dialect adds its words.
+#[derive(Clone)]
+struct Words {
+    models: Vec<String>,
+    keys: Vec<String>,
+    texts: Vec<String>,
+}
+
+fn words() -> Words {
+    static WORDS: LazyLock<Words> = LazyLock::new(|| {
+        let (mut models, mut keys, mut texts) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for folder in names_in(&root()) {
+            let folder = root().join(folder);
+            for name in names_in(&folder) {
+                let text = std::fs::read_to_string(folder.join(name)).unwrap();
+                let golden: Value = serde_json::from_str(&text).unwrap();
+                models.extend(golden["offering"]["vendor_model"].as_str().map(str::to_owned));
+                gather(&golden["body"], &mut keys, &mut texts);
+            }
+        }
+        models.insert("x".to_owned());
+        let all = |set: BTreeSet<String>| set.into_iter().collect();
+        Words { models: all(models), keys: all(keys), texts: all(texts) }
+    });
+    WORDS.clone()
+}
+
+fn gather(body: &Value, keys: &mut BTreeSet<String>, texts: &mut BTreeSet<String>) {
+    match body {
+        Value::Object(pairs) => {
+            keys.extend(pairs.keys().cloned());
+            pairs.values().for_each(|value| gather(value, keys, texts));
+        }
+        Value::Array(items) => items.iter().for_each(|item| gather(item, keys, texts)),
+        Value::String(text) if text.len() < 60 => {
+            texts.insert(text.clone());
+        }
+        Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
 fn any_offering() -> impl Strategy<Value = Value> {
-    let model = prop_oneof![
-        Just("gpt-image-2"),
-        Just("gpt-image-2.5-flare"),
-        Just("dall-e-3"),
-        Just("gemini-2.5-flash-image"),
-        Just("gemini-3-pro-image"),
-        Just("x"),
-    ];
-    let flags = proptest::collection::vec(any::<bool>(), 4);
+    let model = sample::select(words().models);
+    let flags = proptest::collection::vec(any::<bool>(), 5);
     (model, flags).prop_map(|(model, flags)| {
         let abilities = ["seed", "negative_prompt", "transparency"].into_iter().zip(&flags);
         let cannot: Vec<_> =
@@ -87,44 +131,28 @@ fn any_offering() -> impl Strategy<Value = Value> {
             "vendor_model": model,
             "cannot": cannot,
             "ratios": flags[3].then_some(ratios),
+            "workflow": flags[4].then(workflow),
         })
     })
 }
 
+/// A workflow with a place for all that can have one.
+fn workflow() -> Value {
+    let places = "{prompt} {negative_prompt} {style} {model} {width} {height} {count} {seed}";
+    json!({ "1": [places, "{steps:1}", "{guidance:1}", "{strength:1}", "{input:x}", "{mask:x}"] })
+}
+
 /// Bytes of no meaning, and JSON that has the right words in the wrong places.
 fn any_body() -> impl Strategy<Value = Vec<u8>> {
-    let word = prop_oneof![
-        Just("prompt"),
-        Just("n"),
-        Just("size"),
-        Just("model"),
-        Just("data"),
-        Just("error"),
-        Just("images"),
-        Just("picture"),
-        Just("b64_json"),
-        Just("url"),
-        Just("usage"),
-        Just("candidates"),
-        Just("content"),
-        Just("parts"),
-        Just("inlineData"),
-        Just("code"),
-        Just("finishReason"),
-        Just("promptFeedback"),
-        Just("message"),
-        Just("aspect_ratio"),
-        Just("details"),
-        Just("retryDelay"),
-        Just("output_format"),
-        Just("stream"),
-    ];
+    let Words { keys, texts, .. } = words();
+    let word = sample::select(keys);
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
         any::<f64>().prop_map(Value::from),
         ".{0,12}".prop_map(Value::from),
+        sample::select(texts).prop_map(Value::from),
         Just(Value::from("data:image/png;base64,a/b=")),
         Just(Value::from("1e999s")),
         Just(Value::from("1024x1024")),
@@ -134,7 +162,7 @@ fn any_body() -> impl Strategy<Value = Vec<u8>> {
         prop_oneof![
             proptest::collection::vec(inner, 0..4).prop_map(Value::from),
             proptest::collection::vec(pair, 0..5).prop_map(|pairs| {
-                let pairs = pairs.into_iter().map(|(name, value)| (name.to_owned(), value));
+                let pairs = pairs.into_iter();
                 Value::Object(pairs.collect())
             }),
         ]

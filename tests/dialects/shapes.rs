@@ -313,7 +313,7 @@ impl Delivered {
         let preview = Preview { index: 0, picture };
         let no = refusal(RefusalKind::VendorFailed);
         let request_id = RequestId::known("req_golden");
-        let context = RefusalContext { request_id: &request_id, unix_ms };
+        let context = RefusalContext { request_id: &request_id, unix_ms, model: None };
         let lines = |pieces: Pieces| {
             let text = String::from_utf8(pieces.to_bytes().to_vec()).unwrap();
             text.lines().map(str::to_owned).collect::<Vec<_>>()
@@ -352,7 +352,11 @@ fn image(golden: &Value) -> Image {
         format: field(golden, "format").or(image.format),
         size: field(golden, "size"),
         revised_prompt: text("revised_prompt"),
-        stored: text("stored").map(|url| Stored { id: MediaId::known("med_golden"), url }),
+        stored: text("stored").map(|url| Stored {
+            id: MediaId::known("med_golden"),
+            url,
+            created_at_ms: 1_795_255_200_007,
+        }),
         ..image
     }
 }

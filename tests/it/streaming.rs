@@ -16,12 +16,12 @@ async fn slow_vendor(finish: oneshot::Receiver<()>) -> String {
     spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         let mut asked = String::new();
-        // Head and body may come in pieces.
+        // Head and body may come one after the other; the body's last field ends with this.
         while !asked.ends_with('}') {
-            let mut piece = vec![0; 64 << 10];
-            let read = stream.read(&mut piece).await.unwrap();
-            assert!(read > 0, "the request ended early: {asked}");
-            asked.push_str(&String::from_utf8_lossy(&piece[..read]));
+            let mut chunk = vec![0; 64 << 10];
+            let read = stream.read(&mut chunk).await.unwrap();
+            assert!(read > 0, "ended early: {asked}");
+            asked.push_str(&String::from_utf8_lossy(&chunk[..read]));
         }
         assert!(
             asked.contains("\"stream\":true") && asked.contains("\"partial_images\":2"),

@@ -32,6 +32,8 @@ pub(crate) enum Answers {
     /// A picture, in OpenAI's form, of the size that was asked for.
     #[default]
     OpenAi,
+    /// The same for this credential only, and status 401 for any other.
+    OnlyFor(&'static str),
     /// A picture in Gemini's form.
     Gemini,
     /// An address of its own that the picture lies at.
@@ -41,7 +43,7 @@ pub(crate) enum Answers {
     /// This status, type and body.
     Raw(u16, &'static str, Vec<u8>),
     /// A recorded order's answers, one after the other and then from the start; `{png}` and
-    /// `{vendor}` in them are filled, and pictures lie below `/pictures/`.
+    /// `{vendor}` in them are filled, and pictures lie below `/pictures/` and at `/view`.
     Talk(Arc<Vec<Value>>),
     /// Nothing, ever.
     Hangs,
@@ -153,8 +155,8 @@ async fn meet_over_tls(
     let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }
 
-fn tls_config(protocols: &[&[u8]]) -> (tokio_rustls::rustls::ServerConfig, String) {
-    use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+fn tls_config(protocols: &[&[u8]]) -> (rustls::ServerConfig, String) {
+    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
     let mut of_authority = rcgen::CertificateParams::new(Vec::<String>::new()).unwrap();
     of_authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
     let authority_key = rcgen::KeyPair::generate().unwrap();
@@ -164,7 +166,7 @@ fn tls_config(protocols: &[&[u8]]) -> (tokio_rustls::rustls::ServerConfig, Strin
     let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
     let certificate = params.signed_by(&key, &issuer).unwrap();
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
-    let mut config = tokio_rustls::rustls::ServerConfig::builder()
+    let mut config = rustls::ServerConfig::builder()
         .with_no_client_auth()
         .with_single_cert(vec![certificate.der().clone()], key)
         .unwrap();
@@ -211,6 +213,7 @@ impl Behaviour {
                 )))
             }
             Answers::OpenAi
+            | Answers::OnlyFor(_)
             | Answers::Gemini
             | Answers::Address
             | Answers::Json(..)
@@ -234,8 +237,9 @@ async fn answer(
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let Behaviour { answers, calls, seen, delay } = behaviour;
     let delay = *delay.lock().unwrap();
+    let path = request.uri().path();
     if let Answers::Talk(_) = &answers
-        && request.uri().path().contains("/pictures/")
+        && (path.contains("/pictures/") || path.ends_with("/view"))
     {
         let response = Response::builder().header("content-type", "image/png");
         return Ok(response.body(Full::new(talk::binary(talk::PNG).into())).unwrap());
@@ -245,6 +249,8 @@ async fn answer(
     let host = head.headers.get("host").map(|h| h.to_str().unwrap().to_owned()).unwrap_or_default();
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
+    let shown = head.headers.get("authorization").and_then(|value| value.to_str().ok());
+    let shown = shown.unwrap_or_default().to_owned();
     seen.lock().unwrap().push(Seen {
         path: head.uri.path().to_owned(),
         headers: head.headers,
@@ -257,7 +263,13 @@ async fn answer(
         return Ok(scripted(&replies[call % replies.len()], &host));
     }
     let (status, kind, bytes) = match answers {
-        Answers::OpenAi => (200, "application/json", openai(&body).to_string().into_bytes()),
+        Answers::OnlyFor(credential) if shown != credential => {
+            let error = json!({"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}});
+            (401, "application/json", error.to_string().into_bytes())
+        }
+        Answers::OpenAi | Answers::OnlyFor(_) => {
+            (200, "application/json", openai(&body).to_string().into_bytes())
+        }
         Answers::Gemini => (200, "application/json", gemini().to_string().into_bytes()),
         Answers::Address if head.method == hyper::Method::GET => {
             use base64::Engine as _;

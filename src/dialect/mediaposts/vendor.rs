@@ -15,22 +15,10 @@ use super::super::json::{Text, loose};
 use super::super::reply::{fault_of_status, garbled, not_json, retry_after};
 use super::super::unsupported::{self, Unsupported};
 use super::super::{Call, Pending, Progress, VendorSide, WireReply, WireRequest};
-use crate::canonical::{Image, ImageRequest, ImageResponse, Picture, Ratio};
+use super::{PROMPT_CHARS_MAX, RATIOS};
+use crate::canonical::{Image, ImageRequest, ImageResponse, Picture};
 use crate::catalog::{AuthScheme, Offering};
 use crate::fault::VendorFault;
-
-/// The first is the documented default.
-const RATIOS: [(&str, Ratio); 7] = [
-    ("1:1", Ratio::new(1, 1)),
-    ("16:9", Ratio::new(16, 9)),
-    ("9:16", Ratio::new(9, 16)),
-    ("4:3", Ratio::new(4, 3)),
-    ("3:4", Ratio::new(3, 4)),
-    ("4:5", Ratio::new(4, 5)),
-    ("5:4", Ratio::new(5, 4)),
-];
-
-const PROMPT_CHARS_MAX: usize = 2_000;
 
 /// Faces vendors that keep pictures for posts.
 #[derive(Debug)]

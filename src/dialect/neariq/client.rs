@@ -205,6 +205,9 @@ fn said_to_clients(refusal: &Refusal) -> (u16, &'static str) {
         | RefusalKind::NoneAvailable
         | RefusalKind::VendorFailed
         | RefusalKind::VendorTimedOut
+        | RefusalKind::IdempotencyInFlight
+        | RefusalKind::IdempotencyMismatch
+        | RefusalKind::IdempotencyGone
         | RefusalKind::StoreUnavailable
         | RefusalKind::Internal => (kind.status(), kind.code()),
     }

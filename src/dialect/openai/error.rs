@@ -31,6 +31,9 @@ pub(super) const fn said_to_clients(
         | RefusalKind::UnknownPath
         | RefusalKind::WrongMethod
         | RefusalKind::ScopeMissing
+        | RefusalKind::IdempotencyInFlight
+        | RefusalKind::IdempotencyMismatch
+        | RefusalKind::IdempotencyGone
         | RefusalKind::WorkspaceSuspended => (REQUEST, kind.code()),
         RefusalKind::Unpriced
         | RefusalKind::Overloaded

@@ -41,6 +41,13 @@ impl World {
         self.store = Some(open(self.dir(), &self.clock));
     }
 
+    /// The same, with other bounds on answers.
+    pub(super) async fn reopen_within(&mut self, bounds: config::Answers) {
+        self.store.take().unwrap().close().await.unwrap();
+        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
+        self.store = Some(Store::open_within(self.dir(), clock, bounds).unwrap());
+    }
+
     /// Closes after a failed commit and opens again.
     pub(super) async fn restart_poisoned(&mut self) {
         let closed = self.store.take().unwrap().close().await;
@@ -128,6 +135,7 @@ impl World {
             scopes: vec!["images".to_owned()],
             mode: Mode::Test,
             expires_at_ms: None,
+            joins_repeats: false,
         };
         self.store().create_key(new).await.unwrap()
     }

@@ -4,7 +4,7 @@
 //! quadratic. A query gives a place and a detail for everything that is wrong, and no row when nothing is.
 
 /// Every check, in the order in which it is told.
-pub(super) const FAULTS: [(&str, &str); 10] = [
+pub(super) const FAULTS: [(&str, &str); 11] = [
     ("the database file is damaged",
      "SELECT 'integrity', integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'"),
 
@@ -97,6 +97,11 @@ pub(super) const FAULTS: [(&str, &str); 10] = [
              format('%d spent, %d in usage rows', spent.nanos, charged.nanos)
       FROM spent FULL JOIN charged ON charged.workspace = spent.workspace
       WHERE ifnull(spent.nanos, 0) <> ifnull(charged.nanos, 0)"),
+
+    ("a pledge does not go with its hold",
+     "SELECT p.hold, format('%s, and its hold is %s', p.state, ifnull(h.state, 'not there'))
+      FROM pledge AS p LEFT JOIN hold AS h ON h.id = p.hold
+      WHERE h.id IS NULL OR h.state = 'expired' OR (p.state = 'open') <> (h.state = 'open')"),
 
     ("a quota is below zero",
      "SELECT subject || ' ' || unit || ' ' || period, used FROM quota WHERE used < 0"),

@@ -7,11 +7,15 @@ use crate::clock::Now;
 use crate::credits::Credits;
 use crate::id::HoldId;
 use crate::ledger::{Done, Held, HoldAsk, LedgerError};
+use crate::pledge::{End, Gone, Pledge, Verdict};
 use crate::receipt::{Receipt, ReceiptCaller};
 
+use super::super::answers::AnswerKept;
 use super::super::ask::{Answer, Ask, Chore, Reply};
 use super::super::error::StoreError;
 use super::super::load;
+use super::super::rows::media::MediaChange;
+use super::super::rows::pledges::{self, Made};
 use super::{Batch, Writer};
 
 impl Writer {
@@ -22,17 +26,24 @@ impl Writer {
         now: Now,
     ) -> Result<(), StoreError> {
         match ask {
-            Ask::Hold(ask, reply) => self.hold(&ask, reply, batch, now)?,
-            Ask::Settle(hold, price, receipt, reply) => {
+            Ask::Hold(ask, pledge, reply) => self.hold(&ask, pledge, reply, (batch, now))?,
+            Ask::Settle(hold, price, receipt, kept, reply) => {
                 self.recall(&hold)?;
                 self.renew_for(&hold, batch, now);
                 let verdict = self.ledger.settle(&hold, price, receipt.images, now);
+                if verdict.as_ref().is_ok_and(|done| !done.repeated) {
+                    self.end_pledge(&hold, (settled(kept.as_deref()), kept), batch, now);
+                }
                 let verdict = self.ended(&hold, verdict, (*receipt, price), batch);
                 batch.answers.push(Answer::new(reply, verdict));
             }
-            Ask::Void(hold, receipt, reply) => {
+            Ask::Void(hold, receipt, kept, reply) => {
                 self.recall(&hold)?;
                 let verdict = self.ledger.void(&hold, now);
+                if verdict.as_ref().is_ok_and(|done| !done.repeated) {
+                    let is_kept = kept.as_ref().is_some_and(|kept| kept.gone().is_none());
+                    self.end_pledge(&hold, (End::Voided { is_kept }, kept), batch, now);
+                }
                 let verdict = self.ended(&hold, verdict, (*receipt, Credits::ZERO), batch);
                 batch.answers.push(Answer::new(reply, verdict));
             }
@@ -46,6 +57,11 @@ impl Writer {
                 self.renew(&workspace, batch, now);
                 let balance = self.ledger.balance(&workspace);
                 batch.answers.push(Answer::new(reply, Ok(balance)));
+            }
+            Ask::Spendable(workspace, reply) => {
+                self.renew(&workspace, batch, now);
+                let spendable = self.ledger.spendable(&workspace, now).map_err(StoreError::from);
+                batch.answers.push(Answer::new(reply, spendable));
             }
             Ask::QuotaUsed(subject, unit, period, reply) => {
                 let used = self.ledger.quota_used(&subject, unit, period);
@@ -64,20 +80,32 @@ impl Writer {
     fn hold(
         &mut self,
         ask: &HoldAsk,
+        pledge: Option<Box<Pledge>>,
         reply: Reply<Held>,
-        batch: &mut Batch,
-        now: Now,
+        (batch, now): (&mut Batch, Now),
     ) -> Result<(), StoreError> {
+        if let Some(pledge) = &pledge {
+            let verdict = self.judge_pledge(pledge, batch, now)?;
+            if verdict != Verdict::New {
+                batch.answers.push(Answer::new(reply, Err(StoreError::Pledged(verdict))));
+                return Ok(());
+            }
+        }
         self.recall(&ask.hold)?;
         self.renew(&ask.workspace, batch, now);
-        let verdict = self.ledger.hold(ask, now).map(|done| {
-            if !done.repeated {
+        let verdict = self.ledger.hold(ask, now).map_err(StoreError::from);
+        let is_new = verdict.as_ref().is_ok_and(|done| !done.repeated);
+        let verdict = verdict.map(|done| {
+            if is_new {
                 batch.rows.change(done.changes);
                 batch.rows.open(ask.hold.clone());
             }
             done.outcome
         });
-        let verdict = verdict.map_err(StoreError::from);
+        if let Some(pledge) = pledge.filter(|_| is_new) {
+            batch.rows.pledges.open((*pledge).clone());
+            self.pledges.insert(*pledge);
+        }
         batch.answers.push(Answer::new(reply, verdict));
         Ok(())
     }
@@ -90,7 +118,31 @@ impl Writer {
         }
     }
 
-    /// What asks of operators decide.
+    /// What a new pledge is told: by what is open, by what this batch ended, by the tables.
+    fn judge_pledge(&self, new: &Pledge, batch: &Batch, now: Now) -> Result<Verdict, StoreError> {
+        let stored = match batch.rows.pledges.find(&new.scope) {
+            Made::Taken(of_batch) => Some(of_batch.clone()),
+            Made::Free => None,
+            Made::Nothing if self.pledges.is_open(&new.scope) => None,
+            Made::Nothing => pledges::find(&self.database, &new.scope)?,
+        };
+        Ok(self.pledges.judge(new, stored.as_ref(), now))
+    }
+
+    /// The pledge of a hold ends as the hold did.
+    pub(super) fn end_pledge(
+        &mut self,
+        hold: &HoldId,
+        (end, kept): (End, Option<Box<AnswerKept>>),
+        batch: &mut Batch,
+        now: Now,
+    ) {
+        if let Some((scope, done)) = self.pledges.end(hold, end, now) {
+            batch.rows.pledges.end((scope, hold.clone()), done, kept);
+        }
+    }
+
+    /// What asks of operators and of the media library decide.
     fn chore(&mut self, chore: Chore, batch: &mut Batch, now: Now) {
         let answer = match chore {
             Chore::Grant(new, reply) => {
@@ -127,6 +179,14 @@ impl Writer {
                 batch.rows.keys.extend(verdict.is_ok().then_some(id));
                 Answer::new(reply, verdict)
             }
+            Chore::KeepPicture(kept, reply) => {
+                batch.rows.media.push(MediaChange::Keep(*kept));
+                Answer::new(reply, Ok(()))
+            }
+            Chore::ErasePicture(id, reply) => {
+                batch.rows.media.push(MediaChange::Erase(id));
+                Answer::new(reply, Ok(()))
+            }
         };
         batch.answers.push(answer);
     }
@@ -160,6 +220,11 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// The end of a hold that was paid for; served without an answer to keep is served all the same.
+fn settled(kept: Option<&AnswerKept>) -> End {
+    End::Settled(kept.map_or(Some(Gone::Lost), AnswerKept::gone))
 }
 
 /// The usage row names whoever paid, so that usage and ledger sum up alike.

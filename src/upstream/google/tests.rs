@@ -87,8 +87,7 @@ fn upstream(clock: &Arc<ManualClock>) -> Upstream {
     let in_process = Box::new(|_, _| -> futures_util::future::BoxFuture<'static, WireReply> {
         panic!("nothing in this process is asked")
     });
-    let tokens = Tokens::with_clock(Arc::clone(clock) as Arc<dyn Clock>);
-    Upstream { tokens, ..Upstream::new(in_process) }
+    Upstream::new(in_process, Arc::clone(clock) as Arc<dyn Clock>)
 }
 
 fn vendor() -> Vendor {
