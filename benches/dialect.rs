@@ -107,6 +107,7 @@ fn encoded(client: &dyn ClientSide, request: &ImageRequest, response: &ImageResp
         changes: &[],
         quotas: &[],
         disclaimer: None,
+        storage: None,
     };
     client.encode_response(&answer).body.len()
 }

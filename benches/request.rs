@@ -113,6 +113,7 @@ concurrency_max = 1000
         scopes: vec!["*".to_owned()],
         mode: Mode::Live,
         expires_at_ms: None,
+        prefix: None,
         joins_repeats: false,
     };
     let (_, key) = store.create_key(new).await.unwrap();
@@ -122,6 +123,7 @@ concurrency_max = 1000
         upstream: Arc::new(Upstream::new(Painter::new(1).into_vendor(), Arc::clone(&clock) as _)),
         media: Media::open(&Config::defaults().unwrap().library, folder, 1).unwrap(),
         telemetry: Telemetry::new().unwrap(),
+        jobs: Config::defaults().unwrap().jobs,
     };
     let gateway = Gateway::new(clock, hands);
     let any = "127.0.0.1:0".parse().unwrap();

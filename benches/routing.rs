@@ -61,6 +61,8 @@ fn model() -> Model {
         deadline: Duration::from_mins(1),
         hedge_after: None,
         after_unknown: AfterUnknown::Failover,
+        title: None,
+        description: None,
         pixels_max: None,
     }
 }

@@ -150,6 +150,13 @@ impl KeyRing {
         Ok(Caller { record: Arc::clone(&known.record) })
     }
 
+    /// The caller that a key of this name proved to be before. Neither its status nor its time is
+    /// looked at: what was accepted then is finished.
+    pub fn recall(&self, key: &KeyId) -> Option<Caller> {
+        let known = self.buckets.values().flatten().find(|known| known.record.id == *key)?;
+        Some(Caller { record: Arc::clone(&known.record) })
+    }
+
     /// How many keys there are.
     pub fn len(&self) -> usize {
         self.buckets.values().map(Vec::len).sum()
@@ -266,9 +273,21 @@ pub fn digest(text: &str) -> [u8; 32] {
     Sha256::digest(text.as_bytes()).into()
 }
 
+/// What keys begin with, unless they are made for apps that expect another beginning.
+pub const KEY_PREFIX: &str = "pg";
+
+/// Letters that a key may begin with.
+const PREFIX_LETTERS_MAX: usize = 16;
+
+/// Whether keys may begin with this: a few small letters and digits.
+pub fn is_key_prefix(prefix: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    !prefix.is_empty() && prefix.len() <= PREFIX_LETTERS_MAX && prefix.bytes().all(is_plain)
+}
+
 /// The text of a new key, to be shown once.
-pub fn new_key_text(mode: Mode) -> String {
-    format!("pg_{}_{}", mode.name(), random_text(KEY_LETTERS))
+pub fn new_key_text(prefix: &str, mode: Mode) -> String {
+    format!("{prefix}_{}_{}", mode.name(), random_text(KEY_LETTERS))
 }
 
 fn bucket(digest: &[u8; 32]) -> [u8; 8] {

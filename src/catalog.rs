@@ -41,6 +41,10 @@ pub struct Model {
     pub after_unknown: AfterUnknown,
     /// The largest picture, in pixels; `None` for no bound of its own.
     pub pixels_max: Option<u64>,
+    /// What people call it; `None` where its name will do.
+    pub title: Option<String>,
+    /// What it is good for, in a line.
+    pub description: Option<String>,
 }
 
 impl Model {

@@ -26,9 +26,23 @@ impl Now {
         Duration::from_millis(DAY_MS.saturating_sub(passed_ms).unsigned_abs())
     }
 
-    /// When the next UTC midnight is, in milliseconds since the Unix epoch.
-    pub const fn next_utc_midnight_ms(self) -> i64 {
-        self.utc_day().saturating_add(1).saturating_mul(DAY_MS)
+    /// The first UTC day of the month, counted from the Unix epoch.
+    pub fn utc_month(self) -> i64 {
+        let passed = self.date().map_or(1, |date| i64::from(date.day()));
+        self.utc_day().saturating_sub(passed.saturating_sub(1))
+    }
+
+    /// How long until the first midnight of the next UTC month.
+    pub fn until_utc_month(self) -> Duration {
+        let length = self.date().map_or(1, |date| date.month().length(date.year()));
+        let next = self.utc_month().saturating_add(i64::from(length));
+        let left_ms = next.saturating_mul(DAY_MS).saturating_sub(self.unix_ms);
+        Duration::from_millis(u64::try_from(left_ms).unwrap_or(0))
+    }
+
+    /// The UTC date; `None` for times that no calendar holds.
+    fn date(self) -> Option<time::Date> {
+        Some(time::OffsetDateTime::from_unix_timestamp(self.unix_seconds()).ok()?.date())
     }
 
     /// Whole seconds since the Unix epoch.
@@ -114,6 +128,17 @@ mod tests {
         assert_eq!((last.utc_day(), first.utc_day()), (0, 1));
         assert_eq!(last.until_utc_midnight(), Duration::from_millis(1));
         assert_eq!(first.until_utc_midnight(), Duration::from_hours(24));
+    }
+
+    #[test]
+    fn a_month_begins_on_its_first_day_however_long_it_is() {
+        let at = |day: i64| Now { unix_ms: day * DAY_MS + 1, tick_ms: 0 };
+        // 1972 was a leap year: day 730 is its first of January, 789 its 29th of February.
+        for (day, first, next) in [(0, 0, 31), (30, 0, 31), (31, 31, 59), (789, 761, 790)] {
+            assert_eq!(at(day).utc_month(), first, "{day}");
+            let left = at(day).until_utc_month() + Duration::from_millis(1);
+            assert_eq!(left, Duration::from_hours(u64::try_from(next - day).unwrap() * 24));
+        }
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub struct Config {
     pub policy_directory: PathBuf,
     /// Pictures worked on at once; `None` for one per core.
     pub media_workers_max: Option<usize>,
+    /// Bounds on requests whose clients do not wait.
+    pub jobs: Jobs,
     /// Where pictures are kept, and how they are addressed.
     pub library: Library,
     /// How log lines look.
@@ -70,6 +72,34 @@ pub struct Public {
     pub in_flight_max: usize,
     /// Bytes of request bodies held at once.
     pub in_flight_bytes_max: usize,
+    /// Pages of which origins may call from a browser what is for browsers.
+    pub cors_origins: Origins,
+}
+
+/// Origins of pages, as browsers name them: scheme, host and port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origins {
+    /// Any.
+    Any,
+    /// These; none when there are none.
+    Listed(Vec<String>),
+}
+
+/// Bounds on requests whose clients do not wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Jobs {
+    /// Unfinished jobs of one workspace.
+    pub queued_per_workspace_max: usize,
+    /// Jobs worked on at once.
+    pub running_max: usize,
+    /// Of those, jobs of one workspace.
+    pub running_per_workspace_max: usize,
+    /// A request body that may become a job.
+    pub input_bytes_max: usize,
+    /// From being accepted to its end.
+    pub time_max: Duration,
+    /// How long a job is remembered after its end.
+    pub kept_for: Duration,
 }
 
 /// How much is kept of answers, to be given again to repeats.
@@ -202,6 +232,8 @@ mod tests {
             ("[public]\nin_flight_max = 0", "public.in_flight_max"),
             ("[public]\nurl = \"example.com\"", "public.url"),
             ("[public]\naddress = \"localhost\"", "public.address"),
+            ("[public]\ncors_origins = [\"shop.example\"]", "public.cors_origins"),
+            ("[public]\ncors_origins = [\"*\", \"https://a.example\"]", "public.cors_origins"),
             ("[media]\nplace = \"bucket\"", "media.place"),
             ("[media]\nplace = \"s3://\"", "media.place"),
             ("[media]\nplace = \"s3://b\"\ns3_access_key = \"env:A\"", "media.s3_secret_key"),

@@ -3,17 +3,9 @@
 //! A dialect may have a client side (faces apps), a vendor side (faces vendors), or both. All of
 //! it is pure: bytes in, values out. No other module names a dialect.
 
-use std::borrow::Cow;
-use std::time::Duration;
-
 use http::Method;
 
-use crate::canonical::{
-    Answer, ImageRequest, ImageResponse, LibraryAsk, Picture, Refusal, Standing,
-};
-use crate::catalog::{AuthScheme, Offering};
-use crate::credits::Cost;
-use crate::fault::VendorFault;
+use crate::canonical::{Answer, ImageRequest, Refusal, RefusalKind, Standing};
 use crate::id::RequestId;
 
 mod address;
@@ -22,10 +14,13 @@ mod azure;
 mod bare;
 mod bedrock;
 mod bfl;
+pub mod chat;
+mod claim;
 mod cloudflare;
 mod comfyui;
 mod deepinfra;
 mod drawn;
+mod extras;
 mod fal;
 mod fireworks;
 mod gemini;
@@ -36,6 +31,7 @@ mod huggingface;
 mod ideogram;
 mod imageapi;
 mod imagen;
+mod job;
 mod json;
 mod later;
 mod leonardo;
@@ -58,14 +54,19 @@ mod sse;
 mod stability;
 mod together;
 mod unsupported;
+mod vendor_side;
 mod wire;
 mod xai;
 
+pub use claim::Claim;
+pub use extras::{Batching, Item, ItemAnswer, Prompting, Reporting};
+pub use job::{AssetShown, JobShown, Step, VersionShown};
 pub use library::{Asked, Library};
 pub use percent::percent_encoded;
 pub(crate) use reply::fault_of_status;
 pub use retry::retry_headers;
 pub use sse::{Event, Events};
+pub use vendor_side::{Call, MaskStyle, Pending, Preview, Progress, Unsupported, VendorSide};
 pub use wire::{Pieces, WireReply, WireRequest};
 
 /// Every dialect that is spoken here.
@@ -115,8 +116,24 @@ pub trait ClientSide: std::fmt::Debug + Sync {
     /// What a request at this path is for; `None` when the path is not this dialect's.
     fn claim(&self, method: &Method, path: &str) -> Option<Claim>;
 
+    /// What a request is for at a path that another dialect claims too; it is this dialect's only
+    /// if the key is shown in this dialect's way.
+    fn claim_shared(&self, _method: &Method, _path: &str) -> Option<Claim> {
+        None
+    }
+
     /// The key as the dialect carries it, from the head alone.
     fn presented_key<'a>(&self, head: &'a http::HeaderMap) -> Option<&'a str>;
+
+    /// The parameter of the query that a key may be in instead; `None` where it may not.
+    fn key_parameter(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The header that shows a key, for examples and for those who forgot it: its name and value.
+    fn shown_key(&self, key: &str) -> (&'static str, String) {
+        ("Authorization", format!("Bearer {key}"))
+    }
 
     /// The scope that a key needs for this.
     fn scope(&self, claim: &Claim) -> &'static str;
@@ -125,11 +142,6 @@ pub trait ClientSide: std::fmt::Debug + Sync {
     /// than others.
     fn scope_of_members(&self, _: &Claim) -> Option<&'static str> {
         None
-    }
-
-    /// The header line that carries a key, for examples and for those who forgot it.
-    fn key_line(&self, key: &str) -> String {
-        format!("Authorization: Bearer {key}")
     }
 
     /// Whether successes tell how much of the daily quotas is used, which costs a look at them.
@@ -154,9 +166,49 @@ pub trait ClientSide: std::fmt::Debug + Sync {
         self.encode_models(std::slice::from_ref(model))
     }
 
+    /// Whether pictures are always a job, which is asked after.
+    fn answers_later(&self) -> bool {
+        false
+    }
+
+    /// A job that came in this dialect; `result` is what it would have been answered with at once.
+    fn encode_job(&self, shown: &JobShown<'_>, result: Option<&WireReply>) -> Pieces {
+        job::encode(shown, RefusalKind::code, result)
+    }
+
+    /// A part of a list of jobs, each in its own dialect; `next` is where the next part begins.
+    fn encode_jobs(&self, jobs: Vec<Pieces>, next: Option<&str>) -> Pieces {
+        job::encode_list(jobs, next)
+    }
+
+    /// A picture by the name that its app gave it.
+    fn encode_asset(&self, asset: &AssetShown<'_>) -> Pieces {
+        job::encode_asset(asset)
+    }
+
     /// How the dialect streams an answer; `None` where it does not.
     fn streaming(&self) -> Option<&'static dyn Streaming> {
         None
+    }
+
+    /// How the dialect asks for several requests in one body; `None` where it does not.
+    fn batching(&self) -> Option<&'static dyn Batching> {
+        None
+    }
+
+    /// How the dialect tells of usage and health; `None` where it does not.
+    fn reporting(&self) -> Option<&'static dyn Reporting> {
+        None
+    }
+
+    /// How the dialect asks for prompts to be written; `None` where it does not.
+    fn prompting(&self) -> Option<&'static dyn Prompting> {
+        None
+    }
+
+    /// Whether pages of other origins may call it from a browser, where config lets them.
+    fn is_for_browsers(&self) -> bool {
+        false
     }
 
     /// How the dialect shows the media library; `None` where it has no place for it.
@@ -173,6 +225,12 @@ pub trait ClientSide: std::fmt::Debug + Sync {
 
 /// How a dialect streams an answer as server-sent events.
 pub trait Streaming: std::fmt::Debug + Sync {
+    /// Whether its clients skip comments. Where they do not, an empty line is the sign of life, and
+    /// what was not done as asked is the business of [`Streaming::encode_end`].
+    fn has_comments(&self) -> bool {
+        true
+    }
+
     /// A picture on the way to the final one.
     fn encode_preview(&self, preview: &Preview, request: &ImageRequest, unix_ms: i64) -> Pieces;
 
@@ -181,26 +239,6 @@ pub trait Streaming: std::fmt::Debug + Sync {
 
     /// A no that comes when the stream has begun, and the end of the stream.
     fn encode_no(&self, refusal: &Refusal, context: &RefusalContext<'_>) -> Pieces;
-}
-
-/// What a request at a client side's path is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Claim {
-    /// Pictures.
-    Images,
-    /// What pictures would come to, without any being drawn.
-    Quote,
-    /// The list of models.
-    Models,
-    /// One model of the list.
-    Model(String),
-    /// The media library.
-    Library(LibraryAsk),
-    /// The path exists, with these methods only.
-    WrongMethod {
-        /// The `Allow` header's value.
-        allow: &'static str,
-    },
 }
 
 /// What every refusal says besides its own words.
@@ -236,109 +274,10 @@ pub struct ListedModel<'a> {
     pub owner: &'a str,
     /// When it was last changed in policy, in seconds since the Unix epoch.
     pub created: i64,
-}
-
-/// The half of a dialect that faces vendors. Never does I/O, never sees a credential.
-pub trait VendorSide: std::fmt::Debug + Sync {
-    /// How a credential is shown unless policy says otherwise.
-    fn auth_scheme(&self) -> AuthScheme;
-
-    /// The dialect whose vendor-only options this one understands; `None` for its own.
-    fn options_of(&self) -> Option<&'static str> {
-        None
-    }
-
-    /// How the area to change is marked in a mask.
-    fn mask_style(&self, _offering: &Offering) -> MaskStyle {
-        MaskStyle::Alpha
-    }
-
-    /// Whether an order must carry a seed: without one, this vendor would draw for everyone who
-    /// asks the same the same picture.
-    fn needs_seed(&self, _offering: &Offering) -> bool {
-        false
-    }
-
-    /// Canonical to body. `Unsupported` means: try the next candidate.
-    fn encode_request(
-        &self,
-        request: &ImageRequest,
-        offering: &Offering,
-    ) -> Result<WireRequest, Unsupported>;
-
-    /// The vendor's answer to where the exchange stands.
-    fn decode_reply(&self, call: &Call<'_>, reply: &WireReply) -> Result<Progress, VendorFault>;
-
-    /// One event of an answer that is streamed, while more may follow: a preview, if it is one.
-    /// The whole stream is read by [`VendorSide::decode_reply`] once it has ended.
-    fn decode_event(&self, _call: &Call<'_>, _event: &Event) -> Option<Preview> {
-        None
-    }
-}
-
-/// What was said to a vendor, for reading its answer: sides keep nothing between steps.
-#[derive(Clone, Copy, Debug)]
-pub struct Call<'a> {
-    /// What is wanted.
-    pub request: &'a ImageRequest,
-    /// Of what.
-    pub offering: &'a Offering,
-    /// What was sent last.
-    pub asked: &'a WireRequest,
-}
-
-/// How the area to change is marked in a mask. Canonical masks are [`MaskStyle::Alpha`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum MaskStyle {
-    /// It is transparent.
-    Alpha,
-    /// It is white on black.
-    White,
-    /// It is black on white.
-    Black,
-}
-
-/// A parameter that a vendor side cannot say.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{parameter}` cannot be expressed: {why}")]
-pub struct Unsupported {
-    /// The canonical parameter.
-    pub parameter: &'static str,
-    /// What stands against it.
-    pub why: Cow<'static, str>,
-}
-
-/// Where an exchange stands after one reply.
-#[derive(Debug)]
-pub enum Progress {
-    /// The pictures are here.
-    Done(ImageResponse),
-    /// The order is not placed yet: send this next, once.
-    Then(Box<WireRequest>),
-    /// The order is placed and not served yet.
-    Pending(Box<Pending>),
-}
-
-/// An order that a vendor is at work on.
-#[derive(Clone, Debug)]
-pub struct Pending {
-    /// What to ask; asked again when the question, not the order, comes to nothing.
-    pub next: WireRequest,
-    /// The wait that the vendor advises; `None` leaves it to us.
-    pub wait: Option<Duration>,
-    /// What takes the order back, where the vendor can.
-    pub cancel: Option<WireRequest>,
-    /// What the vendor says it charges, if it says so before it is done.
-    pub cost: Option<Cost>,
-}
-
-/// A picture on the way to the final one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Preview {
-    /// Which of the previews, from 0.
-    pub index: u32,
-    /// Its content.
-    pub picture: Picture,
+    /// What people call it; `None` where its name will do.
+    pub title: Option<&'a str>,
+    /// What it is good for, in a line.
+    pub description: Option<&'a str>,
 }
 
 /// The dialect of this name.
@@ -351,10 +290,31 @@ pub fn fallback() -> &'static dyn ClientSide {
     &house::Client
 }
 
-/// The client side that claims this path, and what for.
+/// The client side that claims this path, and what for; a path that two share goes to the one whose
+/// key is shown.
+pub fn claim_by_key(
+    method: &Method,
+    path: &str,
+    shows_key: impl Fn(&dyn ClientSide) -> bool,
+) -> Option<(&'static Dialect, Claim)> {
+    let shared = ALL.iter().find_map(|dialect| {
+        let client = dialect.client?;
+        let claim = client.claim_shared(method, path).filter(|_| shows_key(client))?;
+        Some((dialect, claim))
+    });
+    shared.or_else(|| claim(method, path))
+}
+
+/// The client side that claims this path whatever key is shown, and what for.
 pub fn claim(method: &Method, path: &str) -> Option<(&'static Dialect, Claim)> {
     ALL.iter().find_map(|dialect| {
         let claim = dialect.client?.claim(method, path)?;
         Some((dialect, claim))
     })
+}
+
+/// Whether pages of other origins may call this path from a browser, where config lets them.
+pub fn is_for_browsers(path: &str) -> bool {
+    let claimed = claim(&Method::OPTIONS, path);
+    claimed.and_then(|(dialect, _)| dialect.client).is_some_and(ClientSide::is_for_browsers)
 }

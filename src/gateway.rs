@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::credits::{Cost, Credits};
 use crate::dialect::{Claim, ClientSide, WireReply, WireRequest};
 use crate::media::Media;
-use crate::policy::{Plan, Policy};
+use crate::policy::Plan;
 use crate::receipt::Receipt;
 use crate::reload::LivePolicy;
 use crate::routing::{self, Candidate, Want};
@@ -29,27 +29,33 @@ use crate::upstream::Upstream;
 
 mod admit;
 mod attempt;
+mod batch;
 mod deliver;
 mod exchange;
 mod fan_out;
 mod health;
 mod hedge;
+mod job;
 mod library;
 pub mod live;
 mod meet;
 mod once;
+mod open;
 pub mod passthrough;
 mod permit;
+mod prompt;
 pub mod quote;
 mod refuse;
 mod reply;
 mod treat;
+mod usage;
 mod worth;
 
 use admit::{Stake, Windows};
 use health::HealthBoard;
 use once::Running;
-use treat::Treated;
+use permit::{model, plan};
+use treat::{Treated, treat};
 
 pub use library::Unserved;
 pub use meet::{Head, Visit};
@@ -72,6 +78,7 @@ pub struct Gateway {
     pub tasks: TaskTracker,
     windows: Arc<Windows>,
     health: HealthBoard,
+    desk: job::Desk,
     running: Running,
 }
 
@@ -94,12 +101,19 @@ pub struct Hands {
     pub media: Media,
     /// Where receipts are told.
     pub telemetry: Telemetry,
+    /// Bounds on requests whose clients do not wait.
+    pub jobs: crate::config::Jobs,
 }
 
 /// What is to be done, by whom it can be, and the most that it may cost the caller.
 struct Work {
     model: Arc<Model>,
+    /// As the app asked it; answers show it.
+    asked: ImageRequest,
+    /// As policy treats it; vendors are asked it.
     request: ImageRequest,
+    /// What policy did not keep of it, or does to every picture.
+    changes: Vec<Change>,
     candidates: Vec<Candidate>,
     quote: Credits,
 }
@@ -114,13 +128,12 @@ struct Fulfilled {
     remaining: Credits,
     standings: Vec<Standing>,
     quotas: Vec<QuotaStanding>,
-    disclaimer: Option<Arc<str>>,
 }
 
 impl Gateway {
     /// A gateway that has served nobody yet.
     pub fn new(clock: Arc<dyn Clock>, hands: Hands) -> Arc<Self> {
-        let Hands { policy, store, upstream, media, telemetry } = hands;
+        let Hands { policy, store, upstream, media, telemetry, jobs } = hands;
         Arc::new(Self {
             clock,
             policy,
@@ -131,6 +144,7 @@ impl Gateway {
             tasks: TaskTracker::new(),
             windows: Arc::new(Windows::default()),
             health: HealthBoard::default(),
+            desk: job::Desk::new(jobs),
             running: Running::default(),
         })
     }
@@ -138,8 +152,17 @@ impl Gateway {
     /// Answers a request whose head was met, in the dialect it was asked in. May refuse; never fails.
     pub async fn serve(self: Arc<Self>, mut visit: Visit, body: Bytes) -> WireReply {
         let reply = match visit.claim.clone() {
+            Claim::Images if visit.answers_later() => self.reply_with_job(&mut visit, body).await,
             Claim::Images => self.answer_once(&mut visit, body).await,
             Claim::Quote => match self.quote(&visit, body).await {
+                Ok(reply) => reply,
+                Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
+            },
+            Claim::Usage => match self.tell_usage(&visit).await {
+                Ok(reply) => reply,
+                Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
+            },
+            Claim::Prompt => match self.write_prompt(&mut visit, body).await {
                 Ok(reply) => reply,
                 Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
             },
@@ -149,6 +172,15 @@ impl Gateway {
             },
             Claim::Models => self.reply_with_models(&mut visit, None),
             Claim::Model(name) => self.reply_with_models(&mut visit, Some(&name)),
+            Claim::OpenModels | Claim::Health | Claim::Preflight { .. } => {
+                self.reply_openly(&mut visit)
+            }
+            claim @ (Claim::Jobs | Claim::Job(_) | Claim::CancelJob(_) | Claim::Asset(_)) => {
+                match self.reply_about_jobs(&visit, claim).await {
+                    Ok(reply) => reply,
+                    Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
+                }
+            }
             Claim::WrongMethod { allow } => {
                 let refusal = refuse::wrong_method(allow);
                 self.reply_with_refusal(&mut visit, refusal).with_header("allow", allow)
@@ -157,26 +189,29 @@ impl Gateway {
         self.close(visit, reply)
     }
 
+    /// The answer to a body that asks for pictures: one request, or several.
+    async fn draw_asked(&self, visit: &mut Visit, body: Bytes) -> Result<WireReply, Refusal> {
+        if let Some(batched) = self.batch(visit, &body)? {
+            once::let_go(visit)?;
+            return Ok(self.serve_batch(visit, batched).await);
+        }
+        let fulfilled = self.fulfil(visit, body).await?;
+        Ok(self.reply_with_pictures(visit, &fulfilled))
+    }
+
     /// From the body's bytes to pictures that are paid for.
     async fn fulfil(&self, visit: &mut Visit, body: Bytes) -> Result<Fulfilled, Refusal> {
-        let policy = Arc::clone(&visit.policy);
-        let asked = decode(visit.client, &visit.wire(body))?;
-        visit.receipt.operation = Some(asked.operation.name());
-        visit.receipt.images_asked = asked.count;
-        visit.receipt.quality = asked.quality;
+        let request = decode(visit.client, &visit.wire(body))?;
+        self.fulfil_request(visit, request).await
+    }
 
-        policy.rules.judge(&asked).map_err(refuse::denied)?;
-        let plan = plan(&policy, &visit.caller)?;
-        let model = model(&policy, &plan, &asked)?;
-        visit.receipt.model = Some(model.name.clone());
-        let Treated { request, mut changes } = treat::treat(&policy, (&plan, &model), &asked)?;
-
-        let candidates = self.candidates(&model, &request, (&visit.caller, &plan))?;
-        self.has_room(&visit.caller, &plan, &request).await?;
-        let quote = worth::quote(&model, &candidates, &request, &visit.caller)?;
-        visit.receipt.size = candidates.first().map(delivered_size);
-        let work = Work { model, request, candidates, quote };
-
+    /// From what is asked to pictures that are paid for.
+    async fn fulfil_request(
+        &self,
+        visit: &mut Visit,
+        request: ImageRequest,
+    ) -> Result<Fulfilled, Refusal> {
+        let (plan, work) = self.understand(visit, request).await?;
         let lease = self.admit(&visit.caller, &plan, work.request.count)?;
         let stake = Stake {
             amount: work.quote,
@@ -190,17 +225,15 @@ impl Gateway {
         match self.draw(visit, &work).await {
             Ok((delivered, price)) => {
                 note_delivered(&mut visit.receipt, &delivered);
-                changes.extend(delivered.changes);
                 let mut fulfilled = Fulfilled {
                     model: work.model,
-                    request: asked,
+                    request: work.asked,
                     response: delivered.response,
-                    changes,
+                    changes: delivered.changes,
                     charged: price,
                     remaining: Credits::ZERO,
                     standings: lease.standings(),
                     quotas: Vec::new(),
-                    disclaimer: plan.disclaimer.clone(),
                 };
                 self.settle(visit, hold, work.quote, &mut fulfilled).await?;
                 Ok(fulfilled)
@@ -212,17 +245,51 @@ impl Gateway {
         }
     }
 
+    /// What is to be done, by whom it can be, and what it may cost: nothing is counted yet.
+    async fn understand(
+        &self,
+        visit: &mut Visit,
+        mut asked: ImageRequest,
+    ) -> Result<(Arc<Plan>, Work), Refusal> {
+        let policy = Arc::clone(&visit.policy);
+        note_asked(&mut visit.receipt, &asked);
+        policy.rules.judge(&asked).map_err(refuse::denied)?;
+        let plan = plan(&policy, &visit.caller)?;
+        let model = model(&policy, &plan, &asked)?;
+        visit.receipt.model = Some(model.name.clone());
+        asked.delivery = plan.delivery(asked.delivery);
+        let Treated { request, changes } =
+            treat(&policy, &plan, &model, &asked).kept(&plan, &model)?;
+
+        let candidates = self.candidates(&model, &request, (&visit.caller, &plan))?;
+        self.has_room(visit, &plan, &request).await?;
+        let quote = worth::quote(&model, &candidates, &request, &visit.caller)?;
+        visit.receipt.size = candidates.first().map(delivered_size);
+        Ok((plan, Work { model, asked, request, changes, candidates, quote }))
+    }
+
     /// Pictures from the first candidate that delivers, made ready for the caller, and their price.
     async fn draw(&self, visit: &mut Visit, work: &Work) -> Result<(Delivered, Credits), Refusal> {
-        let Work { model, request, quote, .. } = work;
-        let deadline = Instant::now() + model.deadline;
+        let deadline = visit.deadline(work.model.deadline);
         let delivery = self
             .attempt_each(visit, work, deadline)
             .await
             .map_err(|fault| refuse::fault(&fault))?;
+        self.hand_over(visit, work, delivery, deadline).await
+    }
+
+    /// A delivery made ready for the caller, and its price.
+    async fn hand_over(
+        &self,
+        visit: &mut Visit,
+        work: &Work,
+        delivery: attempt::Delivery,
+        deadline: Instant,
+    ) -> Result<(Delivered, Credits), Refusal> {
+        let Work { model, request, quote, .. } = work;
         // Booked even if the rest fails: the vendor has drawn.
         visit.receipt.cost = delivery.cost;
-        let delivered = self.deliver(visit, request, delivery, deadline).await?;
+        let delivered = self.deliver(visit, work, delivery, deadline).await?;
         let price = worth::price(model, &delivered, request, *quote, &visit.caller)?;
         Ok((delivered, price))
     }
@@ -251,32 +318,16 @@ impl Gateway {
         receipt.status = reply.status;
         receipt.answer_bytes = u64::try_from(reply.body.len()).unwrap_or(u64::MAX);
         receipt.total_us = micros(visit.began.elapsed());
-        self.telemetry.tell(receipt, visit.said.as_deref());
+        // A job is told of when it ends.
+        if !visit.became_job {
+            self.telemetry.tell(receipt, visit.said.as_deref());
+        }
         reply.with_header("x-request-id", receipt.request_id.as_str())
     }
 }
 
 fn decode(client: &dyn ClientSide, wire: &WireRequest) -> Result<ImageRequest, Refusal> {
     client.decode_request(wire)
-}
-
-/// The plan of the caller's key.
-fn plan(policy: &Policy, caller: &Caller) -> Result<Arc<Plan>, Refusal> {
-    policy.plan(caller.plan()).cloned().ok_or_else(|| refuse::no_plan(caller.plan()))
-}
-
-/// The model that is asked for, if the plan includes it.
-fn model(policy: &Policy, plan: &Plan, request: &ImageRequest) -> Result<Arc<Model>, Refusal> {
-    let documented = request.model_default.filter(|name| policy.model(name).is_some());
-    let named = request.model.as_deref().or(documented);
-    let name = named.or(policy.model_default.as_deref());
-    let name = name.ok_or_else(refuse::no_model)?;
-    let model = policy.model(name).ok_or_else(|| refuse::unknown_model(name))?;
-    if plan.includes(name) {
-        Ok(Arc::clone(model))
-    } else {
-        Err(refuse::forbidden_model(name, &plan.name))
-    }
 }
 
 /// The pixels that the caller will get from this candidate.
@@ -298,6 +349,7 @@ struct Delivered {
 
 impl Fulfilled {
     fn answer<'a>(&'a self, visit: &'a Visit, unix_ms: i64) -> Answer<'a> {
+        let plan = visit.policy.plan(visit.caller.plan());
         Answer {
             request_id: &visit.receipt.request_id,
             unix_ms,
@@ -308,9 +360,17 @@ impl Fulfilled {
             remaining: self.remaining,
             changes: &self.changes,
             quotas: &self.quotas,
-            disclaimer: self.disclaimer.as_deref(),
+            disclaimer: plan.and_then(|plan| plan.disclaimer.as_deref()),
+            storage: plan.and_then(|plan| plan.storage.as_deref()),
         }
     }
+}
+
+/// Notes what was asked.
+fn note_asked(receipt: &mut Receipt, asked: &ImageRequest) {
+    receipt.operation = Some(asked.operation.name());
+    receipt.images_asked = asked.count;
+    receipt.quality = asked.quality;
 }
 
 /// Notes what was delivered, and what it cost us.

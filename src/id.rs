@@ -64,6 +64,10 @@ id!(
     /// A stored picture.
     MediaId, "med_"
 );
+id!(
+    /// A request whose client does not wait.
+    JobId, "job_"
+);
 
 impl MediaId {
     /// A new name that nobody can guess, as a UUID of version 4: 122 random bits.

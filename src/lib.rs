@@ -7,7 +7,7 @@
 //! | 5 path | [`control`], [`gateway`] |
 //! | 4 hands | [`media`], [`painter`], [`reload`], [`store`], [`telemetry`], [`upstream`] |
 //! | 3 law | [`config`], [`policy`] |
-//! | 2 judges | [`auth`], [`dialect`], [`ledger`], [`limit`], [`pledge`], [`price`], [`raster`], [`routing`], [`rules`] |
+//! | 2 judges | [`auth`], [`dialect`], [`job`], [`ledger`], [`limit`], [`pledge`], [`price`], [`raster`], [`routing`], [`rules`] |
 //! | 1 shapes | [`canonical`], [`catalog`], [`fault`], [`receipt`] |
 //! | 0 ground | [`clock`], [`credits`], [`id`], [`scalar`], [`secret`] |
 
@@ -30,6 +30,7 @@ pub mod policy;
 
 pub mod auth;
 pub mod dialect;
+pub mod job;
 pub mod ledger;
 pub mod limit;
 pub mod pledge;

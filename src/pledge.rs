@@ -161,6 +161,7 @@ pub const fn is_kept(kind: RefusalKind) -> bool {
         | RefusalKind::KeyInactive
         | RefusalKind::ScopeMissing
         | RefusalKind::WorkspaceSuspended
+        | RefusalKind::PlanMissing
         | RefusalKind::ModelUnknown
         | RefusalKind::ModelForbidden
         | RefusalKind::Unsupported

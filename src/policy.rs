@@ -8,8 +8,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::canonical::Frame;
+use crate::canonical::{Delivery, Frame};
 use crate::catalog::{Fidelity, Model, Vendor};
+use crate::clock::Now;
 use crate::credits::Credits;
 use crate::limit::{Limit, Unit};
 use crate::rules::Rules;
@@ -20,10 +21,12 @@ mod offering;
 mod passthrough;
 mod plan;
 mod preset;
+mod prompts;
 mod raw;
 mod vendor;
 
 pub use build::build;
+pub use prompts::PromptWriter;
 
 pub use crate::secret::SecretPlace;
 
@@ -42,6 +45,8 @@ pub struct Policy {
     pub plans: BTreeMap<String, Arc<Plan>>,
     /// What names of presets stand for.
     pub presets: BTreeMap<String, Preset>,
+    /// Who writes prompts for apps; `None` leaves it to rules.
+    pub prompts: Option<PromptWriter>,
     /// What is refused before anything is consumed.
     pub rules: Rules,
     /// What is left out although policy names it, and why: for the log and `check`.
@@ -57,7 +62,7 @@ pub struct Plan {
     pub models: Option<Vec<String>>,
     /// Sliding windows.
     pub limits: Vec<Limit>,
-    /// UTC-day quotas.
+    /// Calendar quotas.
     pub quotas: Vec<Quota>,
     /// Requests at once per key; `None` for no bound of its own.
     pub concurrency_max: Option<u32>,
@@ -81,6 +86,12 @@ pub struct Plan {
     pub disclaimer: Option<Arc<str>>,
     /// Credits that come with it each month, and go at the month's end.
     pub monthly_credits: Option<Credits>,
+    /// What people call it; its name unless policy says otherwise.
+    pub title: String,
+    /// What its storage is called; `None` where pictures that apps leave to it are not kept.
+    pub storage: Option<String>,
+    /// How much one body may ask for.
+    pub batch: Batch,
 }
 
 /// A name that apps may ask by: a frame and a treatment of the prompt.
@@ -92,7 +103,16 @@ pub struct Preset {
     pub prompt_suffix: Option<String>,
 }
 
-/// How much a key may use in one UTC day.
+/// How much one body may ask for that holds several requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Requests in one body.
+    pub items_max: usize,
+    /// Of those, the most at work at once.
+    pub concurrency_max: usize,
+}
+
+/// How much a key may use in one UTC day or month.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quota {
     /// Its name in answers.
@@ -103,6 +123,8 @@ pub struct Quota {
     pub most: u32,
     /// Whose.
     pub of: QuotaOf,
+    /// Over which period.
+    pub per: Period,
 }
 
 /// Whose use a quota counts.
@@ -114,6 +136,16 @@ pub enum QuotaOf {
     Key,
     /// That of all keys of a workspace together.
     Workspace,
+}
+
+/// A calendar period, in UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Period {
+    /// From midnight to midnight.
+    Day,
+    /// From the first of a month to the first of the next.
+    Month,
 }
 
 /// One file of policy as it was read.
@@ -161,7 +193,40 @@ impl Policy {
     }
 }
 
+impl Period {
+    /// The UTC day that the period begins with, counted from the Unix epoch.
+    pub fn begin(self, now: Now) -> i64 {
+        match self {
+            Self::Day => now.utc_day(),
+            Self::Month => now.utc_month(),
+        }
+    }
+
+    /// When the one that this moment is in ends, in milliseconds since the Unix epoch.
+    pub fn end_ms(self, now: Now) -> i64 {
+        let left_ms = i64::try_from(self.until_next(now).as_millis()).unwrap_or(i64::MAX);
+        now.unix_ms.saturating_add(left_ms)
+    }
+
+    /// How long until the next one begins.
+    pub fn until_next(self, now: Now) -> Duration {
+        match self {
+            Self::Day => now.until_utc_midnight(),
+            Self::Month => now.until_utc_month(),
+        }
+    }
+}
+
 impl Plan {
+    /// How pictures arrive that were asked for in this way.
+    pub const fn delivery(&self, asked: Delivery) -> Delivery {
+        match asked {
+            Delivery::AsPlanned if self.storage.is_some() => Delivery::Url,
+            Delivery::AsPlanned => Delivery::Inline,
+            Delivery::Inline | Delivery::Url | Delivery::Bytes => asked,
+        }
+    }
+
     /// Whether it includes this model.
     pub fn includes(&self, model: &str) -> bool {
         self.models.as_ref().is_none_or(|models| models.iter().any(|name| name == model))

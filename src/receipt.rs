@@ -59,6 +59,8 @@ pub struct Receipt {
     pub policy_version: Arc<str>,
     /// Whether a vendor may have drawn and billed without our knowing.
     pub outcome_unknown: bool,
+    /// Whether it was cancelled by its app.
+    pub cancelled: bool,
 }
 
 /// Who asked.
@@ -102,12 +104,14 @@ impl Receipt {
             answer_bytes: 0,
             policy_version,
             outcome_unknown: false,
+            cancelled: false,
         }
     }
 
-    /// `ok`, or the refusal's code: one word for log, metric and usage row.
+    /// `ok`, `cancelled`, or the refusal's code: one word for log, metric and usage row.
     pub const fn outcome(&self) -> &'static str {
         match self.refusal {
+            None if self.cancelled => "cancelled",
             None => "ok",
             Some(kind) => kind.code(),
         }

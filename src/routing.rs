@@ -92,6 +92,19 @@ pub fn candidates(
     Err(NoCandidate::NoneCan { why: why.collect() })
 }
 
+/// How one offering of a model serves a request, whoever else can and however it has been doing:
+/// for an order that was placed there before.
+pub fn candidate_of(
+    model: &Model,
+    offering: &str,
+    request: &ImageRequest,
+    fidelity: Fidelity,
+) -> Option<Candidate> {
+    let mut known = model.offerings.iter().chain(&model.test_offering);
+    let offering = known.find(|known| known.name == offering)?;
+    fit::fit(offering, request, model.pixels_max, fidelity).ok()
+}
+
 /// Looks at every offering that our credentials reach.
 pub fn survey(
     model: &Model,

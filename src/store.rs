@@ -30,6 +30,7 @@ mod ask;
 mod command;
 mod disk;
 mod error;
+mod jobs;
 mod library;
 mod load;
 mod once;
@@ -37,6 +38,7 @@ mod reader;
 mod registry;
 mod rows;
 mod shared;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -45,6 +47,7 @@ mod writer;
 pub use answers::{AnswerKept, KeptAnswer, ROW_BYTES_MAX, USUAL_BOUNDS};
 pub use command::{Command, GrantSummary, KeySummary, Outcome};
 pub use error::StoreError;
+pub use jobs::{JobEnd, JobPage, Named, Whose};
 pub use reader::Admission;
 pub use registry::{NewKey, Workspace};
 pub use rows::media::MediaTotal;
@@ -53,7 +56,7 @@ pub use verify::{VerifyReport, verify};
 use answers::Answers;
 use ask::{Ask, Chore, Letter, Reply};
 use shared::Shared;
-use writer::{Allowances, Writer};
+use writer::{Allowances, OpenJobs, Writer};
 
 /// The most asks that may wait for the writer.
 pub const QUEUE_MAX: usize = 4_096;
@@ -106,6 +109,7 @@ impl Store {
             entry_seq: load::entry_seq(&database)?,
             registry,
             allowances: Allowances::default(),
+            jobs: OpenJobs::of(load::open_jobs(&database)?),
             database,
             clock: Arc::clone(&clock),
             shared: Arc::clone(&shared),
@@ -233,6 +237,11 @@ impl Store {
     /// How many holds are open.
     pub fn open_holds(&self) -> usize {
         self.shared.open_holds()
+    }
+
+    /// How many jobs have not ended.
+    pub fn open_jobs_count(&self) -> usize {
+        self.shared.open_jobs()
     }
 
     /// How many asks wait for the writer.

@@ -13,10 +13,14 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use pixelgate::canonical::{Problem, Refusal, RefusalKind};
-use pixelgate::dialect::{self, Call, Claim, ClientSide, Dialect, RefusalContext, VendorSide};
+use pixelgate::dialect::{
+    self, Asked, Call, Claim, ClientSide, Dialect, RefusalContext, VendorSide,
+};
 use pixelgate::id::RequestId;
 use serde_json::{Map, Value, json};
 
+#[path = "dialects/extras.rs"]
+mod extras;
 #[path = "dialects/faithful.rs"]
 mod faithful;
 #[path = "dialects/filled.rs"]
@@ -27,6 +31,8 @@ mod forms;
 mod given;
 #[path = "dialects/hostile.rs"]
 mod hostile;
+#[path = "dialects/jobs.rs"]
+mod jobs;
 #[path = "dialects/library.rs"]
 mod library;
 #[path = "dialects/passing.rs"]
@@ -130,6 +136,8 @@ fn every_dialect_keeps_to_its_goldens() {
         if let Some(client) = dialect.client {
             requests(&mut folder, dialect, client);
             answers(&mut folder, client);
+            batches(&mut folder, client);
+            jobs::shown(&mut folder, client);
             refusals(&mut folder, client);
             limits(&mut folder, client);
         }
@@ -168,11 +176,22 @@ fn every_side_has_the_cases_that_are_required() {
 fn requests(folder: &mut Folder, dialect: &Dialect, client: &dyn ClientSide) {
     for case in folder.cases(".client.json") {
         let wire = shapes::wire_request(&folder.read(&format!("{case}.client.json")));
-        let claimed = dialect::claim(&wire.method, &wire.path);
+        let shows_key = |side: &dyn ClientSide| side.presented_key(&wire.headers).is_some();
+        let claimed = dialect::claim_by_key(&wire.method, &wire.path, shows_key);
         let (who, claim) = claimed.unwrap_or_else(|| panic!("{case}: nobody claims its path"));
         assert_eq!(who.name, dialect.name, "{case}: another dialect claims it");
-        assert!(client.presented_key(&wire.headers).is_some(), "{case}: no key");
-        let models = shapes::models();
+        let is_open = matches!(claim, Claim::OpenModels | Claim::Health | Claim::Preflight { .. });
+        let is_keyed = client.presented_key(&wire.headers).is_some();
+        assert!(is_keyed || is_open, "{case}: no key");
+        let models = extras::models();
+        let request_id = RequestId::known("req_golden");
+        let context = Asked { request_id: &request_id, unix_ms: UNIX_MS };
+        if let (Claim::Images, Some(side)) = (&claim, client.batching())
+            && let Some(shown) = extras::items(client, side, &wire)
+        {
+            folder.expect(&format!("{case}.items.json"), &shown);
+            continue;
+        }
         let listing = match claim {
             Claim::Images | Claim::Quote => match client.decode_request(&wire) {
                 Ok(request) => {
@@ -184,9 +203,25 @@ fn requests(folder: &mut Folder, dialect: &Dialect, client: &dyn ClientSide) {
                     continue;
                 }
             },
+            Claim::Jobs => json!({ "jobs": "all" }),
+            Claim::Job(id) => json!({ "job": id }),
+            Claim::CancelJob(id) => json!({ "cancel": id }),
+            Claim::Asset(key) => json!({ "asset": key }),
             Claim::WrongMethod { allow } => json!({ "allow": allow }),
+            Claim::Prompt => match client.prompting().unwrap().decode_prompt(&wire) {
+                Ok(ask) => extras::prompt(client, &ask, &context),
+                Err(refusal) => {
+                    folder.expect(&format!("{case}.refusal.json"), &refused(client, &refusal));
+                    continue;
+                }
+            },
+            Claim::Preflight { allow } => json!({ "preflight": allow }),
+            Claim::Usage => extras::usage(client, &context),
+            Claim::Health => extras::health(client, &context),
+            Claim::Models | Claim::OpenModels => {
+                shapes::reply_shown(&client.encode_models(&models))
+            }
             Claim::Library(ask) => library::shown(client.library().unwrap(), &ask),
-            Claim::Models => shapes::reply_shown(&client.encode_models(&models)),
             Claim::Model(id) => {
                 let model = models.iter().find(|model| model.name == id);
                 shapes::reply_shown(&client.encode_model(model.unwrap()))
@@ -205,6 +240,15 @@ fn answers(folder: &mut Folder, client: &dyn ClientSide) {
         if let Some(side) = client.streaming().filter(|_| delivered.is_streamed()) {
             folder.expect(&format!("{case}.streamed.json"), &delivered.streamed(side, UNIX_MS));
         }
+    }
+}
+
+/// `CASE.batch.json` → `CASE.answer.json`: what several requests of one body came to
+fn batches(folder: &mut Folder, client: &dyn ClientSide) {
+    for case in folder.cases(".batch.json") {
+        let golden = folder.read(&format!("{case}.batch.json"));
+        let shown = extras::batch(client.batching().unwrap(), &golden, UNIX_MS);
+        folder.expect(&format!("{case}.answer.json"), &shown);
     }
 }
 

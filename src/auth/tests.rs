@@ -90,10 +90,10 @@ fn a_star_grants_every_scope() {
 
 #[test]
 fn a_new_key_says_its_mode_and_never_repeats() {
-    let (live, test) = (new_key_text(Mode::Live), new_key_text(Mode::Test));
-    assert!(live.starts_with("pg_live_") && test.starts_with("pg_test_"));
-    assert_eq!((live.len(), test.len()), (48, 48));
-    assert_ne!(live, new_key_text(Mode::Live));
+    let (live, test) = (new_key_text(KEY_PREFIX, Mode::Live), new_key_text("ndsk", Mode::Test));
+    assert!(live.starts_with("pg_live_") && test.starts_with("ndsk_test_"));
+    assert_eq!((live.len(), test.len()), (48, 50));
+    assert_ne!(live, new_key_text(KEY_PREFIX, Mode::Live));
 }
 
 #[test]

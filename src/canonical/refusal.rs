@@ -46,6 +46,7 @@ pub enum RefusalKind {
     KeyInactive,
     ScopeMissing,
     WorkspaceSuspended,
+    PlanMissing,
     ModelUnknown,
     ModelForbidden,
     Unsupported,
@@ -101,7 +102,7 @@ pub enum Problem {
 
 impl RefusalKind {
     /// Every kind, for tests and documents.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::BadRequest,
         Self::BadFraming,
         Self::HeadTooLarge,
@@ -114,6 +115,7 @@ impl RefusalKind {
         Self::KeyInactive,
         Self::ScopeMissing,
         Self::WorkspaceSuspended,
+        Self::PlanMissing,
         Self::ModelUnknown,
         Self::ModelForbidden,
         Self::Unsupported,
@@ -153,6 +155,8 @@ impl RefusalKind {
             Self::KeyInactive => (401, "key_inactive", Blame::Caller),
             Self::ScopeMissing => (403, "scope_missing", Blame::Caller),
             Self::WorkspaceSuspended => (403, "workspace_suspended", Blame::Caller),
+            // The key names a plan that policy does not have.
+            Self::PlanMissing => (403, "plan_missing", Blame::Caller),
             Self::ModelUnknown => (404, "model_unknown", Blame::Caller),
             // The model exists; the plan does not include it.
             Self::ModelForbidden => (403, "model_forbidden", Blame::Caller),

@@ -149,7 +149,7 @@ pub enum Safety {
 
 /// How the pictures should arrive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum Delivery {
     /// As base64 text inside the answer.
     #[default]
@@ -158,6 +158,9 @@ pub enum Delivery {
     Url,
     /// As the answer's own bytes.
     Bytes,
+    /// As the caller's plan says: from an address where it keeps pictures, inside the answer where
+    /// it does not. The gateway puts one of the two in its place.
+    AsPlanned,
 }
 
 /// A picture that the app sent: inline, never an address.

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::credits::{Cost, Credits};
 use crate::id::{MediaId, RequestId};
 
@@ -56,7 +58,7 @@ pub struct Stored {
 }
 
 /// Tokens as a vendor reports them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct TokenUsage {
     /// Text tokens in.
     pub text_in: u64,
@@ -93,7 +95,7 @@ pub struct Standing {
 }
 
 /// Where a caller stands with one calendar quota.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct QuotaStanding {
     /// The quota's name in policy.
     pub name: String,
@@ -129,6 +131,8 @@ pub struct Answer<'a> {
     pub quotas: &'a [QuotaStanding],
     /// What the plan has said of its pictures.
     pub disclaimer: Option<&'a str>,
+    /// What the caller's plan calls its storage; `None` where it keeps no pictures.
+    pub storage: Option<&'a str>,
 }
 
 impl Image {

@@ -7,7 +7,7 @@ use clap::Subcommand;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::auth::{KeyStatus, Mode};
+use crate::auth::{KeyStatus, Mode, is_key_prefix};
 use crate::control;
 use crate::credits::Credits;
 use crate::id::{GrantId, KeyId, WorkspaceId};
@@ -23,12 +23,12 @@ pub(super) enum WorkspaceVerb {
         /// What people call it.
         name: String,
     },
-    /// Shuts out all its keys until it is resumed.
+    /// Shuts out all keys of a workspace until it is resumed.
     Suspend {
         /// Which.
         workspace: String,
     },
-    /// Lets its keys in again.
+    /// Lets the keys of a suspended workspace in again.
     Resume {
         /// Which.
         workspace: String,
@@ -60,6 +60,9 @@ pub(super) enum KeyVerb {
         /// What people call it.
         #[arg(long, default_value = "")]
         name: String,
+        /// What its text begins with, for apps that expect that: `ndsk` makes `ndsk_live_…`.
+        #[arg(long, value_parser = key_prefix)]
+        prefix: Option<String>,
     },
     /// Lists keys, never their text.
     List,
@@ -108,15 +111,23 @@ pub(super) enum LedgerVerb {
     Verify,
 }
 
+fn key_prefix(text: &str) -> Result<String, String> {
+    if is_key_prefix(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("use one to sixteen small letters and digits, such as ndsk".to_owned())
+    }
+}
+
 pub(super) async fn workspace(folder: &Path, verb: WorkspaceVerb) -> Result<(), CliError> {
-    let shut = |workspace: &str, suspended| Command::SuspendWorkspace {
+    let suspend = |workspace: &str, suspended| Command::SuspendWorkspace {
         workspace: WorkspaceId::known(workspace),
         suspended,
     };
     let command = match verb {
         WorkspaceVerb::Create { name } => Command::CreateWorkspace { name },
-        WorkspaceVerb::Suspend { workspace } => shut(&workspace, true),
-        WorkspaceVerb::Resume { workspace } => shut(&workspace, false),
+        WorkspaceVerb::Suspend { workspace } => suspend(&workspace, true),
+        WorkspaceVerb::Resume { workspace } => suspend(&workspace, false),
     };
     run(folder, command).await
 }
@@ -124,7 +135,7 @@ pub(super) async fn workspace(folder: &Path, verb: WorkspaceVerb) -> Result<(), 
 pub(super) async fn key(folder: &Path, verb: KeyVerb) -> Result<(), CliError> {
     let status = |key: &str, status| Command::SetKeyStatus { key: KeyId::known(key), status };
     let command = match verb {
-        KeyVerb::Create { workspace, plan, scopes, test, expires, join_repeats, name } => {
+        KeyVerb::Create { workspace, plan, scopes, test, expires, join_repeats, name, prefix } => {
             Command::CreateKey(store::NewKey {
                 workspace: WorkspaceId::known(&workspace),
                 plan,
@@ -133,6 +144,7 @@ pub(super) async fn key(folder: &Path, verb: KeyVerb) -> Result<(), CliError> {
                 expires_at_ms: expires.map(|seconds| seconds.saturating_mul(1000)),
                 joins_repeats: join_repeats,
                 name,
+                prefix,
             })
         }
         KeyVerb::List => Command::ListKeys { workspace: None },

@@ -104,6 +104,7 @@ pub(super) async fn demo(
         expires_at_ms: None,
         joins_repeats: false,
         name: "demo".to_owned(),
+        prefix: None,
     };
     let (_, key) = running.store.create_key(new_key).await?;
     let ready = Ready {
@@ -193,13 +194,13 @@ Data: {data} ({fate}). Stop with Ctrl-C.
 /// An example as lines to paste.
 fn example(client: &dyn dialect::ClientSide, public: &str, key: &str) -> String {
     let dialect::Example { title, path, body, then } = client.example();
-    let key_line = client.key_line(key);
+    let (name, value) = client.shown_key(key);
     let pipe = if then.is_empty() { String::new() } else { format!(" \\\n    | {then}") };
     format!(
         r"{title}
 
   curl -s {public}{path} \
-    -H '{key_line}' -H 'Content-Type: application/json' \
+    -H '{name}: {value}' -H 'Content-Type: application/json' \
     -d '{body}'{pipe}"
     )
 }

@@ -88,10 +88,14 @@ pub(super) async fn start(
         )),
         media,
         telemetry,
+        jobs: config.jobs.clone(),
     };
     let gateway = Gateway::new(clock, hands);
     let rebuilt = gateway.rebuild_windows().await?;
     tracing::debug!(rebuilt, "admissions of before the start count again");
+
+    let resumed = gateway.resume_jobs().await?;
+    tracing::debug!(resumed, "jobs of before the start are taken up");
 
     let mut background = tokio::task::JoinSet::new();
     let control = Control::bind(&config.store_directory)?;
@@ -148,6 +152,7 @@ impl Running {
             }
         }
         tracing::info!("stopping: finishing what is in flight");
+        self.gateway.stop_jobs();
         let finished = tokio::select! {
             finished = self.edge.stop(self.config.drain_timeout) => finished,
             // Asked twice: stop at once. Holds that are open end when they expire.

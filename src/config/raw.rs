@@ -9,7 +9,9 @@ use serde::Deserialize;
 use crate::scalar::{BadScalar, ByteCount, Span};
 use crate::secret::SecretPlace;
 
-use super::{Answers, Config, ConfigError, Library, LogFormat, Public, S3, TlsFiles};
+use super::{
+    Answers, Config, ConfigError, Jobs, Library, LogFormat, Origins, Public, S3, TlsFiles,
+};
 
 /// Declares sections whose keys are all optional, and how one file lies over another.
 macro_rules! sections {
@@ -43,6 +45,7 @@ sections! {
         write_timeout: Span,
         in_flight_max: usize,
         in_flight_bytes_max: ByteCount,
+        cors_origins: Vec<String>,
     }
     RawAdmin { address: String }
     RawStore { directory: PathBuf }
@@ -59,6 +62,14 @@ sections! {
         address_key: String,
         sweep_every: Span,
     }
+    RawJobs {
+        queued_per_workspace_max: usize,
+        running_max: usize,
+        running_per_workspace_max: usize,
+        input_bytes_max: ByteCount,
+        time_max: Span,
+        kept_for: Span,
+    }
     RawLog { format: LogFormat, level: String }
     RawLife { drain_timeout: Span }
 }
@@ -72,6 +83,7 @@ pub(super) struct RawConfig {
     idempotency: RawIdempotency,
     policy: RawPolicy,
     media: RawMedia,
+    jobs: RawJobs,
     log: RawLog,
     life: RawLife,
 }
@@ -86,6 +98,7 @@ impl RawConfig {
             idempotency: self.idempotency.over(below.idempotency),
             policy: self.policy.over(below.policy),
             media: self.media.over(below.media),
+            jobs: self.jobs.over(below.jobs),
             log: self.log.over(below.log),
             life: self.life.over(below.life),
         }
@@ -102,6 +115,7 @@ impl RawConfig {
             policy_directory: set("policy.directory", self.policy.directory)?,
             media_workers_max: Some(set("media.workers_max", self.media.workers_max)?)
                 .filter(|workers| *workers > 0),
+            jobs: self.jobs.build()?,
             library: self.media.build()?,
             log_format: set("log.format", self.log.format)?,
             log_level: level.parse().map_err(|_| {
@@ -144,6 +158,26 @@ impl RawPublic {
                 "public.in_flight_bytes_max",
                 self.in_flight_bytes_max.map(|b| b.0),
             )?,
+            cors_origins: origins(&set("public.cors_origins", self.cors_origins)?)?,
+        })
+    }
+}
+
+impl RawJobs {
+    fn build(self) -> Result<Jobs, ConfigError> {
+        Ok(Jobs {
+            queued_per_workspace_max: positive(
+                "jobs.queued_per_workspace_max",
+                self.queued_per_workspace_max,
+            )?,
+            running_max: positive("jobs.running_max", self.running_max)?,
+            running_per_workspace_max: positive(
+                "jobs.running_per_workspace_max",
+                self.running_per_workspace_max,
+            )?,
+            input_bytes_max: positive("jobs.input_bytes_max", self.input_bytes_max.map(|b| b.0))?,
+            time_max: set("jobs.time_max", self.time_max)?.0,
+            kept_for: set("jobs.kept_for", self.kept_for)?.0,
         })
     }
 }
@@ -260,6 +294,25 @@ fn public_url(text: &str) -> Result<Option<String>, ConfigError> {
         "" => Ok(None),
         _ if is_http => Ok(Some(text.trim_end_matches('/').to_owned())),
         _ => Err(wrong("public.url", format!("`{text}` does not start with http:// or https://"))),
+    }
+}
+
+fn origins(texts: &[String]) -> Result<Origins, ConfigError> {
+    if texts == ["*"] {
+        return Ok(Origins::Any);
+    }
+    let is_origin = |text: &String| {
+        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' ']))
+    };
+    match texts.iter().find(|text| !is_origin(text)) {
+        None => Ok(Origins::Listed(texts.iter().map(|text| text.to_ascii_lowercase()).collect())),
+        Some(text) => Err(wrong(
+            "public.cors_origins",
+            format!(
+                "`{text}` is no origin; write [\"*\"] alone, or such as \"https://shop.example\""
+            ),
+        )),
     }
 }
 

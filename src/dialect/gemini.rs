@@ -1,19 +1,21 @@
 //! Google's Gemini API, for its models that draw: one call, one picture, always inline.
 //!
-//! Vendor side only, for the Gemini API and for Vertex: the path below the base is the same. It
-//! answers 200 to nearly everything, so what happened is read from words in the body.
+//! Both sides, for the Gemini API and for Vertex: the path below the base is the same. It answers
+//! 200 to nearly everything, so what happened is read from words in the body, and said there.
 
 use super::{Call, Dialect, Progress, Unsupported, VendorSide, WireReply, WireRequest};
 use crate::canonical::ImageRequest;
 use crate::catalog::{AuthScheme, Offering};
 use crate::fault::VendorFault;
 
+mod client;
 mod family;
 mod reply;
 mod request;
 
 /// The Gemini API.
-pub(super) const DIALECT: Dialect = Dialect { name: "gemini", client: None, vendor: Some(&Vendor) };
+pub(super) const DIALECT: Dialect =
+    Dialect { name: "gemini", client: Some(&client::Client), vendor: Some(&Vendor) };
 
 /// Faces vendors that speak Gemini.
 #[derive(Debug)]

@@ -1,5 +1,5 @@
 //! What Google's APIs for pictures share: how an error is written, and frames that are a ratio
-//! beside a size class.
+//! beside a size class. What their client sides share is in the modules below.
 
 use std::time::Duration;
 
@@ -11,6 +11,14 @@ use super::unsupported::{Unsupported, no};
 use crate::canonical::{Format, Frame, ImageRequest, Ratio, Size};
 use crate::catalog::{Capabilities, Frames};
 use crate::fault::VendorFault;
+
+pub(super) mod key;
+pub(super) mod labels;
+pub(super) mod listing;
+pub(super) mod node;
+pub(super) mod path;
+pub(super) mod picture;
+pub(super) mod said;
 
 /// An error as Google's APIs write it.
 #[derive(Debug, Default, Deserialize)]

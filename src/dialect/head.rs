@@ -1,4 +1,5 @@
-//! What client sides share about heads: a bearer key in, the tightest limit out.
+//! What client sides share about heads: a bearer key and a name in the path in, the tightest limit
+//! out.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
@@ -17,6 +18,33 @@ pub(crate) fn tightest(standings: &[Standing]) -> Option<&Standing> {
     standings
         .iter()
         .min_by_key(|standing| (standing.remaining, std::cmp::Reverse(standing.resets_in)))
+}
+
+/// The tightest limit as three headers that several small APIs document alike.
+pub(crate) fn limit_headers(standings: &[Standing], unix_ms: i64) -> Vec<(&'static str, String)> {
+    let Some(limit) = tightest(standings) else {
+        return Vec::new();
+    };
+    let wait_ms = i64::try_from(limit.resets_in.as_millis()).unwrap_or(i64::MAX);
+    // Rounded up: at the second that is named, the window really has reset.
+    let reset = unix_ms.saturating_add(wait_ms).saturating_add(999).div_euclid(1000);
+    vec![
+        ("x-ratelimit-limit", limit.most.to_string()),
+        ("x-ratelimit-remaining", limit.remaining.to_string()),
+        ("x-ratelimit-reset", reset.to_string()),
+    ]
+}
+
+/// A path segment without its percent signs; libraries write the slash of a model name so.
+pub(crate) fn percent_decoded(text: &str) -> Option<String> {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next()?.as_bytes().to_vec();
+    for part in parts {
+        let (hex, rest) = part.split_at_checked(2)?;
+        bytes.push(u8::from_str_radix(hex, 16).ok()?);
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

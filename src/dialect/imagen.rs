@@ -1,6 +1,6 @@
 //! Google's Imagen models: one call of `:predict`, up to four pictures, always inline.
 //!
-//! Vendor side only, for Vertex and for what still serves it elsewhere. A picture that the filter
+//! Both sides, for Vertex and for what still serves or calls it elsewhere. A picture that the filter
 //! took is missing from a success, so what happened is read from what is not there.
 
 use super::{Call, Dialect, MaskStyle, Progress, Unsupported, VendorSide, WireReply, WireRequest};
@@ -8,11 +8,13 @@ use crate::canonical::ImageRequest;
 use crate::catalog::{AuthScheme, Offering};
 use crate::fault::VendorFault;
 
+mod client;
 mod reply;
 mod request;
 
 /// Imagen's `:predict`.
-pub(super) const DIALECT: Dialect = Dialect { name: "imagen", client: None, vendor: Some(&Vendor) };
+pub(super) const DIALECT: Dialect =
+    Dialect { name: "imagen", client: Some(&client::Client), vendor: Some(&Vendor) };
 
 /// Faces vendors that serve Imagen.
 #[derive(Debug)]

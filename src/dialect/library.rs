@@ -20,7 +20,7 @@ pub trait Library: std::fmt::Debug + Sync {
     fn encode_erased(&self, id: &MediaId, context: &Asked<'_>) -> WireReply;
 }
 
-/// What every answer of the library says besides its pictures.
+/// What every answer that is not of pictures drawn says besides its own words.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
     /// The request's name.

@@ -52,6 +52,7 @@ fn is_hopeless(refusal: &Refusal) -> bool {
             | RefusalKind::KeyInactive
             | RefusalKind::ScopeMissing
             | RefusalKind::WorkspaceSuspended
+            | RefusalKind::PlanMissing
             | RefusalKind::ModelUnknown
             | RefusalKind::ModelForbidden
             | RefusalKind::Unsupported

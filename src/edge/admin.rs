@@ -53,6 +53,8 @@ impl ServeHttp for Admin {
             "/metrics" => {
                 let store = &self.gateway.store;
                 let metrics = self.gateway.telemetry.metrics();
+                let jobs = self.gateway.store.open_jobs_count();
+                metrics.jobs_open.set(i64::try_from(jobs).unwrap_or(i64::MAX));
                 metrics.holds_open.set(i64::try_from(store.open_holds()).unwrap_or(i64::MAX));
                 metrics.answers_bytes.set(store.kept_bytes());
                 let dropped = metrics.answers_not_kept.with_label_values(&[Gone::Dropped.name()]);

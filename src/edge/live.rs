@@ -10,11 +10,8 @@ use tokio::task::JoinHandle;
 use crate::dialect::{Pieces, WireReply};
 use crate::gateway::live::Begun;
 
-/// How long a stream is silent before a comment shows that it is alive, to proxies in between too.
+/// How long a stream is silent before something shows that it is alive, to proxies in between too.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
-
-/// A comment: no client makes an event of it.
-const ALIVE: &[u8] = b": at work\n\n";
 
 /// What is said when the work behind a stream ended without an end of its own.
 const LOST: &[u8] = b"event: error\ndata: {\"error\":{\"message\":\"the request failed inside the \
@@ -31,7 +28,7 @@ pub(super) async fn pour(
         match tokio::time::timeout(SILENCE_MAX, begun.chunks.recv()).await {
             Ok(Some(piece)) => write_pieces(session, piece).await?,
             Ok(None) => break,
-            Err(_) => write_pieces(session, Pieces::one(ALIVE)).await?,
+            Err(_) => write_pieces(session, Pieces::one(begun.alive)).await?,
         }
     }
     let mut serving = serving;
@@ -42,7 +39,7 @@ pub(super) async fn pour(
                 tracing::error!(%panic, "a request's work ended without an answer");
                 break Pieces::one(LOST);
             }
-            Err(_) => write_pieces(session, Pieces::one(ALIVE)).await?,
+            Err(_) => write_pieces(session, Pieces::one(begun.alive)).await?,
         }
     };
     write_pieces(session, end).await?;

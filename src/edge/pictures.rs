@@ -28,7 +28,7 @@ impl Front {
             return None;
         }
         let (id, file) = head.path.strip_prefix("/media/")?.split_once('/')?;
-        let reply = match self.gateway.kept_picture(id, &head.query).await {
+        let reply = match self.gateway.kept_picture(id, head.query_text()).await {
             Ok((kept, _)) if file_name(kept.format) != file => return None,
             Ok((kept, until)) => self.picture(head, &kept, until).await,
             Err(unserved) => Err(unserved),

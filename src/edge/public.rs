@@ -28,6 +28,7 @@ use crate::telemetry::Bound;
 use super::body::{DRAIN_TIMEOUT, announced_length, overloaded, read_away};
 use super::bounds::{Place, Room};
 use super::framing::{self, RawHead};
+use super::head::head_of;
 use super::live;
 use super::passthrough::{Passing, embarked};
 use super::patience::Timed;
@@ -95,7 +96,7 @@ impl Front {
         &self,
         session: &mut ServerSession,
     ) -> Result<(Head, Place), Box<WireReply>> {
-        let head = self.head(session);
+        let head = head_of(session, &self.bounds);
         if let Some((refusal, bound)) = refused_framing(session, &self.bounds) {
             session.set_keepalive(None);
             return Err(Box::new(self.refuse(&head, &refusal, bound)));
@@ -151,25 +152,6 @@ impl Front {
             self.gateway.telemetry.metrics().bound_met(bound);
         }
         self.gateway.refuse(head, refusal)
-    }
-
-    fn head(&self, session: &ServerSession) -> Head {
-        let head = session.req_header();
-        let host = head
-            .headers
-            .get(http::header::HOST)
-            .and_then(|host| host.to_str().ok())
-            .or_else(|| head.uri.authority().map(http::uri::Authority::as_str))
-            .unwrap_or("localhost");
-        let scheme = if self.bounds.tls.is_some() { "https" } else { "http" };
-        Head {
-            request_id: RequestId::random(),
-            method: head.method.clone(),
-            path: head.uri.path().to_owned(),
-            query: head.uri.query().unwrap_or_default().to_owned(),
-            headers: head.headers.clone(),
-            public_url: self.bounds.url.clone().unwrap_or_else(|| format!("{scheme}://{host}")),
-        }
     }
 }
 
@@ -252,11 +234,17 @@ impl ProxyHttp for Front {
         } else {
             self.answer(session).await
         };
-        match reply {
+        match reply.map(|reply| self.let_pages_read(session.req_header(), reply)) {
             Some(reply) => write(session, reply, head_only).await?,
             None => session.set_keepalive(None),
         }
         Ok(true)
+    }
+
+    /// For Pingora's own log lines: without the query, which may hold a key.
+    fn request_summary(&self, session: &Session, _: &Self::CTX) -> String {
+        let head = session.req_header();
+        format!("{} {}", head.method, head.uri.path())
     }
 
     async fn upstream_peer(

@@ -60,7 +60,7 @@ impl Lease {
     }
 
     /// As if it had never been admitted: the ledger said no afterwards.
-    fn take_back(mut self) {
+    pub(super) fn take_back(mut self) {
         if let (Some(ticket), Some(mut windows)) =
             (self.ticket.take(), self.windows.0.get_mut(&self.key))
         {
@@ -162,18 +162,8 @@ impl Gateway {
         receipt: &mut Receipt,
     ) -> Result<(HoldId, Lease), Refusal> {
         let now = self.clock.now();
-        let life_ms = i64::try_from((stake.time + HOLD_MARGIN).as_millis()).unwrap_or(i64::MAX);
-        let hold = HoldId::random();
-        let ask = HoldAsk {
-            hold: hold.clone(),
-            workspace: caller.workspace().clone(),
-            key: caller.key().clone(),
-            request: receipt.request_id.clone(),
-            amount: stake.amount,
-            expires_at_ms: now.unix_ms.saturating_add(life_ms),
-            quotas: quotas(plan, caller, stake.images, now),
-            policy_version: Arc::clone(&receipt.policy_version),
-        };
+        let ask = Self::hold_ask((caller, plan), stake, receipt, now);
+        let hold = ask.hold.clone();
         let began = Instant::now();
         let answer = match stake.named {
             Some(named) => self.store.hold_once(ask, named).await,
@@ -186,11 +176,31 @@ impl Gateway {
                 Ok((hold, lease))
             }
             Err(error) => {
-                let mut refusal = refuse::store(&error, now);
+                let mut refusal = refuse::hold(&error, plan, now);
                 lease.take_back();
                 refusal.standings = self.standings_in(plan, caller.key(), now);
                 Err(refusal)
             }
+        }
+    }
+
+    /// What is asked of the ledger for a stake.
+    pub(super) fn hold_ask(
+        (caller, plan): (&Caller, &Plan),
+        stake: &Stake,
+        receipt: &Receipt,
+        now: Now,
+    ) -> HoldAsk {
+        let life_ms = i64::try_from((stake.time + HOLD_MARGIN).as_millis()).unwrap_or(i64::MAX);
+        HoldAsk {
+            hold: HoldId::random(),
+            workspace: caller.workspace().clone(),
+            key: caller.key().clone(),
+            request: receipt.request_id.clone(),
+            amount: stake.amount,
+            expires_at_ms: now.unix_ms.saturating_add(life_ms),
+            quotas: quotas(plan, caller, stake.images, now),
+            policy_version: Arc::clone(&receipt.policy_version),
         }
     }
 
@@ -281,7 +291,7 @@ fn quotas(plan: &Plan, caller: &Caller, images: u32, now: Now) -> Vec<QuotaAsk> 
                 name: quota.name.clone(),
                 subject: subject(quota, caller),
                 unit: quota_unit(quota.unit),
-                period: now.utc_day(),
+                period: quota.per.begin(now),
                 weight,
                 most: quota.most,
             }

@@ -12,6 +12,7 @@ use crate::routing::Candidate;
 
 use super::exchange::Terms;
 use super::hedge::Placed;
+use super::job::Errand;
 use super::live::Live;
 use super::{Gateway, Visit, Work};
 
@@ -55,9 +56,18 @@ pub(super) struct Attempt<'a> {
     pub(super) deadline: Instant,
     /// Where previews go.
     pub(super) live: Option<&'a Live>,
+    /// The job that it is for.
+    pub(super) errand: Option<&'a Errand>,
 }
 
 impl Trace {
+    /// That of a candidate which is asked after again.
+    pub(super) fn of(candidate: &Candidate) -> Self {
+        let offering = &candidate.offering;
+        let (name, vendor) = (offering.name.clone(), offering.vendor.name.clone());
+        Self { offering: Some(name), vendor: Some(vendor), ..Self::default() }
+    }
+
     /// Writes it down; what served last is what the receipt names.
     pub(super) fn tell(self, receipt: &mut Receipt) {
         receipt.attempts = receipt.attempts.saturating_add(self.calls);
@@ -80,7 +90,9 @@ impl Gateway {
     ) -> Result<Delivery, VendorFault> {
         let request_id = visit.receipt.request_id.clone();
         let live = self.begin(visit, &work.request);
-        let attempt = Attempt { request_id: &request_id, work, deadline, live: live.as_ref() };
+        let errand = visit.errand.clone();
+        let (live, errand) = (live.as_ref(), errand.as_deref());
+        let attempt = Attempt { request_id: &request_id, work, deadline, live, errand };
         let mut last = VendorFault::Unreachable { detail: "no candidate was tried".to_owned() };
         let mut left = work.candidates.get(..ATTEMPTS_MAX).unwrap_or(&work.candidates);
         while let Some((first, rest)) = left.split_first() {
@@ -118,10 +130,14 @@ impl Gateway {
         trace: &mut Trace,
     ) -> Tried {
         let vendor = &candidate.offering.vendor;
-        trace.offering = Some(candidate.offering.name.clone());
-        trace.vendor = Some(vendor.name.clone());
+        *trace = Trace::of(candidate);
         let mut last = None;
         for _ in 0..TRIES_MAX.max(vendor.secrets.len().min(ACCOUNTS_TRIED_MAX)) {
+            if let Some(errand) = attempt.errand
+                && !errand.may_begin().await
+            {
+                return Err(last);
+            }
             let Some(trying) = self.health.begin(&candidate.offering.name, &*self.clock) else {
                 return Err(last);
             };
@@ -129,7 +145,8 @@ impl Gateway {
             // Our own pace may keep us from asking; that says nothing about the offering.
             let account = self.upstream.account(vendor, deadline).await?;
             trace.calls = trace.calls.saturating_add(candidate.calls);
-            let terms = Terms { account, deadline, placed, live: attempt.live };
+            let Attempt { live, errand, .. } = attempt;
+            let terms = Terms { account, deadline, placed, live, errand, call: 0 };
             let request = &attempt.work.request;
             let fault = match self.fan_out(candidate, request, (trying, terms), trace).await {
                 Ok(delivery) => return Ok(delivery),
@@ -149,7 +166,7 @@ impl Gateway {
 
 impl Attempt<'_> {
     /// What follows a fault, where policy has a word in it.
-    fn next(&self, fault: &VendorFault) -> Next {
+    pub(super) fn next(&self, fault: &VendorFault) -> Next {
         if !fault.outcome_unknown() {
             return fault.next();
         }

@@ -4,22 +4,24 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::canonical::{Change, Delivery as Wanted, Frame, Image, ImageRequest, Refusal, Size};
+use crate::canonical::{Change, Frame, Image, ImageRequest, Refusal, Size};
 use crate::media::Rework;
 
 use super::attempt::Delivery;
-use super::{Delivered, Gateway, Visit, delivered_size, refuse};
+use super::{Delivered, Gateway, Visit, Work, delivered_size, refuse};
 
 impl Gateway {
     /// Reworks, measures and stores every picture of a delivery.
     pub(super) async fn deliver(
         &self,
         visit: &Visit,
-        request: &ImageRequest,
+        work: &Work,
         delivery: Delivery,
         deadline: Instant,
     ) -> Result<Delivered, Refusal> {
-        let Delivery { mut response, candidate, mut changes, cost } = delivery;
+        let Delivery { mut response, candidate, changes: of_vendor, cost } = delivery;
+        let request = &work.request;
+        let mut changes = [work.changes.as_slice(), &of_vendor].concat();
         let watermark = watermark(visit);
         let mut images = Vec::with_capacity(response.images.len());
         for image in response.images {
@@ -51,10 +53,8 @@ impl Gateway {
     ) -> Result<Image, Refusal> {
         let work = async {
             let image = self.media.rework(drawn, job).await?;
-            let shelved = match request.delivery {
-                Wanted::Url => Some(self.shelve(visit, &image).await?),
-                Wanted::Inline | Wanted::Bytes => None,
-            };
+            let shelved =
+                if visit.keeps(request) { Some(self.shelve(visit, &image).await?) } else { None };
             Ok((image, shelved))
         };
         let done = tokio::time::timeout_at(deadline, work).await;

@@ -10,10 +10,12 @@ use crate::catalog::{Offering, Vendor};
 use crate::credits::Cost;
 use crate::dialect::{self, Call, MaskStyle, Pending, Progress, VendorSide, WireRequest};
 use crate::fault::VendorFault;
+use crate::job;
 use crate::upstream::{Account, Ear};
 
 use super::Gateway;
 use super::hedge::Placed;
+use super::job::{Errand, again, kept};
 use super::live::Live;
 
 /// Steps of an order that is not placed yet, uploads among them.
@@ -31,6 +33,9 @@ const WAIT_FIRST: Duration = Duration::from_millis(500);
 /// The longest wait between questions of our own choosing.
 const WAIT_MAX: Duration = Duration::from_secs(5);
 
+/// How long an order that was taken back is still asked after: it may be served all the same.
+const TAKEN_BACK_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// How long a vendor may take to take an order back.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -45,6 +50,10 @@ pub(super) struct Terms<'a> {
     pub(super) placed: Option<&'a Placed>,
     /// Where previews go.
     pub(super) live: Option<&'a Live>,
+    /// The job that it is for.
+    pub(super) errand: Option<&'a Errand>,
+    /// Which call of the fan-out it is.
+    pub(super) call: u32,
 }
 
 /// Where an order stands. One that is dropped before its end is taken back, if it can be.
@@ -57,6 +66,7 @@ struct Order<'a> {
     lost: u32,
     wait: Option<Duration>,
     may_ask_again: bool,
+    taken_back: bool,
     cancel: Option<WireRequest>,
     cost: Option<Cost>,
 }
@@ -69,14 +79,51 @@ impl Gateway {
         request: &ImageRequest,
         terms: Terms<'_>,
     ) -> Result<ImageResponse, VendorFault> {
+        let side = vendor_side(&offering.vendor)?;
+        let wire = side.encode_request(request, offering).map_err(|unsupported| {
+            let dialect::Unsupported { parameter, why } = unsupported;
+            VendorFault::Inexpressible { parameter, why }
+        })?;
+        let order = Order::new(self, &offering.vendor, terms);
+        self.see_through(offering, request, order, wire).await
+    }
+
+    /// The same for an order that was placed before.
+    pub(super) async fn exchange_again(
+        &self,
+        offering: &Offering,
+        request: &ImageRequest,
+        terms: Terms<'_>,
+        known: &job::Order,
+    ) -> Result<ImageResponse, VendorFault> {
+        let pending = again(known).ok_or_else(|| {
+            let detail = "what was kept of its order cannot be read".to_owned();
+            VendorFault::Garbled { detail }
+        })?;
         let mut order = Order::new(self, &offering.vendor, terms);
-        let asked = self.ask(offering, request, &mut order).await;
+        order.may_ask_again = true;
+        order.cost = pending.cost;
+        order.cancel = pending.cancel;
+        if order.is_unwanted() {
+            order.take_back().await;
+        }
+        self.see_through(offering, request, order, pending.next).await
+    }
+
+    async fn see_through(
+        &self,
+        offering: &Offering,
+        request: &ImageRequest,
+        mut order: Order<'_>,
+        wire: WireRequest,
+    ) -> Result<ImageResponse, VendorFault> {
+        let asked = self.ask(offering, request, &mut order, wire).await;
         if asked.as_ref().err().is_none_or(|fault| !fault.outcome_unknown()) {
             order.cancel = None;
         }
         let mut response = asked?;
         response.cost = response.cost.or(order.cost);
-        self.here(&offering.vendor, terms, response).await
+        self.here(&offering.vendor, order.terms, response).await
     }
 
     async fn ask(
@@ -84,15 +131,12 @@ impl Gateway {
         offering: &Offering,
         request: &ImageRequest,
         order: &mut Order<'_>,
+        mut wire: WireRequest,
     ) -> Result<ImageResponse, VendorFault> {
         let vendor = &offering.vendor;
-        let Terms { account, deadline, live, .. } = order.terms;
         let side = vendor_side(vendor)?;
-        let mut wire = side.encode_request(request, offering).map_err(|unsupported| {
-            let dialect::Unsupported { parameter, why } = unsupported;
-            VendorFault::Inexpressible { parameter, why }
-        })?;
         loop {
+            let Terms { account, deadline, live, .. } = order.terms;
             let call = Call { request, offering, asked: &wire };
             let replied = match live.filter(|_| request.previews > 0) {
                 None => self.upstream.call(vendor, account, &wire, deadline).await,
@@ -114,11 +158,15 @@ impl Gateway {
                 }
                 Ok(Progress::Pending(pending)) => {
                     let wait = order.is_pending(&pending)?;
+                    order.write_down(&offering.name, &pending).await;
                     wire = pending.next;
-                    pause(wait, deadline).await?;
+                    order.pause(wait).await?;
                 }
                 Err(fault) if is_answered => return Err(fault),
-                Err(fault) => pause(order.is_lost(fault)?, deadline).await?,
+                Err(fault) => {
+                    let wait = order.is_lost(fault)?;
+                    order.pause(wait).await?;
+                }
             }
         }
     }
@@ -183,6 +231,7 @@ impl<'a> Order<'a> {
             lost: 0,
             wait: None,
             may_ask_again: false,
+            taken_back: false,
             cancel: None,
             cost: None,
         }
@@ -198,7 +247,9 @@ impl<'a> Order<'a> {
     fn is_pending(&mut self, pending: &Pending) -> Result<Duration, VendorFault> {
         self.may_ask_again = true;
         self.lost = 0;
-        self.cancel = pending.cancel.clone().or_else(|| self.cancel.take());
+        if !self.taken_back {
+            self.cancel = pending.cancel.clone().or_else(|| self.cancel.take());
+        }
         self.cost = pending.cost.or(self.cost);
         if let Some(placed) = self.terms.placed.filter(|_| self.cancel.is_some()) {
             placed.note();
@@ -238,6 +289,46 @@ impl<'a> Order<'a> {
             return Ok(wait);
         }
         Ok(self.next_wait())
+    }
+
+    /// For a job: what it takes to go on asking is on disk before it is needed.
+    async fn write_down(&self, offering: &str, pending: &Pending) {
+        let Terms { errand: Some(errand), account, call, .. } = self.terms else { return };
+        let stands =
+            Pending { cancel: self.cancel.clone(), cost: self.cost, wait: None, ..pending.clone() };
+        errand.is_placed(kept(offering, (account, call), &stands)).await;
+    }
+
+    fn is_unwanted(&self) -> bool {
+        !self.taken_back && self.terms.errand.is_some_and(Errand::is_unwanted)
+    }
+
+    /// Waits; shorter when the job turns out to be wanted no more, and the order is taken back.
+    async fn pause(&mut self, wait: Duration) -> Result<(), VendorFault> {
+        match self.terms.errand.filter(|_| !self.taken_back) {
+            None => pause(wait, self.terms.deadline).await?,
+            Some(errand) => tokio::select! {
+                paused = pause(wait, self.terms.deadline) => paused?,
+                () = errand.unwanted() => {}
+            },
+        }
+        if self.is_unwanted() {
+            self.take_back().await;
+        }
+        Ok(())
+    }
+
+    /// Tells the vendor, where it can be told, and goes on asking for a while: what it says then is
+    /// what becomes of the order.
+    async fn take_back(&mut self) {
+        self.taken_back = true;
+        let Some(cancel) = self.cancel.take() else { return };
+        let (upstream, account) = (&self.gateway.upstream, self.terms.account);
+        let deadline = Instant::now() + CANCEL_TIMEOUT;
+        let told = upstream.call(self.vendor, account, &cancel, deadline).await;
+        let status = told.map_or(0, |reply| reply.status);
+        tracing::info!(vendor = self.vendor.name, status, "an order was taken back");
+        self.terms.deadline = self.terms.deadline.min(Instant::now() + TAKEN_BACK_TIMEOUT);
     }
 
     fn next_wait(&mut self) -> Duration {

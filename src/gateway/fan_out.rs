@@ -9,10 +9,12 @@ use crate::canonical::{Change, Image, ImageRequest, ImageResponse};
 use crate::catalog::Offering;
 use crate::credits::Cost;
 use crate::fault::VendorFault;
+use crate::job::Order;
 use crate::price::{self, Work};
 use crate::routing::Candidate;
+use crate::upstream::Account;
 
-use super::attempt::{Delivery, Trace};
+use super::attempt::{Attempt, Delivery, Trace};
 use super::exchange::{Terms, no_picture};
 use super::health::Trying;
 use super::{Gateway, micros};
@@ -28,29 +30,43 @@ impl Gateway {
     ) -> Result<Delivery, VendorFault> {
         let offering = &candidate.offering;
         let began = Instant::now();
-        let calls = shares(candidate, request).into_iter().map(async |share| {
-            let share = self.ready_for(offering, share).await?;
-            self.exchange(offering, &share, terms).await
+        let calls = (0..candidate.calls).map(async |call| {
+            let share = self.ready_for(offering, candidate.ask(request, call)).await?;
+            self.exchange(offering, &share, Terms { call, ..terms }).await
         });
         let replies = join_all(calls).await;
         let took = began.elapsed();
         trace.vendor_us = trace.vendor_us.saturating_add(micros(took));
         self.learn(offering, trying, &replies, took);
+        gathered(candidate, request, replies, trace)
+    }
 
-        trace.outcome_unknown |=
-            replies.iter().any(|reply| reply.as_ref().is_err_and(VendorFault::outcome_unknown));
-        let (response, fault) = gather(replies);
-        if response.images.is_empty() {
-            return Err(fault.unwrap_or_else(no_picture));
+    /// The orders of a job that were placed before, asked after again. A call that has no order is
+    /// one whose outcome nobody knows.
+    pub(super) async fn ask_after(
+        &self,
+        attempt: Attempt<'_>,
+        candidate: &Candidate,
+        orders: &[Order],
+        trace: &mut Trace,
+    ) -> Result<Delivery, VendorFault> {
+        let Attempt { deadline, errand, live, .. } = attempt;
+        let (offering, request) = (&candidate.offering, &attempt.work.request);
+        let began = Instant::now();
+        let calls = orders.iter().map(async |order| {
+            let share = self.ready_for(offering, candidate.ask(request, order.call)).await?;
+            let account = Account::numbered(order.account);
+            let terms = Terms { account, deadline, placed: None, live, errand, call: order.call };
+            Box::pin(self.exchange_again(offering, &share, terms, order)).await
+        });
+        let replies = join_all(calls).await;
+        let took = began.elapsed();
+        trace.vendor_us = trace.vendor_us.saturating_add(micros(took));
+        trace.outcome_unknown |= u32::try_from(orders.len()).is_ok_and(|n| n < candidate.calls);
+        for reply in &replies {
+            self.telemetry.attempt(&offering.vendor.name, took.as_secs_f64(), reply.as_ref().err());
         }
-        let mut changes = candidate.changes.clone();
-        let (asked, got) = (request.count, response.images.len());
-        if u32::try_from(got).is_ok_and(|got| got < asked) {
-            let how = format!("{got} of {asked} were delivered and paid for");
-            changes.push(Change { parameter: "count".into(), how: how.into() });
-        }
-        let cost = booked_cost(candidate, request, &response);
-        Ok(Delivery { response, candidate: candidate.clone(), changes, cost })
+        gathered(candidate, request, replies, trace)
     }
 
     /// Tells the breaker and the metrics how it went.
@@ -71,9 +87,27 @@ impl Gateway {
     }
 }
 
-/// The request as each call of the fan-out asks it.
-fn shares(candidate: &Candidate, request: &ImageRequest) -> Vec<ImageRequest> {
-    (0..candidate.calls).map(|call| candidate.ask(request, call)).collect()
+/// What the calls of a candidate come to together.
+fn gathered(
+    candidate: &Candidate,
+    request: &ImageRequest,
+    replies: Vec<Result<ImageResponse, VendorFault>>,
+    trace: &mut Trace,
+) -> Result<Delivery, VendorFault> {
+    trace.outcome_unknown |=
+        replies.iter().any(|reply| reply.as_ref().is_err_and(VendorFault::outcome_unknown));
+    let (response, fault) = gather(replies);
+    if response.images.is_empty() {
+        return Err(fault.unwrap_or_else(no_picture));
+    }
+    let mut changes = candidate.changes.clone();
+    let (asked, got) = (request.count, response.images.len());
+    if u32::try_from(got).is_ok_and(|got| got < asked) {
+        let how = format!("{got} of {asked} were delivered and paid for");
+        changes.push(Change { parameter: "count".into(), how: how.into() });
+    }
+    let cost = booked_cost(candidate, request, &response);
+    Ok(Delivery { response, candidate: candidate.clone(), changes, cost })
 }
 
 /// All pictures that came, and the first fault among the rest.

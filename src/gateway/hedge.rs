@@ -47,7 +47,11 @@ impl Attempt<'_> {
     /// Whether the second may be asked beside the first.
     pub(super) fn may_hedge(&self, first: &Candidate, other: &Candidate) -> bool {
         let is_free = |one: &Candidate| one.offering.vendor.cancel_free && one.calls == 1;
-        self.work.model.hedge_after.is_some() && is_free(first) && is_free(other)
+        // Nobody waits for a job.
+        self.errand.is_none()
+            && self.work.model.hedge_after.is_some()
+            && is_free(first)
+            && is_free(other)
     }
 }
 

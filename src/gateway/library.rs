@@ -8,10 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::auth::Caller;
 use crate::canonical::{
-    Delivery, Format, Image, ImageRequest, Kept, LibraryAsk, Place, Refusal, RefusalKind, Shown,
-    Stored,
+    Format, Image, ImageRequest, Kept, LibraryAsk, Place, Refusal, RefusalKind, Shown, Stored,
 };
 use crate::dialect::{Asked, WireReply};
 use crate::id::MediaId;
@@ -52,15 +50,15 @@ impl Gateway {
     /// Refuses what would be kept in a library that is full; looked at before anything is bought.
     pub(super) async fn has_room(
         &self,
-        caller: &Caller,
+        visit: &Visit,
         plan: &Plan,
         request: &ImageRequest,
     ) -> Result<(), Refusal> {
         let is_bound = plan.pictures_max.is_some() || plan.pictures_bytes_max.is_some();
-        if request.delivery != Delivery::Url || !is_bound {
+        if !visit.keeps(request) || !is_bound {
             return Ok(());
         }
-        let total = self.store.pictures_total(caller.workspace().clone()).await;
+        let total = self.store.pictures_total(visit.caller.workspace().clone()).await;
         let total = total.map_err(|error| refuse::store(&error, self.clock.now()))?;
         let after = total.pictures.saturating_add(request.count.into());
         let met = if plan.pictures_max.is_some_and(|most| after > most) {
@@ -106,7 +104,7 @@ impl Gateway {
     ) -> Result<Stored, StoreError> {
         let Shelved { lock, kept } = shelved;
         let (id, created_at_ms) = (kept.id.clone(), kept.created_at_ms);
-        let url = self.address(visit, &kept);
+        let url = self.address(&visit.head.public_url, &kept);
         self.store.keep_picture(kept).await?;
         drop(lock);
         Ok(Stored { id, url, created_at_ms })
@@ -135,7 +133,7 @@ impl Gateway {
         let asked = Asked { request_id: &visit.receipt.request_id, unix_ms: now.unix_ms };
         match ask {
             LibraryAsk::List => {
-                let page = side.decode_page(&visit.head.query)?;
+                let page = side.decode_page(visit.head.query_text())?;
                 let limit = page.limit;
                 let workspace = visit.caller.workspace().clone();
                 let listed = self.store.list_pictures(workspace, page).await;
@@ -174,12 +172,13 @@ impl Gateway {
     }
 
     fn shown(&self, visit: &Visit, kept: Kept) -> Shown {
-        Shown { url: self.address(visit, &kept), kept }
+        Shown { url: self.address(&visit.head.public_url, &kept), kept }
     }
 
-    fn address(&self, visit: &Visit, kept: &Kept) -> String {
+    /// Where a kept picture is, for as long as an address lasts from now on.
+    pub(super) fn address(&self, public_url: &str, kept: &Kept) -> String {
         let path = self.media.address(&kept.id, kept.format, self.clock.now());
-        format!("{}{path}", visit.head.public_url)
+        format!("{public_url}{path}")
     }
 
     /// A kept picture by its address, for whoever has it, and until when the address is good.

@@ -21,6 +21,8 @@ pub struct Begun {
     pub head: WireReply,
     /// What comes before the end.
     pub chunks: mpsc::Receiver<Pieces>,
+    /// What shows that it is alive while nothing comes.
+    pub alive: &'static [u8],
 }
 
 /// Where an answer that wants to begin early is handed over.
@@ -44,7 +46,8 @@ impl Gateway {
         let head = stream(200, Pieces::default())
             .with_header("x-request-id", visit.receipt.request_id.as_str());
         let head = reply::with_standings(head, visit.client, &self.standings(visit, now), now);
-        begin.send(Begun { head, chunks }).ok()?;
+        let alive: &[u8] = if side.has_comments() { b": at work\n\n" } else { b"\n" };
+        begin.send(Begun { head, chunks, alive }).ok()?;
         visit.has_begun = true;
         Some(Live { side, request: request.clone(), chunks: sender })
     }
@@ -58,7 +61,7 @@ impl Gateway {
         let side = visit.client.streaming().filter(|_| visit.has_begun)?;
         let mut body = Pieces::default();
         // A comment: whoever reads the stream by eye sees it, and no client is disturbed.
-        for change in &fulfilled.changes {
+        for change in fulfilled.changes.iter().filter(|_| side.has_comments()) {
             body.push(format!(": pixelgate-changed {}=\"{}\"\n", change.parameter, change.how));
         }
         let end = side.encode_end(&fulfilled.answer(visit, self.clock.now().unix_ms));

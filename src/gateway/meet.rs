@@ -15,7 +15,9 @@ use crate::id::RequestId;
 use crate::pledge::Named;
 use crate::policy::Policy;
 use crate::receipt::Receipt;
+use crate::secret::Secret;
 
+use super::job::Errand;
 use super::live::{BeginWith, Begun};
 use super::once::Turn;
 use super::permit::permit;
@@ -30,12 +32,36 @@ pub struct Head {
     pub method: Method,
     /// The path, without its query.
     pub path: String,
-    /// Its query, without the question mark; empty when there is none.
-    pub query: String,
+    /// The query, which may hold a key.
+    pub query: Option<Secret>,
     /// All header fields.
     pub headers: HeaderMap,
     /// Where apps reach us, for the addresses of stored pictures; no slash at its end.
     pub public_url: String,
+}
+
+impl Head {
+    /// The query, without the question mark; empty when there is none.
+    pub fn query_text(&self) -> &str {
+        self.query.as_ref().map_or("", Secret::reveal)
+    }
+
+    /// Who claims it, and what for.
+    fn claim(&self) -> Option<(&'static str, &'static dyn ClientSide, Claim)> {
+        let shows_key = |side: &dyn ClientSide| self.key(side).is_some();
+        let (dialect, claim) = dialect::claim_by_key(&self.method, &self.path, shows_key)?;
+        Some((dialect.name, dialect.client?, claim))
+    }
+
+    /// The key, where this side's apps show it.
+    fn key(&self, side: &dyn ClientSide) -> Option<&str> {
+        side.presented_key(&self.headers).or_else(|| {
+            let (name, query) = (side.key_parameter()?, self.query.as_ref()?);
+            let pairs = query.reveal().split('&').filter_map(|pair| pair.split_once('='));
+            let mut keys = pairs.filter(|(own, key)| *own == name && !key.is_empty());
+            keys.next().map(|(_, key)| key)
+        })
+    }
 }
 
 /// A request by someone we know, on a path that somebody claims.
@@ -52,6 +78,10 @@ pub struct Visit {
     pub(super) begin_with: Option<BeginWith>,
     /// Whether it has begun.
     pub(super) has_begun: bool,
+    /// Whether it is a job now, which is told of when that ends.
+    pub(super) became_job: bool,
+    /// The job that is worked on, where it is one.
+    pub(super) errand: Option<Arc<Errand>>,
     /// What it is known by, if it is to be served once.
     pub(super) named: Option<Named>,
     /// The right to be joined by its repeats, until it is answered.
@@ -82,12 +112,11 @@ impl Visit {
 }
 
 impl Gateway {
-    /// Who claims this path, and who asks. A no is already in the dialect's own words.
+    /// Who claims this path, and who asks. What is answered already is what needs no key, and a no
+    /// in the dialect's own words.
     pub fn meet(&self, head: Head) -> Result<Visit, Box<WireReply>> {
         let began = Instant::now();
-        let claimed = dialect::claim(&head.method, &head.path)
-            .and_then(|(dialect, claim)| Some((dialect.name, dialect.client?, claim)));
-        let Some((name, client, claim)) = claimed else {
+        let Some((name, client, claim)) = head.claim() else {
             let refusal = refuse::unknown_path(&head.method, &head.path);
             return Err(Box::new(self.refuse(&head, &refusal)));
         };
@@ -96,7 +125,12 @@ impl Gateway {
         let mut receipt =
             Receipt::begin(head.request_id.clone(), now.unix_ms, Arc::clone(&policy.version));
         receipt.dialect = name;
-        let presented = client.presented_key(&head.headers);
+        if let Some(reply) = self.answer_openly(&head, (client, &claim), &policy) {
+            receipt.status = reply.status;
+            self.telemetry.tell(&receipt, None);
+            return Err(Box::new(reply.with_header("x-request-id", head.request_id.as_str())));
+        }
+        let presented = head.key(client);
         let known =
             self.store.keys().authenticate(presented, now.unix_ms).map_err(refuse::auth).and_then(
                 |caller| {
@@ -108,6 +142,7 @@ impl Gateway {
         match known {
             Ok(caller) => {
                 let (begin_with, has_begun, said) = (None, false, None);
+                let (became_job, errand) = (false, None);
                 let (named, turn, kept) = (None, None, None);
                 Ok(Visit {
                     head,
@@ -119,6 +154,8 @@ impl Gateway {
                     began,
                     begin_with,
                     has_begun,
+                    became_job,
+                    errand,
                     named,
                     turn,
                     kept,
@@ -134,9 +171,8 @@ impl Gateway {
         let now = self.clock.now();
         let version = Arc::clone(&self.policy.current().version);
         let mut receipt = Receipt::begin(head.request_id.clone(), now.unix_ms, version);
-        match dialect::claim(&head.method, &head.path).and_then(|(d, _)| Some((d.name, d.client?)))
-        {
-            Some((name, client)) => {
+        match head.claim() {
+            Some((name, client, _)) => {
                 receipt.dialect = name;
                 self.turn_away(head, client, receipt, refusal)
             }

@@ -42,8 +42,8 @@ impl Gateway {
             Ok(Some(replay)) => return replay,
             Err(refusal) => return self.reply_with_refusal(visit, refusal),
         }
-        match self.fulfil(visit, body).await {
-            Ok(fulfilled) => self.reply_with_pictures(visit, &fulfilled),
+        match self.draw_asked(visit, body).await {
+            Ok(reply) => reply,
             Err(refusal) => self.reply_with_refusal(visit, refusal),
         }
     }
@@ -171,6 +171,16 @@ impl Gateway {
         }
         Keeping { kept, reply }
     }
+}
+
+/// A name is kept with one hold; a batch has one for each item, so it has no name.
+pub(super) fn let_go(visit: &mut Visit) -> Result<(), Refusal> {
+    if visit.named.is_some_and(|named| !named.is_implied) {
+        return Err(refuse::named_batch());
+    }
+    // We named it for a key that joins repeats: none can join it.
+    (visit.named, visit.turn) = (None, None);
+    Ok(())
 }
 
 async fn fingerprint(visit: &Visit, body: &Bytes) -> Fingerprint {

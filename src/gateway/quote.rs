@@ -150,7 +150,8 @@ impl Gateway {
 pub fn quote(terms: &Terms<'_>, request: &ImageRequest) -> Result<Quote, Refusal> {
     terms.policy.rules.judge(request).map_err(refuse::denied)?;
     let model = model(terms.policy, terms.plan, request)?;
-    let Treated { request, changes } = treat(terms.policy, (terms.plan, &model), request)?;
+    let Treated { request, changes } =
+        treat(terms.policy, terms.plan, &model, request).kept(terms.plan, &model)?;
     let request = &request;
     let fidelity = terms.plan.fidelity.unwrap_or(model.fidelity);
     let (mut offerings, mut passed_over, mut refusal) = (Vec::new(), Vec::new(), None);

@@ -8,10 +8,12 @@ use crate::canonical::{Change, Problem, QuotaStanding, Refusal, RefusalKind as K
 use crate::catalog::Model;
 use crate::clock::Now;
 use crate::fault::VendorFault;
+use crate::job::JobError;
 use crate::ledger::LedgerError;
 use crate::limit::{Denial, DenialReason};
 use crate::media::MediaError;
 use crate::pledge::{BadName, Gone, Verdict};
+use crate::policy::{Period, Plan};
 use crate::price::PriceError;
 use crate::routing::NoCandidate;
 use crate::rules::Denied;
@@ -19,6 +21,9 @@ use crate::store::StoreError;
 
 /// When the store is worth asking again.
 const STORE_WAIT: Duration = Duration::from_secs(2);
+
+/// When it is worth looking whether a request of the same key has finished.
+const LEASE_WAIT: Duration = Duration::from_secs(1);
 
 /// When offerings that fail are worth asking again.
 const VENDOR_WAIT: Duration = Duration::from_secs(5);
@@ -74,9 +79,40 @@ pub(super) fn not_kept(change: &Change) -> Refusal {
     Refusal { field: Some(parameter.clone()), ..Refusal::new(Kind::Unsupported, message) }
 }
 
+pub(super) fn job_input(bytes_max: usize) -> Refusal {
+    let message =
+        format!("a job is kept with its body, which may have {bytes_max} bytes; send less");
+    Refusal::new(Kind::BodyTooLarge, message)
+}
+
+pub(super) fn unknown_job(id: &str) -> Refusal {
+    let shown: String = id.chars().take(100).collect();
+    Refusal::new(Kind::UnknownPath, format!("there is no job `{shown}` here"))
+}
+
+pub(super) fn unknown_asset(key: &str) -> Refusal {
+    let shown: String = key.chars().take(200).collect();
+    Refusal::new(Kind::UnknownPath, format!("no picture has the key `{shown}`"))
+}
+
+pub(super) fn job_lost() -> Refusal {
+    Refusal::new(
+        Kind::VendorFailed,
+        "the gateway stopped while this was being ordered; nothing was charged, ask again",
+    )
+}
+
+pub(super) fn job_late() -> Refusal {
+    Refusal::new(Kind::VendorTimedOut, "its turn did not come in time; nothing was charged")
+}
+
+pub(super) fn job_cancelled() -> Refusal {
+    Refusal::new(Kind::VendorFailed, "it was cancelled; nothing was charged")
+}
+
 pub(super) fn no_plan(plan: &str) -> Refusal {
     tracing::error!(plan, "a key names a plan that policy does not have");
-    Refusal::new(Kind::Internal, "the plan of this API key is not set up; tell the operator")
+    Refusal::new(Kind::PlanMissing, "this API key has no plan that is set up; tell the operator")
 }
 
 pub(super) fn no_model() -> Refusal {
@@ -132,7 +168,8 @@ pub(super) fn limit(denial: Denial) -> Refusal {
         DenialReason::Concurrency => Refusal::new(
             Kind::ConcurrencyExceeded,
             "too many requests of this API key at once; wait for one to finish",
-        ),
+        )
+        .retry_after(LEASE_WAIT),
         DenialReason::TooHeavy => Refusal::new(
             Kind::RateLimited,
             format!(
@@ -140,7 +177,29 @@ pub(super) fn limit(denial: Denial) -> Refusal {
             ),
         ),
     };
-    Refusal { retry_after, standings, ..refusal }
+    Refusal { retry_after: retry_after.or(refusal.retry_after), standings, ..refusal }
+}
+
+/// The ledger's no to a hold: a quota is refilled when its own period is over.
+pub(super) fn hold(error: &StoreError, plan: &Plan, now: Now) -> Refusal {
+    let StoreError::Ledger(LedgerError::QuotaExhausted { name, most, used }) = error else {
+        return store(error, now);
+    };
+    let per = plan.quotas.iter().find(|quota| quota.name == *name).map(|quota| quota.per);
+    let (per, begins) = match per {
+        Some(Period::Month) => (Period::Month, "with the next month, UTC"),
+        Some(Period::Day) | None => (Period::Day, "at 00:00 UTC"),
+    };
+    let message = format!("the quota `{name}` of {most} is used up; it begins anew {begins}");
+    let quota = QuotaStanding {
+        name: name.clone(),
+        most: *most,
+        used: *used,
+        resets_at_ms: per.end_ms(now),
+    };
+    let refusal =
+        Refusal { quota: Some(Box::new(quota)), ..Refusal::new(Kind::QuotaExhausted, message) };
+    refusal.retry_after(per.until_next(now))
 }
 
 pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
@@ -152,19 +211,16 @@ pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
                 format!("this needs {required} credits and {remaining} are left; add credits"),
             )
         },
-        StoreError::Ledger(LedgerError::QuotaExhausted { name, most, used }) => Refusal {
-            quota: Some(Box::new(QuotaStanding {
-                name: name.clone(),
-                most: *most,
-                used: *used,
-                resets_at_ms: now.next_utc_midnight_ms(),
-            })),
-            ..Refusal::new(
-                Kind::QuotaExhausted,
-                format!("the quota `{name}` of {most} is used up; it begins anew at 00:00 UTC"),
-            )
-            .retry_after(now.until_utc_midnight())
-        },
+        StoreError::Ledger(LedgerError::QuotaExhausted { name, most, .. }) => Refusal::new(
+            Kind::QuotaExhausted,
+            format!("the quota `{name}` of {most} is used up; it begins anew at 00:00 UTC"),
+        )
+        .retry_after(now.until_utc_midnight()),
+        StoreError::Job(JobError::Full { most }) => Refusal::new(
+            Kind::ConcurrencyExceeded,
+            format!("{most} jobs of this workspace are unfinished; wait for one to end"),
+        )
+        .retry_after(VENDOR_WAIT),
         StoreError::Pledged(verdict) => pledged(*verdict),
         StoreError::Busy => {
             Refusal::new(Kind::Overloaded, "too much waits to be written; try again in a moment")
@@ -176,6 +232,9 @@ pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
             | LedgerError::AboveHold
             | LedgerError::IdReused
             | LedgerError::Overflow,
+        )
+        | StoreError::Job(
+            JobError::Unknown | JobError::Over | JobError::Unwanted | JobError::NoOrder,
         )
         | StoreError::Locked { .. }
         | StoreError::Closed
@@ -253,6 +312,15 @@ pub(super) fn bad_name(bad: BadName) -> Refusal {
     Refusal::field("Idempotency-Key", Problem::BadValue, bad.to_string())
 }
 
+pub(super) fn named_batch() -> Refusal {
+    Refusal::field(
+        "Idempotency-Key",
+        Problem::BadValue,
+        "`Idempotency-Key` cannot name a batch; leave it out, or ask for each item on its own with \
+         a key of its own",
+    )
+}
+
 pub(super) fn fault(fault: &VendorFault) -> Refusal {
     match fault {
         VendorFault::Refused { .. } => Refusal::new(
@@ -275,8 +343,12 @@ pub(super) fn fault(fault: &VendorFault) -> Refusal {
             Kind::VendorTimedOut,
             "the vendor did not answer in time; nothing was charged",
         ),
-        VendorFault::Denied { .. }
-        | VendorFault::Garbled { .. }
+        // Our key, quota or bill: ours to mend, whoever says so.
+        VendorFault::Denied { .. } => Refusal::new(
+            Kind::Internal,
+            "the gateway's account at the vendor is not in order; nothing was charged, tell the operator",
+        ),
+        VendorFault::Garbled { .. }
         | VendorFault::Broken { .. }
         | VendorFault::Cut { .. }
         | VendorFault::Unreachable { .. } => Refusal::new(

@@ -1,6 +1,7 @@
 //! The gateway's own lines on every answer, and the answers that no dialect has a shape for.
 
 use crate::canonical::{Change, Refusal, Standing};
+use crate::catalog::Model;
 use crate::clock::Now;
 use crate::dialect::{ClientSide, ListedModel, RefusalContext, WireReply, retry_headers};
 use crate::id::RequestId;
@@ -43,14 +44,19 @@ impl Gateway {
         let reply = visit.kept.clone().unwrap_or_else(|| self.encode_refusal(visit, &refusal));
         let standings = if visit.has_begun { &[] } else { refusal.standings.as_slice() };
         let reply = with_standings(reply, visit.client, standings, now);
-        visit.receipt.refusal = Some(refusal.kind);
         visit.receipt.status = reply.status;
+        self.note_refusal(visit, &refusal);
+        reply
+    }
+
+    /// Writes down a no whose status is in the receipt.
+    pub(super) fn note_refusal(&self, visit: &mut Visit, refusal: &Refusal) {
+        visit.receipt.refusal = Some(refusal.kind);
         // A hold writes its own usage row when it ends; what never came to one is noted here.
         if visit.receipt.hold.is_none() && !self.store.note(visit.receipt.clone()) {
             self.telemetry.metrics().usage_rows_lost.inc();
         }
-        visit.said = Some(refusal.message);
-        reply
+        visit.said = Some(refusal.message.clone());
     }
 
     /// A no, but for where the caller stands with its limits.
@@ -72,9 +78,9 @@ impl Gateway {
             .models
             .values()
             .filter(|model| model.is_connected() || visit.caller.is_test())
-            .map(|model| model.name.as_str())
-            .filter(|name| plan.includes(name) && only.is_none_or(|only| only == *name))
-            .map(|name| ListedModel { name, owner: "pixelgate", created: 0 })
+            .filter(|model| plan.includes(&model.name))
+            .filter(|model| only.is_none_or(|only| only == model.name))
+            .map(|model| listed(model))
             .collect();
         match (only, listed.first()) {
             (Some(name), None) => {
@@ -84,6 +90,17 @@ impl Gateway {
             (Some(_), Some(model)) => visit.client.encode_model(model),
             (None, _) => visit.client.encode_models(&listed),
         }
+    }
+}
+
+/// A model as apps are told of it.
+pub(super) fn listed(model: &Model) -> ListedModel<'_> {
+    ListedModel {
+        name: &model.name,
+        owner: "pixelgate",
+        created: 0,
+        title: model.title.as_deref(),
+        description: model.description.as_deref(),
     }
 }
 
@@ -147,7 +164,7 @@ pub(super) fn standing_headers(standings: &[Standing]) -> Vec<(&'static str, Str
 }
 
 /// Everything that was not done as asked, by name.
-fn with_changes(reply: WireReply, changes: &[Change]) -> WireReply {
+pub(super) fn with_changes(reply: WireReply, changes: &[Change]) -> WireReply {
     if changes.is_empty() {
         return reply;
     }

@@ -16,39 +16,43 @@ pub(super) struct Treated {
     pub(super) changes: Vec<Change>,
 }
 
-/// Treats a request; refuses it where something cannot be kept and nothing else will do.
-pub(super) fn treat(
-    policy: &Policy,
-    (plan, model): (&Plan, &Model),
-    asked: &ImageRequest,
-) -> Result<Treated, Refusal> {
+/// Treats a request. A preset that policy does not have stays in it, for routing to say.
+pub(super) fn treat(policy: &Policy, plan: &Plan, model: &Model, asked: &ImageRequest) -> Treated {
     let mut request = asked.clone();
     let mut changes = Vec::new();
-    if let Some(name) = &asked.preset {
-        match policy.presets.get(name) {
-            Some(preset) => open(preset, model, &mut request, &mut changes),
-            None => changes.push(not_kept("policy has none of this name; left to the vendor")),
-        }
+    if let Some(preset) = asked.preset.as_ref().and_then(|name| policy.presets.get(name)) {
+        // What it stands for says it all: nobody is told its name besides.
+        request.preset = None;
+        open(preset, model, &mut request, &mut changes);
     }
     if plan.watermark.is_some() && request.previews > 0 {
         request.previews = 0;
         let how = "only the finished picture, which carries the watermark";
         changes.push(Change { parameter: "previews".into(), how: how.into() });
     }
-    let fidelity = plan.fidelity.unwrap_or(model.fidelity);
-    match changes.first() {
-        Some(change) if fidelity == Fidelity::Strict => Err(refuse::not_kept(change)),
-        _ => {
-            changes.extend(plan.watermark.as_deref().map(marked));
-            Ok(Treated { request, changes })
+    changes.extend(plan.watermark.as_deref().map(marked));
+    Treated { request, changes }
+}
+
+impl Treated {
+    /// Refuses what was not kept where nothing else will do.
+    pub(super) fn kept(self, plan: &Plan, model: &Model) -> Result<Self, Refusal> {
+        let is_strict = plan.fidelity.unwrap_or(model.fidelity) == Fidelity::Strict;
+        let lost = self.changes.iter().find(|change| is_strict && change.parameter != WATERMARK);
+        match lost {
+            Some(change) => Err(refuse::not_kept(change)),
+            None => Ok(self),
         }
     }
 }
 
+/// What the words of a watermark are named by, among the changes.
+const WATERMARK: &str = "watermark";
+
 /// What the plan has done to every picture is no way of not doing what was asked, but it is said.
 fn marked(words: &str) -> Change {
     let how = format!("the words {words:?} are drawn into the picture, as the plan requires");
-    Change { parameter: "watermark".into(), how: how.into() }
+    Change { parameter: WATERMARK.into(), how: how.into() }
 }
 
 /// The frame and the prompt that a preset stands for.

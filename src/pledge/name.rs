@@ -151,8 +151,8 @@ impl fmt::Debug for Fingerprint {
 }
 
 fn short(digest: &[u8; 32]) -> String {
-    let [a, b, c, d, ..] = digest;
-    format!("{a:02x}{b:02x}{c:02x}{d:02x}")
+    let bits = digest.iter().take(4).fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
+    format!("{bits:08x}")
 }
 
 #[cfg(test)]

@@ -33,12 +33,10 @@ fn asked(asked: u8) -> Fingerprint {
 #[test]
 fn what_is_in_flight_is_worth_asking_for_after_as_long_as_it_has_run() {
     let pledge = pledge(1, 1, 1, at(0));
-    let wait = |now_ms| {
-        let verdict = judge(Some(&pledge), &asked(1), RUN, at(now_ms));
-        let Verdict::Running { retry_after } = verdict else { panic!("{verdict:?}") };
-        retry_after.as_millis()
-    };
-    assert_eq!([0, 5_000, 900_000].map(wait), [1_000, 5_000, 30_000]);
+    for (now_ms, wait_ms) in [(0, 1_000), (5_000, 5_000), (900_000, 30_000)] {
+        let wait = Verdict::Running { retry_after: Duration::from_millis(wait_ms) };
+        assert_eq!(judge(Some(&pledge), &asked(1), RUN, at(now_ms)), wait);
+    }
 }
 
 #[test]

@@ -71,6 +71,8 @@ fn model(policy: &Policy, name: &str, raw: &RawModel, faults: &mut Faults<'_>) -
         hedge_after: raw.hedge_after.map(|span| span.0),
         after_unknown: raw.after_unknown,
         pixels_max: raw.size_max.map(Size::pixels),
+        title: raw.title.clone(),
+        description: raw.description.clone(),
     }
 }
 

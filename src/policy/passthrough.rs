@@ -88,7 +88,8 @@ fn path(
     Some((path.to_owned(), is_prefix))
 }
 
-fn amount<Money: FromStr<Err: std::fmt::Display>>(
+/// An amount of money as it is written.
+pub(super) fn amount<Money: FromStr<Err: std::fmt::Display>>(
     raw: &Spanned<String>,
     place: &str,
     faults: &mut Faults<'_>,

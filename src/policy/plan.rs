@@ -8,8 +8,8 @@ use toml::Spanned;
 use crate::limit::{Limit, Unit};
 
 use super::build::{Faults, there_are};
-use super::raw::{RawFile, RawLimit, RawPlan, RawQuota};
-use super::{Plan, Policy, Quota};
+use super::raw::{RawBatch, RawFile, RawLimit, RawPlan, RawQuota, RawStorage};
+use super::{Batch, Plan, Policy, Quota};
 
 mod rights;
 
@@ -41,6 +41,7 @@ fn plan(name: &str, raw: &RawPlan, policy: &Policy, faults: &mut Faults<'_>) -> 
             faults.note(vendor.span(), format!("plans.{name}.passthrough"), problem, &hint);
         }
     }
+    let title = raw.title.as_deref().unwrap_or(name);
     let limits = raw.limits.iter().filter_map(|raw| limit(name, raw, faults)).collect();
     let quotas = raw.quotas.iter().filter_map(|raw| quota(name, raw, faults)).collect();
     Plan {
@@ -59,7 +60,32 @@ fn plan(name: &str, raw: &RawPlan, policy: &Policy, faults: &mut Faults<'_>) -> 
         watermark: rights::watermark(name, raw, faults),
         disclaimer: rights::disclaimer(name, raw, faults),
         monthly_credits: rights::monthly_credits(name, raw, faults),
+        title: title.to_owned(),
+        storage: match &raw.storage {
+            Some(RawStorage::Flag(false)) => None,
+            Some(RawStorage::Flag(true)) | None => Some(title.to_owned()),
+            Some(RawStorage::Title(title)) => Some(title.clone()),
+        },
+        batch: raw.batch.as_ref().map_or(BATCH_DEFAULT, |raw| batch(name, raw, faults)),
     }
+}
+
+/// What a plan allows that says nothing of batches.
+const BATCH_DEFAULT: Batch = Batch { items_max: 10, concurrency_max: 2 };
+
+/// The most items that a plan may allow: every picture of a batch is in memory until its end.
+const BATCH_ITEMS_MAX: u32 = 100;
+
+fn batch(plan: &str, raw: &Spanned<RawBatch>, faults: &mut Faults<'_>) -> Batch {
+    let own = raw.get_ref();
+    if own.items_max.get() > BATCH_ITEMS_MAX {
+        let hint =
+            format!("write at most {BATCH_ITEMS_MAX}; all pictures of a batch are in memory");
+        let problem = "is more than can be answered at once".to_owned();
+        faults.note(raw.span(), format!("plans.{plan}.batch.items_max"), problem, &hint);
+    }
+    let size = |count: std::num::NonZeroU32| usize::try_from(count.get()).unwrap_or(usize::MAX);
+    Batch { items_max: size(own.items_max), concurrency_max: size(own.concurrency_max) }
 }
 
 fn to_u64(bytes: usize) -> u64 {
@@ -99,7 +125,7 @@ fn quota(plan: &str, raw: &Spanned<RawQuota>, faults: &mut Faults<'_>) -> Option
         faults.note(raw.span(), place, NEITHER_OR_BOTH.to_owned(), ONE_UNIT);
         return None;
     };
-    Some(Quota { name: own.name.clone(), unit, most, of: own.of })
+    Some(Quota { name: own.name.clone(), unit, most, of: own.of, per: own.per })
 }
 
 fn one_unit(

@@ -10,7 +10,7 @@ use crate::canonical::{Format, Quality, Ratio, Size};
 use crate::catalog::{Ability, AfterUnknown, Balance, Fidelity, PlayedFault, Strategy};
 use crate::scalar::{ByteCount, Span};
 
-use super::QuotaOf;
+use super::{Period, QuotaOf};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -21,6 +21,19 @@ pub(super) struct RawFile {
     pub(super) rules: RawRules,
     pub(super) presets: BTreeMap<String, Spanned<RawPreset>>,
     pub(super) defaults: RawDefaults,
+    pub(super) prompts: Option<Spanned<RawPrompts>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPrompts {
+    pub(super) vendor: Spanned<String>,
+    pub(super) model: String,
+    pub(super) price: Spanned<String>,
+    pub(super) cost: Spanned<String>,
+    pub(super) deadline: Option<Span>,
+    #[serde(default)]
+    pub(super) extra: serde_json::Map<String, serde_json::Value>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -98,6 +111,8 @@ pub(super) struct RawModel {
     #[serde(default)]
     pub(super) after_unknown: AfterUnknown,
     pub(super) size_max: Option<Size>,
+    pub(super) title: Option<String>,
+    pub(super) description: Option<String>,
     pub(super) price: Spanned<Vec<RawTariffRow>>,
     pub(super) offerings: Spanned<Vec<Spanned<RawOffering>>>,
 }
@@ -172,6 +187,9 @@ pub(super) struct RawPlan {
     pub(super) watermark: Option<Spanned<RawWatermark>>,
     pub(super) disclaimer: Option<Spanned<String>>,
     pub(super) monthly_credits: Option<Spanned<RawAmount>>,
+    pub(super) title: Option<String>,
+    pub(super) storage: Option<RawStorage>,
+    pub(super) batch: Option<Spanned<RawBatch>>,
 }
 
 /// The words, or whether there are any.
@@ -205,16 +223,24 @@ pub(super) struct RawQuota {
     pub(super) name: String,
     pub(super) requests: Option<NonZeroU32>,
     pub(super) images: Option<NonZeroU32>,
-    #[expect(dead_code, reason = "only \"day\" exists so far; the key makes the file say so")]
-    pub(super) per: RawPeriod,
+    pub(super) per: Period,
     #[serde(default)]
     pub(super) of: QuotaOf,
 }
 
+/// Whether pictures are kept, or what the storage is called that they are kept in.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(super) enum RawPeriod {
-    Day,
+#[serde(untagged)]
+pub(super) enum RawStorage {
+    Flag(bool),
+    Title(String),
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawBatch {
+    pub(super) items_max: NonZeroU32,
+    pub(super) concurrency_max: NonZeroU32,
 }
 
 /// A ratio as a key.

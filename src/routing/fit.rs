@@ -207,6 +207,7 @@ fn said_otherwise(can: &Capabilities, request: &ImageRequest) -> impl Iterator<I
     [
         ("negative_prompt", negative(can, request).is_some(), IN_PROMPT),
         ("style", request.style.is_some() && !can.style, IN_PROMPT),
+        ("preset", request.preset.is_some(), IN_PROMPT),
         ("seed", request.seed.is_some() && !can.seed, DROPPED),
         ("quality", request.quality.is_some() && !can.quality, LEFT),
         ("steps", request.steps.is_some() && !can.steps, LEFT),
@@ -225,10 +226,14 @@ fn said_otherwise(can: &Capabilities, request: &ImageRequest) -> impl Iterator<I
 /// Options that only another dialect has words for.
 fn options_of_others(offering: &Offering, request: &ImageRequest) -> Vec<Change> {
     let foreign = request.options.iter().filter(|(d, _)| *d != offering.vendor.options_of);
-    let names = foreign.flat_map(|(_, options)| options.keys());
-    names
-        .map(|name| Change { parameter: Cow::Owned(name.clone()), how: Cow::Borrowed(DROPPED) })
-        .collect()
+    let names = foreign.flat_map(|(_, options)| options.iter()).flat_map(|(name, value)| {
+        // What is inside an object is what was asked; the object is only its place.
+        match value.as_object() {
+            Some(inside) => inside.keys().map(|own| format!("{name}.{own}")).collect(),
+            None => vec![name.clone()],
+        }
+    });
+    names.map(|name| Change { parameter: Cow::Owned(name), how: Cow::Borrowed(DROPPED) }).collect()
 }
 
 /// The negative prompt of an offering that takes none.
@@ -242,10 +247,9 @@ fn suffix(can: &Capabilities, request: &ImageRequest) -> Result<Option<String>, 
     let style = request.style.as_deref().filter(|_| !can.style);
     let style = style.map(|style| format!("\nStyle: {style}"));
     let negative = negative(can, request).map(|text| format!("\nAvoid: {text}"));
-    let suffix = match (style, negative) {
-        (Some(style), Some(negative)) => Some(style + &negative),
-        (style, negative) => style.or(negative),
-    };
+    let preset = request.preset.as_deref().map(|preset| format!("\nPreset: {preset}"));
+    let parts: Vec<String> = [style, preset, negative].into_iter().flatten().collect();
+    let suffix = (!parts.is_empty()).then(|| parts.concat());
     let bytes = request.prompt.len().saturating_add(suffix.as_ref().map_or(0, String::len));
     // A text never has more characters than bytes, so most prompts need no counting.
     if bytes > can.prompt_chars_max {

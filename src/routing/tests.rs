@@ -74,6 +74,8 @@ fn model(offerings: Vec<Offering>) -> Model {
         deadline: Duration::from_mins(1),
         hedge_after: None,
         after_unknown: AfterUnknown::Failover,
+        title: None,
+        description: None,
         pixels_max: None,
     }
 }

@@ -15,6 +15,7 @@ use crate::receipt::Receipt;
 
 use super::answers::AnswerKept;
 use super::error::StoreError;
+use super::jobs::JobAsk;
 use super::registry::NewKey;
 
 /// Where an answer goes.
@@ -35,6 +36,7 @@ pub(super) enum Ask {
     Note(Box<Receipt>),
     Chore(Chore),
     Allowances(HashMap<String, Credits>),
+    Job(JobAsk),
     Balance(WorkspaceId, Reply<Balance>),
     Spendable(WorkspaceId, Reply<Credits>),
     QuotaUsed(Arc<str>, QuotaUnit, i64, Reply<u32>),
@@ -84,6 +86,7 @@ impl Ask {
             Self::Settle(_, _, _, _, reply) => no(reply),
             Self::Void(_, _, _, reply) | Self::Sweep(reply) | Self::Close(reply) => no(reply),
             Self::Chore(chore) => chore.refuse(),
+            Self::Job(ask) => ask.refuse(),
             Self::Note(_) | Self::Allowances(_) => {}
             Self::Balance(_, reply) => no(reply),
             Self::Spendable(_, reply) => no(reply),
@@ -108,6 +111,6 @@ impl Chore {
     }
 }
 
-fn no<T: 'static>(reply: Reply<T>) {
+pub(super) fn no<T: 'static>(reply: Reply<T>) {
     Answer::new(reply, Err(StoreError::Poisoned)).give(false);
 }

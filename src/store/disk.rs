@@ -7,10 +7,15 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::StoreError;
+use super::tally;
 
 /// The steps to the schema that this version reads and writes; a store is at the number of those
 /// that it has taken.
-const STEPS: [&str; 2] = [include_str!("schema/1-books.sql"), include_str!("schema/2-pledges.sql")];
+const STEPS: [&str; 3] = [
+    include_str!("schema/1-books.sql"),
+    include_str!("schema/2-pledges.sql"),
+    include_str!("schema/3-jobs.sql"),
+];
 
 /// 3.51.3 mended a race in which two connections could corrupt the log.
 const SQLITE_LEAST: i32 = 3_051_003;
@@ -57,6 +62,7 @@ pub(super) fn open_writer(dir: &Path) -> Result<Connection, StoreError> {
     // Readers never block a commit; a long one may only put off the folding, which comes again.
     database.busy_timeout(Duration::ZERO)?;
     upgrade(&mut database)?;
+    database.execute_batch(tally::INDEX)?;
     database.execute_batch(super::rows::media::TABLES)?;
     Ok(database)
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::id::KeyId;
+use crate::job::JobError;
 use crate::ledger::LedgerError;
 use crate::pledge::Verdict;
 
@@ -15,6 +16,9 @@ pub enum StoreError {
     /// The ledger's verdict: nothing is wrong with the store.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
+    /// A job's verdict: nothing is wrong with the store.
+    #[error(transparent)]
+    Job(#[from] JobError),
     /// The request's name is taken: nothing is wrong with the store.
     #[error("the request's name is taken")]
     Pledged(Verdict),

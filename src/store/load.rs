@@ -8,7 +8,8 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use crate::auth::{KeyRecord, KeyStatus, Mode};
 use crate::clock::Now;
 use crate::credits::Credits;
-use crate::id::{GrantId, HoldId, KeyId, RequestId, WorkspaceId};
+use crate::id::{GrantId, HoldId, JobId, KeyId, RequestId, WorkspaceId};
+use crate::job::Job;
 use crate::ledger::{
     Balance, Ended, Ending, Grant, Held, Hold, HoldAsk, Ledger, NewGrant, Pinned, QUOTA_DAYS_MAX,
     QuotaAsk, QuotaUnit, QuotaUse,
@@ -17,6 +18,7 @@ use crate::ledger::{
 use super::command::{GrantSummary, KeySummary};
 use super::error::StoreError;
 use super::registry::{Registry, StoredKey, Workspace};
+use super::rows::jobs;
 
 /// The ledger as the tables tell it: every grant, the open holds, the recent quotas.
 pub(super) fn ledger(database: &Connection, now: Now) -> Result<Ledger, StoreError> {
@@ -90,6 +92,19 @@ pub(super) fn find_hold(database: &Connection, id: &HoldId) -> rusqlite::Result<
     database
         .prepare_cached("SELECT * FROM hold WHERE id = ?1")?
         .query_row([id.as_str()], hold)
+        .optional()
+}
+
+/// Every job that has not ended.
+pub(super) fn open_jobs(database: &Connection) -> Result<Vec<Job>, StoreError> {
+    Ok(all(database, "SELECT * FROM job WHERE forgotten_at_ms IS NULL", jobs::job)?)
+}
+
+/// A job by its name, ended or not.
+pub(super) fn find_job(database: &Connection, id: &JobId) -> rusqlite::Result<Option<Job>> {
+    database
+        .prepare_cached("SELECT * FROM job WHERE id = ?1")?
+        .query_row([id.as_str()], jobs::job)
         .optional()
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::auth::{KeyRecord, KeyRing, KeyStatus, Mode, digest, new_key_text};
+use crate::auth::{KEY_PREFIX, KeyRecord, KeyRing, KeyStatus, Mode, digest, new_key_text};
 use crate::clock::Now;
 use crate::id::{KeyId, WorkspaceId};
 
@@ -38,6 +38,9 @@ pub struct NewKey {
     pub mode: Mode,
     /// From when it is no longer good.
     pub expires_at_ms: Option<i64>,
+    /// What its text begins with; the usual when `None`.
+    #[serde(default)]
+    pub prefix: Option<String>,
     /// Whether a call that its library repeats by itself joins the first.
     #[serde(default)]
     pub joins_repeats: bool,
@@ -111,7 +114,8 @@ impl Registry {
         now: Now,
     ) -> Result<(KeyId, String), StoreError> {
         self.must_know(&new.workspace)?;
-        let (id, text) = (KeyId::random(), new_key_text(new.mode));
+        let (id, text) =
+            (KeyId::random(), new_key_text(new.prefix.as_deref().unwrap_or(KEY_PREFIX), new.mode));
         let record = KeyRecord {
             id: id.clone(),
             workspace: new.workspace,

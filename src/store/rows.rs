@@ -12,6 +12,7 @@ use crate::receipt::Receipt;
 
 use super::registry::{Registry, StoredKey};
 
+pub(super) mod jobs;
 pub(super) mod media;
 pub(super) mod pledges;
 mod usage;
@@ -27,6 +28,7 @@ pub(super) struct Rows {
     ended: Vec<HoldId>,
     quotas: BTreeMap<(i64, Arc<str>, QuotaUnit), u32>,
     receipts: Vec<Receipt>,
+    pub(super) jobs: jobs::JobRows,
     pub(super) pledges: PledgeRows,
     pub(super) workspaces: BTreeSet<WorkspaceId>,
     pub(super) keys: BTreeSet<KeyId>,
@@ -40,6 +42,7 @@ impl Rows {
             && self.opened.is_empty()
             && self.ended.is_empty()
             && self.receipts.is_empty()
+            && self.jobs.is_empty()
             && self.pledges.is_empty()
             && self.workspaces.is_empty()
             && self.keys.is_empty()
@@ -104,6 +107,7 @@ impl Rows {
         for receipt in &self.receipts {
             usage::write(database, receipt)?;
         }
+        self.jobs.write(database)?;
         for (key, at_ms) in &self.touched {
             database
                 .prepare_cached("UPDATE key SET last_used_at_ms = ?2 WHERE id = ?1")?

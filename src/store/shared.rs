@@ -16,6 +16,7 @@ use super::error::StoreError;
 pub(super) struct Shared {
     keys: ArcSwap<KeyRing>,
     open_holds: AtomicUsize,
+    open_jobs: AtomicUsize,
     poisoned: AtomicBool,
     kept_bytes: AtomicI64,
     dropped: AtomicU64,
@@ -28,6 +29,7 @@ impl Shared {
         Self {
             keys: ArcSwap::from_pointee(keys),
             open_holds: AtomicUsize::new(0),
+            open_jobs: AtomicUsize::new(0),
             poisoned: AtomicBool::new(false),
             kept_bytes: AtomicI64::new(0),
             dropped: AtomicU64::new(0),
@@ -49,6 +51,14 @@ impl Shared {
 
     pub(super) fn set_open_holds(&self, count: usize) {
         self.open_holds.store(count, Ordering::Relaxed);
+    }
+
+    pub(super) fn open_jobs(&self) -> usize {
+        self.open_jobs.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_open_jobs(&self, count: usize) {
+        self.open_jobs.store(count, Ordering::Relaxed);
     }
 
     pub(super) fn kept_bytes(&self) -> i64 {

@@ -12,6 +12,7 @@ use super::*;
 
 mod agreement;
 mod allowance;
+mod jobs;
 mod pledges;
 mod world;
 

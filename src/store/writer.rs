@@ -24,8 +24,10 @@ use super::rows::{Rows, pledges};
 use super::shared::Shared;
 
 mod decide;
+mod jobs;
 mod renew;
 
+pub(super) use jobs::OpenJobs;
 pub(super) use renew::Allowances;
 
 /// The most asks that one commit makes durable.
@@ -46,6 +48,7 @@ pub(super) struct Writer {
     pub(super) kept_bytes_max: usize,
     pub(super) registry: Registry,
     pub(super) allowances: Allowances,
+    pub(super) jobs: OpenJobs,
     pub(super) entry_seq: i64,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) shared: Arc<Shared>,
@@ -188,6 +191,7 @@ impl Writer {
 
     fn publish(&self) {
         self.shared.set_open_holds(self.ledger.open_holds());
+        self.shared.set_open_jobs(self.jobs.len());
         self.shared.set_kept_bytes(self.kept_bytes);
     }
 

@@ -25,6 +25,14 @@ pub enum Bound {
     InFlight,
     /// `public.in_flight_bytes_max`
     InFlightBytes,
+    /// `batch.items_max` of a plan
+    BatchItems,
+    /// `jobs.queued_per_workspace_max`
+    JobsQueued,
+    /// `jobs.input_bytes_max`
+    JobInput,
+    /// `jobs.time_max`
+    JobTime,
     /// `plans.*.pictures_max`
     Pictures,
     /// `plans.*.pictures_bytes_max`
@@ -42,6 +50,10 @@ impl Bound {
             Self::BodyTime => "body_timeout",
             Self::InFlight => "in_flight_max",
             Self::InFlightBytes => "in_flight_bytes_max",
+            Self::BatchItems => "batch.items_max",
+            Self::JobsQueued => "queued_per_workspace_max",
+            Self::JobInput => "input_bytes_max",
+            Self::JobTime => "time_max",
             Self::Pictures => "pictures_max",
             Self::PicturesBytes => "pictures_bytes_max",
         }
@@ -74,6 +86,12 @@ pub struct Metrics {
     pub outcomes_unknown: IntCounterVec,
     /// Requests for which a second vendor was asked beside a slow first.
     pub hedges: IntCounter,
+    /// Jobs by what happened to them: `accepted`, `resumed`, or how they ended.
+    pub jobs: IntCounterVec,
+    /// Jobs that have not ended.
+    pub jobs_open: IntGauge,
+    /// Jobs being worked on now.
+    pub jobs_running: IntGauge,
     /// Repeats that were told what the first came to: `replayed` or `joined`.
     pub replays: IntCounterVec,
     /// Bytes of answers that are kept for repeats.
@@ -187,6 +205,14 @@ impl Metrics {
                 "pixelgate_hedges_total",
                 "Requests for which a second vendor was asked beside a slow first",
             )?,
+            jobs: counters(
+                &r,
+                "pixelgate_jobs_total",
+                "Jobs by what happened to them: accepted, resumed, or how they ended",
+                &["event"],
+            )?,
+            jobs_open: gauge(&r, "pixelgate_jobs_open", "Jobs that have not ended")?,
+            jobs_running: gauge(&r, "pixelgate_jobs_running", "Jobs being worked on now")?,
             replays: counters(
                 &r,
                 "pixelgate_replays_total",

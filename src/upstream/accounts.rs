@@ -22,6 +22,18 @@ const BUSY_REST: Duration = Duration::from_secs(5);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Account(pub(super) usize);
 
+impl Account {
+    /// Its place among the vendor's credentials.
+    pub const fn number(self) -> usize {
+        self.0
+    }
+
+    /// The one at this place.
+    pub const fn numbered(number: usize) -> Self {
+        Self(number)
+    }
+}
+
 /// Every account of every vendor.
 #[derive(Debug, Default)]
 pub(super) struct Accounts {

@@ -75,6 +75,11 @@ prop_compose! {
     }
 }
 
+/// The same picture in no wrapping: JSON has it as base64, which is passed on as it is.
+fn unwrapped(image: &mut InputImage) {
+    image.picture = Picture::Binary(image.picture.to_binary().unwrap());
+}
+
 /// Pieces of forms, in any order.
 fn torn_form() -> impl Strategy<Value = Vec<u8>> {
     let head = |name: &str| format!("Content-Disposition: form-data; name=\"{name}\"\r\n\r\n");
@@ -105,7 +110,9 @@ proptest! {
                 continue;
             };
             if let Ok(wire) = vendor.encode_request(&request, &offering) {
-                prop_assert_eq!(&client.decode_request(&wire).unwrap(), &request);
+                let mut read = client.decode_request(&wire).unwrap();
+                read.inputs.iter_mut().chain(&mut read.mask).for_each(unwrapped);
+                prop_assert_eq!(&read, &request);
             }
         }
     }

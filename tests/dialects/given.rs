@@ -1,9 +1,8 @@
-//! What answers and refusals are given to say: limits, quotas and models, the same for every dialect.
+//! What answers and refusals are given to say: limits and quotas, the same for every dialect.
 
 use std::time::Duration;
 
 use pixelgate::canonical::{QuotaStanding, Standing};
-use pixelgate::dialect::ListedModel;
 use serde_json::Value;
 
 /// A daily quota of which so much is used.
@@ -34,9 +33,4 @@ pub(crate) fn standings() -> Vec<Standing> {
         standing("hourly", 200, 180, 3_600, 1_800_000),
         standing("five minutes", 50, 3, 300, 58_891),
     ]
-}
-
-pub(crate) fn models() -> Vec<ListedModel<'static>> {
-    let model = |name, owner| ListedModel { name, owner, created: 1_795_219_200 };
-    vec![model("gemini-3-pro", "google"), model("lab/flux", "lab")]
 }

@@ -128,7 +128,7 @@ proptest! {
                 said += 1;
                 let read = client.decode_request(&wire).unwrap();
                 prop_assert_eq!(&read.prompt, &request.prompt);
-                // Some dialects have no word for the model.
+                // An API of one model has no word for it.
                 prop_assert!(read.model.is_none() || read.model == request.model);
                 prop_assert_eq!(read.count, request.count);
                 let again = vendor.encode_request(&read, &offering).unwrap();

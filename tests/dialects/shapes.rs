@@ -19,12 +19,22 @@ use pixelgate::id::{MediaId, RequestId};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-pub(crate) use super::given::{models, quota, standings};
+pub(crate) use super::given::{quota, standings};
 
 /// Whether the runner writes files of this name.
 pub(crate) fn is_produced(name: &str) -> bool {
-    let endings =
-        ["canonical", "refusal", "listing", "answer", "vendor", "outcome", "said", "streamed"];
+    let endings = [
+        "canonical",
+        "refusal",
+        "listing",
+        "items",
+        "answer",
+        "vendor",
+        "outcome",
+        "said",
+        "streamed",
+        "shown",
+    ];
     endings.iter().any(|e| name.ends_with(&format!(".{e}.json")))
 }
 
@@ -156,6 +166,7 @@ pub(crate) fn image_request(golden: &Value) -> ImageRequest {
         background: field(golden, "background"),
         safety: field(golden, "safety"),
         end_user: field(golden, "end_user"),
+        asset_key: field(golden, "asset_key"),
         delivery: field(golden, "delivery").unwrap_or_default(),
         ..ImageRequest::default()
     }
@@ -273,6 +284,7 @@ pub(crate) struct Delivered {
     remaining: Credits,
     quotas: Vec<QuotaStanding>,
     disclaimer: Option<String>,
+    storage: Option<String>,
 }
 
 impl Delivered {
@@ -300,6 +312,7 @@ impl Delivered {
             disclaimer: field(golden, "disclaimer"),
             charged: field(golden, "charged").unwrap_or_default(),
             remaining: field(golden, "remaining").unwrap_or_default(),
+            storage: field(golden, "storage"),
         }
     }
 
@@ -337,6 +350,7 @@ impl Delivered {
             changes: &[],
             quotas: &self.quotas,
             disclaimer: self.disclaimer.as_deref(),
+            storage: self.storage.as_deref(),
         }
     }
 }
@@ -352,6 +366,7 @@ fn image(golden: &Value) -> Image {
         format: field(golden, "format").or(image.format),
         size: field(golden, "size"),
         revised_prompt: text("revised_prompt"),
+        seed: field(golden, "seed"),
         stored: text("stored").map(|url| Stored {
             id: MediaId::known("med_golden"),
             url,

@@ -45,18 +45,24 @@ fn the_printed_curl_lines_return_pictures_of_the_size_asked_for() {
         String::from_utf8(done.stdout).unwrap()
     };
     let line = |part: &str| run(lines.iter().find(|line| line.contains(part)).unwrap());
+    let drawn = |file: &str| dimensions(&std::fs::read(folder.path().join(file)).unwrap());
     line("/v1/images/generations");
-    let picture = std::fs::read(folder.path().join("picture.png")).unwrap();
-    assert_eq!(dimensions(&picture), (1024, 1024));
+    assert_eq!(drawn("picture.png"), (1024, 1024));
+    line(":generateContent");
+    assert!(drawn("gemini.png").0 > drawn("gemini.png").1);
+    line(":predict");
+    assert!(drawn("imagen.png").0 > drawn("imagen.png").1);
     let answer: Value = serde_json::from_str(&line("/api/v1/ai/generate-image")).unwrap();
     let url = answer["data"]["image_url"].as_str().unwrap();
     run(&format!("curl -s -o picture.webp {url}"));
-    let (width, height) = dimensions(&std::fs::read(folder.path().join("picture.webp")).unwrap());
+    let (width, height) = drawn("picture.webp");
     assert!((f64::from(width) / f64::from(height) - 16.0 / 9.0).abs() < 0.03);
     let answer: Value = serde_json::from_str(&line("/api/v1/images ")).unwrap();
     run(&format!("curl -s -o picture {}", answer["url"].as_str().unwrap()));
     let (width, height) = dimensions(&std::fs::read(folder.path().join("picture")).unwrap());
     assert!((f64::from(width) / f64::from(height) - 16.0 / 9.0).abs() < 0.03, "{answer}");
+    let drawn: Value = serde_json::from_str(&line("/api/v1/generate ")).unwrap();
+    assert_eq!(drawn["data"]["model"], "flux-schnell", "{drawn}");
     let quote: Value = serde_json::from_str(&line("/v1/quote")).unwrap();
     assert_eq!(quote["credits"]["is_enough"], true, "{quote}");
     assert!(line("/v1/models").contains("flux-schnell"));

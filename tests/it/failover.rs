@@ -85,7 +85,8 @@ async fn every_way_of_failing_becomes_a_refusal_and_costs_nothing() {
                 401,
                 json!({"error": {"message": "bad key", "type": "invalid_request_error", "code": "invalid_api_key", "param": null}}),
             ),
-            502,
+            // Our key, so our fault.
+            500,
         ),
         (
             "is broken",

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use crate::vendor::{Answers, FakeVendor, spawn};
 use crate::world::{OPENAI, PAINTED, POSTEVERYWHERE, Reply, World, read};
 
+mod repeats;
+
 const LIMITS: &str = r#"limits = [{ name = "minute", images = 3, per = "1m" }]
 quotas = [{ name = "day", images = 5, per = "day" }]"#;
 
@@ -48,53 +50,65 @@ fn code(reply: &Reply) -> String {
     reply.json()["error"]["code"].as_str().unwrap_or_default().to_owned()
 }
 
-/// Where a window stands, but for its time.
-fn standing(reply: &Reply) -> String {
-    let all = reply.header("ratelimit").unwrap_or_default();
-    all.split(";t=").next().unwrap_or_default().to_owned()
-}
-
 async fn until_called(vendor: &FakeVendor, calls: usize) {
     while vendor.calls() < calls {
         tokio::task::yield_now().await;
     }
 }
 
+/// How much of the window is left, without when it frees.
+fn standing(reply: &Reply) -> String {
+    let all = reply.header("ratelimit").unwrap_or_default();
+    all.split(";t=").next().unwrap_or_default().to_owned()
+}
+
+/// Our own lines on an answer.
+fn ours(reply: &Reply) -> [Option<&str>; 3] {
+    ["pixelgate-changed", "pixelgate-offering", "pixelgate-cost"].map(|name| reply.header(name))
+}
+
+fn must_replay(again: &Reply, first: &Reply) {
+    assert_eq!((again.status, &again.bytes), (first.status, &first.bytes));
+    assert_eq!(again.header("idempotency-replayed"), Some("true"));
+    assert_eq!(again.header("pixelgate-original-request"), first.header("x-request-id"));
+    assert_ne!(again.header("x-request-id"), first.header("x-request-id"));
+    assert_eq!(again.header("content-type"), first.header("content-type"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_replay_is_the_first_answer_byte_for_byte_and_consumes_nothing() {
     let policy = PAINTED.replace("concurrency_max = 1000", LIMITS);
     let world = World::with(&policy, "10", "");
-    for (path, body) in [
-        (OPENAI, fox()),
-        (POSTEVERYWHERE, json!({"model": "paint", "prompt": "a hen"})),
-        (OPENAI, json!({"model": "paint", "prompt": "a fox", "stream": true, "size": "32x32"})),
-    ] {
-        let name = body["prompt"].as_str().unwrap().to_owned() + path + &body["stream"].to_string();
-        let first = named(&world, path, &name, &body).await;
+    let hen = json!({"model": "paint", "prompt": "a hen"});
+    for (path, body) in [(OPENAI, fox()), (POSTEVERYWHERE, hen)] {
+        let first = named(&world, path, path, &body).await;
         assert_eq!(first.status, 200, "{}", String::from_utf8_lossy(&first.bytes));
         assert_eq!(first.header("idempotency-replayed"), None);
-        let left = world.available();
-        // The window is full after the third; a replay asks nothing of it.
         for _ in 0..4 {
-            let again = named(&world, path, &name, &body).await;
-            assert_eq!((again.status, &again.bytes), (200, &first.bytes));
-            assert_eq!(again.header("idempotency-replayed"), Some("true"));
-            assert_eq!(again.header("pixelgate-original-request"), first.header("x-request-id"));
-            assert_ne!(again.header("x-request-id"), first.header("x-request-id"));
-            // What is only known at a stream's end is not in its head the first time.
-            let own = ["pixelgate-changed", "pixelgate-offering", "pixelgate-cost"];
-            let own = own.iter().filter(|_| body["stream"] != true);
-            let other = own.chain(&["content-type"]).find(|n| again.header(n) != first.header(n));
-            assert_eq!(other, None);
-            let streamed = body["stream"] == true;
-            assert!(streamed || standing(&again) == standing(&first), "a window was touched");
+            let again = named(&world, path, path, &body).await;
+            must_replay(&again, &first);
+            assert_eq!(standing(&again), standing(&first), "a window was touched");
+            assert_eq!(ours(&again), ours(&first));
         }
-        assert_eq!(world.available(), left);
     }
-    assert_eq!(world.available(), "7");
-    assert_eq!(named(&world, OPENAI, "new", &fox()).await.status, 429);
-    assert!(world.metrics().await.contains("pixelgate_replays_total{how=\"replayed\"} 12"));
+    // What was counted is what was drawn: one more is within the window, and no more than one.
+    assert_eq!(world.available(), "8");
+    assert_eq!(named(&world, OPENAI, "third", &fox()).await.status, 200);
+    assert_eq!(named(&world, OPENAI, "fourth", &fox()).await.status, 429);
+    assert_eq!(named(&world, OPENAI, OPENAI, &fox()).await.status, 200, "a replay needs no window");
+    assert!(world.metrics().await.contains("pixelgate_replays_total{how=\"replayed\"} 9"));
     world.verify();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_is_replayed_as_a_stream() {
+    let world = World::painted("10");
+    let body = json!({"model": "paint", "prompt": "a fox", "stream": true, "size": "32x32"});
+    let first = named(&world, OPENAI, "a", &body).await;
+    let text = String::from_utf8_lossy(&first.bytes);
+    assert!(text.contains("event: image_generation.completed"), "{text}");
+    must_replay(&named(&world, OPENAI, "a", &body).await, &first);
+    assert_eq!(world.available(), "9");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -301,82 +315,4 @@ async fn a_form_is_the_same_request_with_another_boundary() {
 
 fn edits() -> String {
     PAINTED.replace("count_max = 10", "count_max = 10, inputs_max = 1")
-}
-
-async fn repeated(world: &World, times: &str, body: &Value) -> Reply {
-    read(ask(world, OPENAI, &[("x-stainless-retry-count", times)], body)).await
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_repeat_of_a_library_joins_the_running_call_or_the_one_just_finished() {
-    let vendor = FakeVendor::start(Answers::OpenAi).await;
-    vendor.now_takes(Duration::from_millis(700));
-    let mut world = World::with(&remote(&vendor), "20", "");
-    world.key = world.new_key(&["--plan", "open", "--join-repeats"]);
-    let body = remote_fox();
-    let patient = ask(&world, OPENAI, &[("x-stainless-retry-count", "0")], &body);
-    let leaving = spawn(patient.send());
-    until_called(&vendor, 1).await;
-    leaving.abort();
-    let (joined, too) = tokio::join!(repeated(&world, "1", &body), repeated(&world, "2", &body));
-    assert_eq!((joined.status, joined.header("idempotency-replayed")), (200, Some("true")));
-    assert_eq!((too.status, &too.bytes), (200, &joined.bytes));
-    let finished = repeated(&world, "1", &body).await;
-    assert_eq!(finished.bytes, joined.bytes);
-    assert_eq!((vendor.calls(), world.available().as_str()), (1, "18"));
-    // What says that it is no repeat is new, and so is another body.
-    assert_eq!(repeated(&world, "0", &body).await.header("idempotency-replayed"), None);
-    let hen = json!({"model": "remote", "prompt": "a hen", "size": "64x64"});
-    assert_eq!(repeated(&world, "1", &hen).await.header("idempotency-replayed"), None);
-    assert_eq!((vendor.calls(), world.available().as_str()), (3, "14"));
-    assert!(world.metrics().await.contains("pixelgate_replays_total{how=\"joined\"} 3"));
-    world = tokio::task::block_in_place(|| world.kill_and_restart());
-    assert_eq!(repeated(&world, "1", &hen).await.header("idempotency-replayed"), Some("true"));
-    world.verify();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn repeats_of_a_call_that_failed_try_once_more_together() {
-    let vendor = FakeVendor::start(Answers::Json(500, json!({"error": {"message": "no"}}))).await;
-    vendor.now_takes(Duration::from_millis(300));
-    let policy = remote(&vendor);
-    let mut world = World::with(&policy, "10", "");
-    world.key = world.new_key(&["--plan", "open", "--join-repeats"]);
-    let body = remote_fox();
-    let first = repeated(&world, "0", &body).await;
-    assert_eq!(first.status, 502);
-    let tries = vendor.calls();
-    let again = repeated(&world, "1", &body).await;
-    assert_eq!((again.status, again.header("idempotency-replayed")), (502, None));
-    assert_eq!(vendor.calls(), 2 * tries);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn without_the_option_a_repeat_is_a_call_like_any_other() {
-    let world = World::painted("10");
-    for _ in 0..2 {
-        assert_eq!(repeated(&world, "1", &fox()).await.header("idempotency-replayed"), None);
-    }
-    assert_eq!(world.available(), "8");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_the_official_openai_package_repeats_by_itself_is_bought_once() {
-    #[expect(clippy::disallowed_methods, reason = "the one setting of this test")]
-    let python = std::env::var("PIXELGATE_PYTHON")
-        .unwrap_or_else(|_| panic!("PIXELGATE_PYTHON is not set; run this by `scripts/test`"));
-    let vendor = FakeVendor::start(Answers::OpenAi).await;
-    vendor.now_takes(Duration::from_millis(1_500));
-    let policy =
-        remote(&vendor).replace("sizes = [\"64x64\"]", "inputs_max = 1, sizes = [\"64x64\"]");
-    let mut world = World::with(&policy, "10", "");
-    world.key = world.new_key(&["--plan", "open", "--join-repeats"]);
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/openai_repeats.py");
-    let done = tokio::task::block_in_place(|| {
-        let public = format!("{}/v1", world.public);
-        std::process::Command::new(python).args([script, &public, &world.key]).output().unwrap()
-    });
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    assert_eq!((vendor.calls(), world.available().as_str()), (2, "6"));
-    world.verify();
 }

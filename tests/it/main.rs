@@ -7,6 +7,7 @@
 )]
 #![expect(clippy::indexing_slicing, reason = "a test knows what it expects to find")]
 
+mod clerk;
 mod upscaler;
 mod vendor;
 mod world;
@@ -18,8 +19,11 @@ mod bucket;
 mod crash;
 mod demo;
 mod failover;
+mod google;
 mod hostile;
 mod idempotency;
+mod imageapi;
+mod jobs;
 mod keys;
 mod limits;
 mod matrix;

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
-use pixelgate::dialect::{self, Claim, ClientSide};
+use pixelgate::dialect::{self, Claim, ClientSide, WireRequest};
 use serde_json::Value;
 
 use crate::vendor::{Answers, FakeVendor};
-use crate::world::{World, read};
+use crate::world::{Reply, World};
 
 fn talk_of(dialect: &str) -> Value {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/dialects");
@@ -65,11 +65,12 @@ fn world(vendor: &FakeVendor, dialect: &str, talk: &Value) -> World {
         "{}secret = \"env:ACME_KEY\"\n[defaults]\nmodel = \"any\"\n[plans.open]\nmodels = [\"*\"]\nconcurrency_max = 100\nshow_offering = true\n",
         vendor.policy("acme", dialect)
     );
-    let mut names: Vec<String> = clients()
-        .iter()
-        .filter_map(|(_, _, body)| Some(body.get("model")?.as_str()?.to_owned()))
-        .chain(["any".to_owned()])
-        .collect();
+    let asked = |(_, side, body): &Client| {
+        let wire = WireRequest::post_json(side.example().path, body.to_string());
+        side.decode_request(&wire).unwrap().model
+    };
+    let mut names: Vec<String> =
+        clients().iter().filter_map(asked).chain(["any".to_owned()]).collect();
     names.sort();
     names.dedup();
     for name in names {
@@ -91,13 +92,11 @@ async fn fault(
 ) -> Option<String> {
     let (name, side, body) = client;
     let calls = vendor.calls();
-    let line = side.key_line(&world.key);
-    let (header, key) = line.split_once(": ").unwrap();
-    let request = world.client.post(format!("{}{}", world.public, side.example().path));
-    let request = request.header(header, key).header("content-type", "application/json");
-    let reply = read(request.body(body.to_string())).await;
+    let reply = world.post_by(*side, side.example().path, body).await;
+    let reply = at_its_end(world, reply).await;
     let is_whole = (vendor.calls() - calls) == steps;
-    if (200..300).contains(&reply.status) && is_whole {
+    let is_failed_job = reply.json()["status"] == "failed";
+    if (200..300).contains(&reply.status) && is_whole && !is_failed_job {
         return None;
     }
     let said = String::from_utf8_lossy(&reply.bytes);
@@ -106,6 +105,15 @@ async fn fault(
         reply.status,
         vendor.calls() - calls
     ))
+}
+
+/// The answer, or the job that it says there is once that has ended.
+async fn at_its_end(world: &World, mut reply: Reply) -> Reply {
+    let Some(job) = reply.header("location").map(str::to_owned) else { return reply };
+    while reply.header("retry-after").is_some() {
+        reply = world.get(&job).await;
+    }
+    reply
 }
 
 /// What went wrong before one vendor.

@@ -1,4 +1,4 @@
-//! The official OpenAI package for Python, with only `base_url` and `api_key` changed.
+//! The official packages for Python, with only the base URL and the key changed.
 
 use std::process::Command;
 
@@ -7,24 +7,40 @@ use crate::world::{PAINTED, World};
 /// The interpreter that `scripts/test` sets up with `tests/python/requirements.txt`.
 const PYTHON: &str = "PIXELGATE_PYTHON";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_official_openai_package_draws_edits_and_varies_and_understands_refusals() {
-    #[expect(clippy::disallowed_methods, reason = "the one setting of this test")]
+/// The painter that works from pictures, for so many requests in five minutes.
+fn painted(requests: u32) -> String {
+    let limits =
+        format!(r#"limits = [{{ name = "5 minutes", requests = {requests}, per = "5m" }}]"#);
+    PAINTED
+        .replace("can = [", "inputs_max = 16, can = [\"mask\", \"variation\", ")
+        .replace("concurrency_max = 1000", &limits)
+}
+
+/// Runs a script of `tests/python` against a gateway; must succeed.
+fn drive(script: &str, world: &World, base_url: &str) {
+    #[expect(clippy::disallowed_methods, reason = "the one setting of these tests")]
     let python = std::env::var(PYTHON)
         .unwrap_or_else(|_| panic!("{PYTHON} is not set; run this test by `scripts/test`"));
-    let policy =
-        PAINTED.replace("can = [", "inputs_max = 16, can = [\"mask\", \"variation\", ").replace(
-            "concurrency_max = 1000",
-            r#"limits = [{ name = "5 minutes", requests = 8, per = "5m" }]"#,
-        );
-    let world = World::with(&policy, "100", "");
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/python/openai_sdk.py");
-    let (public, key) = (format!("{}/v1", world.public), world.key.clone());
+    let script = format!("{}/tests/python/{script}", env!("CARGO_MANIFEST_DIR"));
     let done = tokio::task::block_in_place(|| {
-        Command::new(python).args([script, &public, &key]).output().unwrap()
+        Command::new(python).args([&script, base_url, &world.key]).output().unwrap()
     });
     let said = String::from_utf8_lossy(&done.stdout).into_owned();
     let wrong = String::from_utf8_lossy(&done.stderr).into_owned();
     assert!(done.status.success() && said.contains("all good"), "{said}\n{wrong}");
     world.verify();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_openai_package_draws_edits_and_varies_and_understands_refusals() {
+    let world = World::with(&painted(8), "100", "");
+    drive("openai_sdk.py", &world, &format!("{}/v1", world.public));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_official_google_package_draws_edits_and_streams_and_understands_refusals() {
+    let rule =
+        "[[rules.denied_terms]]\nterm = \"unicorn\"\nmessage = \"unicorns are not drawn here\"\n";
+    let world = World::with(&format!("{}{rule}", painted(7)), "100", "");
+    drive("google_sdk.py", &world, &world.public);
 }

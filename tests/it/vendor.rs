@@ -45,6 +45,8 @@ pub(crate) enum Answers {
     /// A recorded order's answers, one after the other and then from the start; `{png}` and
     /// `{vendor}` in them are filled, and pictures lie below `/pictures/` and at `/view`.
     Talk(Arc<Vec<Value>>),
+    /// Orders, which it serves when it is told to.
+    Orders(Arc<crate::clerk::Clerk>),
     /// Nothing, ever.
     Hangs,
     /// Half an answer, then the end of the connection.
@@ -218,6 +220,7 @@ impl Behaviour {
             | Answers::Address
             | Answers::Json(..)
             | Answers::Talk(..)
+            | Answers::Orders(..)
             | Answers::Raw(..) => None,
         };
         if let Some(says) = misbehaves {
@@ -238,7 +241,7 @@ async fn answer(
     let Behaviour { answers, calls, seen, delay } = behaviour;
     let delay = *delay.lock().unwrap();
     let path = request.uri().path();
-    if let Answers::Talk(_) = &answers
+    if let Answers::Talk(_) | Answers::Orders(_) = &answers
         && (path.contains("/pictures/") || path.ends_with("/view"))
     {
         let response = Response::builder().header("content-type", "image/png");
@@ -258,6 +261,9 @@ async fn answer(
     });
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
+    }
+    if let Answers::Orders(clerk) = &answers {
+        return Ok(scripted(&clerk.answer(&head.method, head.uri.path()), &host));
     }
     if let Answers::Talk(replies) = &answers {
         return Ok(scripted(&replies[call % replies.len()], &host));
@@ -282,9 +288,11 @@ async fn answer(
         }
         Answers::Json(status, body) => (status, "application/json", body.to_string().into_bytes()),
         Answers::Raw(status, kind, bytes) => (status, kind, bytes),
-        Answers::Talk(_) | Answers::Hangs | Answers::ClosesEarly | Answers::ClosesWithoutNotice => {
-            (500, "text/plain", Vec::new())
-        }
+        Answers::Talk(_)
+        | Answers::Orders(_)
+        | Answers::Hangs
+        | Answers::ClosesEarly
+        | Answers::ClosesWithoutNotice => (500, "text/plain", Vec::new()),
     };
     let response = Response::builder().status(status).header("content-type", kind);
     Ok(response.body(Full::new(bytes.into())).unwrap())

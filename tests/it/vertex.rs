@@ -53,7 +53,7 @@ async fn an_account_that_is_given_no_token_costs_nobody_anything() {
     let endpoint = FakeVendor::start(Answers::Json(400, json!({"error": "invalid_grant"}))).await;
     let (world, _folder) = world(&vertex, &endpoint);
     let reply = world.post(OPENAI, &json!({"model": "remote", "prompt": "a fox"})).await;
-    assert_eq!(reply.status, 502, "{}", reply.json());
+    assert_eq!(reply.status, 500, "{}", reply.json());
     let line = world.log_line("an attempt failed");
     assert!(line.contains("invalid_grant") && !line.contains("PRIVATE KEY"), "{line}");
     assert_eq!((vertex.calls(), world.available().as_str()), (0, "10"));

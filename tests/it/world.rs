@@ -6,6 +6,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
+use pixelgate::dialect::ClientSide;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -131,6 +132,11 @@ impl World {
     /// Tells it to stop, and waits until it has.
     pub(crate) fn stop(&mut self) -> std::process::ExitStatus {
         self.signal("-TERM");
+        self.has_stopped()
+    }
+
+    /// Waits until it has stopped, having been told to.
+    pub(crate) fn has_stopped(&mut self) -> std::process::ExitStatus {
         self.process.wait().unwrap()
     }
 
@@ -181,7 +187,8 @@ impl World {
             let found = said.split_whitespace().find(|word| word.starts_with(start));
             found.unwrap_or_else(|| panic!("no {start} in: {said}")).to_owned()
         };
-        (word("pg_"), word("key_"))
+        let prefix = options.iter().skip_while(|option| **option != "--prefix").nth(1);
+        (word(&format!("{}_", prefix.unwrap_or(&"pg"))), word("key_"))
     }
 
     pub(crate) fn policy_file(&self) -> PathBuf {
@@ -214,6 +221,18 @@ impl World {
             .header("content-type", "application/json")
             .header("authorization", format!("Bearer {key}"))
             .body(body);
+        read(request).await
+    }
+
+    /// The same, with the key where this dialect's apps show it.
+    pub(crate) async fn post_by(&self, side: &dyn ClientSide, path: &str, body: &Value) -> Reply {
+        let (name, value) = side.shown_key(&self.key);
+        let request = self
+            .client
+            .post(format!("{}{path}", self.public))
+            .header("content-type", "application/json")
+            .header(name, value)
+            .body(body.to_string());
         read(request).await
     }
 

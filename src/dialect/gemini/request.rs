@@ -7,16 +7,14 @@ use serde::Serialize;
 
 use super::super::WireRequest;
 use super::super::google;
+use super::super::google::picture::BODY_BYTES_MAX;
 use super::super::unsupported::{self, Unsupported};
 use super::family::Family;
 use crate::canonical::{Background, ImageRequest, Operation, Safety};
 use crate::catalog::Offering;
 
-/// The largest body that is documented to be taken with pictures in it.
-const BODY_BYTES_MAX: usize = 20 << 20;
-
 /// What a content filter can be asked to look for.
-const HARMS: [&str; 4] = [
+pub(super) const HARMS: [&str; 4] = [
     "HARM_CATEGORY_HARASSMENT",
     "HARM_CATEGORY_HATE_SPEECH",
     "HARM_CATEGORY_SEXUALLY_EXPLICIT",

@@ -13,20 +13,10 @@ use super::super::json::{Text, loose};
 use super::super::reply::{fault_of_status, garbled, not_json, retry_after};
 use super::super::unsupported::{self, Unsupported, no};
 use super::super::{Call, Progress, VendorSide, WireReply, WireRequest};
+use super::{NEGATIVE_PROMPT_CHARS_MAX, PROMPT_CHARS_MAX, SEED_MAX, SIDE, STEPS};
 use crate::canonical::{Frame, Image, ImageRequest, ImageResponse, Size};
 use crate::catalog::{AuthScheme, Capabilities, Offering};
 use crate::fault::VendorFault;
-
-const PROMPT_CHARS_MAX: usize = 2_000;
-
-const NEGATIVE_PROMPT_CHARS_MAX: usize = 1_000;
-
-const SIDE: std::ops::RangeInclusive<u32> = 256..=1024;
-
-const STEPS: std::ops::RangeInclusive<u32> = 1..=50;
-
-/// The largest whole number that the API's own kind of number holds exactly.
-const SEED_MAX: u64 = (1 << 53) - 1;
 
 /// The longest wait that is a matter of pace: the shortest window that is documented is a minute,
 /// and the next is a day.

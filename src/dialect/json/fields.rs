@@ -38,6 +38,11 @@ impl Fields {
         Ok(Self(map))
     }
 
+    /// The same fields under other names; two that come to the same name are one too many.
+    pub(crate) fn renamed(self, rename: impl Fn(String) -> String) -> Result<Self, Refusal> {
+        Self::of(self.0.into_iter().map(|(name, value)| (rename(name), value)))
+    }
+
     /// A value of any type, for a side that has its own words for what is in it.
     pub(crate) fn value(&mut self, name: &str) -> Option<Value> {
         self.0.remove(name).filter(|value| !value.is_null())

@@ -7,7 +7,7 @@ use http::Method;
 use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 
-use super::super::head::{bearer, tightest};
+use super::super::head::{bearer, limit_headers};
 use super::super::json::{Fields, JsonBody};
 use super::super::{
     Claim, ClientSide, Example, Library, ListedModel, Pieces, RefusalContext, WireReply,
@@ -163,17 +163,7 @@ impl ClientSide for Client {
     }
 
     fn limit_headers(&self, standings: &[Standing], unix_ms: i64) -> Vec<(&'static str, String)> {
-        let Some(limit) = tightest(standings) else {
-            return Vec::new();
-        };
-        let wait_ms = i64::try_from(limit.resets_in.as_millis()).unwrap_or(i64::MAX);
-        // Rounded up: at the second that is named, the window really has reset.
-        let reset = unix_ms.saturating_add(wait_ms).saturating_add(999).div_euclid(1000);
-        vec![
-            ("x-ratelimit-limit", limit.most.to_string()),
-            ("x-ratelimit-remaining", limit.remaining.to_string()),
-            ("x-ratelimit-reset", reset.to_string()),
-        ]
+        limit_headers(standings, unix_ms)
     }
 }
 
@@ -235,6 +225,7 @@ const fn said_to_clients(kind: RefusalKind) -> (u16, &'static str) {
         | RefusalKind::KeyInactive
         | RefusalKind::ScopeMissing
         | RefusalKind::WorkspaceSuspended
+        | RefusalKind::PlanMissing
         | RefusalKind::ModelForbidden
         | RefusalKind::ContentRefused
         | RefusalKind::RateLimited

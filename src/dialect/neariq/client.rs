@@ -54,8 +54,8 @@ impl ClientSide for Client {
         Some("images")
     }
 
-    fn key_line(&self, key: &str) -> String {
-        format!("{KEY_HEADER}: {key}")
+    fn shown_key(&self, key: &str) -> (&'static str, String) {
+        (KEY_HEADER, key.to_owned())
     }
 
     fn tells_quotas(&self) -> bool {
@@ -98,7 +98,7 @@ impl ClientSide for Client {
     fn encode_refusal(&self, refusal: &Refusal, context: &RefusalContext<'_>) -> WireReply {
         let (status, code) = said_to_clients(refusal);
         let message = if refusal.kind == RefusalKind::KeyMissing {
-            format!("no API key; send one as `{}`", self.key_line("<key>")).into()
+            format!("no API key; send one as `{KEY_HEADER}: <key>`").into()
         } else if code == NOT_CONFIGURED {
             "no model is set up for this API; tell the operator".into()
         } else {
@@ -193,6 +193,7 @@ fn said_to_clients(refusal: &Refusal) -> (u16, &'static str) {
         | RefusalKind::KeyInactive
         | RefusalKind::ScopeMissing
         | RefusalKind::WorkspaceSuspended
+        | RefusalKind::PlanMissing
         | RefusalKind::ModelForbidden
         | RefusalKind::Unsupported
         | RefusalKind::ContentRefused

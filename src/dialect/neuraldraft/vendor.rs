@@ -9,21 +9,12 @@ use super::super::json::{Text, loose};
 use super::super::reply::{fault_of_status, garbled, not_json, retry_after};
 use super::super::unsupported::{self, Unsupported};
 use super::super::{Call, Pending, Progress, VendorSide, WireReply, WireRequest};
-use crate::canonical::{Image, ImageRequest, ImageResponse, Ratio};
+use super::RATIOS;
+use crate::canonical::{Image, ImageRequest, ImageResponse};
 use crate::catalog::{AuthScheme, Offering};
 use crate::fault::VendorFault;
 
 const JOBS: &str = "/jobs/";
-
-/// The first is the documented default.
-const RATIOS: [(&str, Ratio); 6] = [
-    ("16:9", Ratio::new(16, 9)),
-    ("1:1", Ratio::new(1, 1)),
-    ("9:16", Ratio::new(9, 16)),
-    ("4:5", Ratio::new(4, 5)),
-    ("4:3", Ratio::new(4, 3)),
-    ("3:2", Ratio::new(3, 2)),
-];
 
 /// Faces `NeuralDraft`.
 #[derive(Debug)]

@@ -5,7 +5,8 @@ use std::time::Duration;
 use http::Method;
 use serde_json::json;
 
-use super::super::head::{bearer, tightest};
+use super::super::google;
+use super::super::head::{bearer, percent_decoded, tightest};
 use super::super::json::JsonBody;
 use super::super::{
     Claim, ClientSide, Example, ListedModel, Pieces, RefusalContext, Streaming, WireReply,
@@ -34,6 +35,8 @@ impl ClientSide for Client {
         let (claim, only, allow) = match path {
             GENERATIONS | EDITS | VARIATIONS => (Claim::Images, Method::POST, "POST"),
             MODELS => (Claim::Models, Method::GET, "GET"),
+            // `/v1/models/{model}:generateContent` and its like are Google's.
+            longer if google::path::verb(longer).is_some() => return None,
             longer => {
                 let id = longer.strip_prefix(MODELS)?.strip_prefix('/')?;
                 let id = Some(percent_decoded(id)?).filter(|id| !id.is_empty())?;
@@ -132,18 +135,6 @@ fn short(wait: Duration) -> String {
         (0, minutes) => format!("{minutes}m{seconds}{decimals}s"),
         (hours, minutes) => format!("{hours}h{minutes}m{seconds}{decimals}s"),
     }
-}
-
-/// A path segment without its percent signs; libraries write the slash of a model name so.
-fn percent_decoded(text: &str) -> Option<String> {
-    let mut parts = text.split('%');
-    let mut bytes = parts.next()?.as_bytes().to_vec();
-    for part in parts {
-        let (hex, rest) = part.split_at_checked(2)?;
-        bytes.push(u8::from_str_radix(hex, 16).ok()?);
-        bytes.extend_from_slice(rest.as_bytes());
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]

@@ -34,7 +34,8 @@ pub(super) const fn said_to_clients(
         | RefusalKind::IdempotencyInFlight
         | RefusalKind::IdempotencyMismatch
         | RefusalKind::IdempotencyGone
-        | RefusalKind::WorkspaceSuspended => (REQUEST, kind.code()),
+        | RefusalKind::WorkspaceSuspended
+        | RefusalKind::PlanMissing => (REQUEST, kind.code()),
         RefusalKind::Unpriced
         | RefusalKind::Overloaded
         | RefusalKind::NoneAvailable

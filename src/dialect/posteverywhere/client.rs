@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::super::address::address;
-use super::super::head::{bearer, tightest};
+use super::super::head::{bearer, limit_headers};
 use super::super::json::{Fields, JsonBody};
 use super::super::{
     Claim, ClientSide, Example, ListedModel, Pieces, RefusalContext, WireReply, WireRequest,
@@ -114,17 +114,7 @@ impl ClientSide for Client {
     }
 
     fn limit_headers(&self, standings: &[Standing], unix_ms: i64) -> Vec<(&'static str, String)> {
-        let Some(limit) = tightest(standings) else {
-            return Vec::new();
-        };
-        let wait_ms = i64::try_from(limit.resets_in.as_millis()).unwrap_or(i64::MAX);
-        // Rounded up: at the second that is named, the window really has reset.
-        let reset = unix_ms.saturating_add(wait_ms).saturating_add(999).div_euclid(1000);
-        vec![
-            ("x-ratelimit-limit", limit.most.to_string()),
-            ("x-ratelimit-remaining", limit.remaining.to_string()),
-            ("x-ratelimit-reset", reset.to_string()),
-        ]
+        limit_headers(standings, unix_ms)
     }
 }
 
@@ -160,6 +150,7 @@ const fn said_to_clients(kind: RefusalKind) -> (u16, &'static str) {
         | RefusalKind::KeyInactive
         | RefusalKind::ScopeMissing
         | RefusalKind::WorkspaceSuspended
+        | RefusalKind::PlanMissing
         | RefusalKind::ModelForbidden
         | RefusalKind::Unsupported
         | RefusalKind::ContentRefused

@@ -40,20 +40,19 @@ impl Running {
         Turn { running: self.clone(), of, told }
     }
 
-    /// Takes the turn, or says whose end to wait for.
-    fn take_or_join(&self, of: (KeyId, Fingerprint)) -> Result<Turn, watch::Receiver<()>> {
-        match self.0.entry(of.clone()) {
-            Entry::Occupied(other) => Err(other.get().clone()),
-            Entry::Vacant(free) => {
-                let (told, heard) = watch::channel(());
-                drop(free.insert(heard));
-                Ok(Turn { running: self.clone(), of, told })
-            }
-        }
+    /// Takes the turn, unless another has it.
+    fn take_if_free(&self, of: (KeyId, Fingerprint)) -> Option<Turn> {
+        let Entry::Vacant(free) = self.0.entry(of.clone()) else { return None };
+        let (told, heard) = watch::channel(());
+        drop(free.insert(heard));
+        Some(Turn { running: self.clone(), of, told })
     }
 
-    fn find(&self, of: &(KeyId, Fingerprint)) -> Option<watch::Receiver<()>> {
-        self.0.get(of).map(|heard| heard.clone())
+    /// Waits until the call that others join has ended, which its turn tells by going.
+    async fn ended(&self, of: &(KeyId, Fingerprint)) {
+        let running = self.0.get(of).map(|heard| heard.clone());
+        let Some(mut running) = running else { return };
+        while running.changed().await.is_ok() {}
     }
 }
 
@@ -73,47 +72,34 @@ impl Gateway {
         visit: &mut Visit,
         fingerprint: Fingerprint,
     ) -> Result<Option<WireReply>, Refusal> {
-        let key = visit.caller.key().clone();
-        let of = (key.clone(), fingerprint);
-        let turn = if is_repeat(&visit.head.headers) {
-            match self.joined(visit, &of).await? {
-                Ok(turn) => turn,
-                Err(reply) => return Ok(Some(reply)),
-            }
-        } else {
-            self.running.take(of)
-        };
-        visit.turn = Some(turn);
-        visit.named = Some(Named { scope: Scope::implied(&key), fingerprint, is_implied: true });
-        Ok(None)
-    }
-
-    /// What the calls before this one came to, or the turn once none of them can be joined.
-    async fn joined(
-        &self,
-        visit: &mut Visit,
-        of: &(KeyId, Fingerprint),
-    ) -> Result<Result<Turn, WireReply>, Refusal> {
+        let of = (visit.caller.key().clone(), fingerprint);
+        if !is_repeat(&visit.head.headers) {
+            be_joined(visit, self.running.take(of));
+            return Ok(None);
+        }
         loop {
-            if let Some(running) = self.running.find(of) {
-                ended(running).await;
-            }
-            let found = self.store.look_up_repeat(of.0.clone(), of.1).await;
+            self.running.ended(&of).await;
+            let found = self.store.look_up_repeat(of.0.clone(), fingerprint).await;
             let (verdict, known) = self.looked_up(found)?;
-            if let Some(reply) = self.say_again(visit, verdict, known, "joined").await? {
-                return Ok(Err(reply));
+            let replay = self.say_again(visit, verdict, known, "joined").await?;
+            if replay.is_some() {
+                return Ok(replay);
             }
-            match self.running.take_or_join(of.clone()) {
-                Ok(turn) => return Ok(Ok(turn)),
-                Err(running) => ended(running).await,
+            // What there was to join cost nothing: one of its repeats tries again for all.
+            if let Some(turn) = self.running.take_if_free(of.clone()) {
+                be_joined(visit, turn);
+                return Ok(None);
             }
         }
     }
 }
 
-/// Waits until a call has ended, which its turn tells by going.
-async fn ended(mut running: watch::Receiver<()>) {
-    while running.changed().await.is_ok() {}
+/// From now on this call is the one that others join.
+fn be_joined(visit: &mut Visit, turn: Turn) {
+    let (key, fingerprint) = &turn.of;
+    let scope = Scope::implied(key);
+    visit.named = Some(Named { scope, fingerprint: *fingerprint, is_implied: true });
+    visit.turn = Some(turn);
 }
 
 fn is_repeat(headers: &HeaderMap) -> bool {
@@ -132,22 +118,25 @@ mod tests {
     #[tokio::test]
     async fn who_joins_goes_on_when_the_turn_is_given_back() {
         let running = Running::default();
-        let turn = running.take_or_join(of(1)).unwrap();
-        let joined = running.take_or_join(of(1)).unwrap_err();
-        assert!(running.take_or_join(of(2)).is_ok());
+        let turn = running.take_if_free(of(1)).unwrap();
+        assert!(running.take_if_free(of(1)).is_none());
+        assert!(running.take_if_free(of(2)).is_some());
+        let one = of(1);
+        let mut joined = Box::pin(running.ended(&one));
+        assert!(futures_util::poll!(&mut joined).is_pending());
         drop(turn);
-        ended(joined).await;
-        assert!(running.find(&of(1)).is_none());
+        joined.await;
+        assert!(running.take_if_free(of(1)).is_some());
     }
 
-    #[tokio::test]
-    async fn a_turn_that_was_taken_over_is_not_given_back_by_the_first() {
+    #[test]
+    fn a_turn_that_was_taken_over_is_not_given_back_by_the_first() {
         let running = Running::default();
         let (first, second) = (running.take(of(1)), running.take(of(1)));
         drop(first);
-        assert!(running.find(&of(1)).is_some());
+        assert!(running.take_if_free(of(1)).is_none());
         drop(second);
-        assert!(running.find(&of(1)).is_none());
+        assert!(running.take_if_free(of(1)).is_some());
     }
 
     #[test]

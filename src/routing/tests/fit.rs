@@ -112,6 +112,16 @@ fn a_negative_prompt_is_appended_and_a_seed_dropped_where_there_is_no_other_way(
 }
 
 #[test]
+fn a_style_and_a_preset_are_said_in_the_prompt_where_there_is_no_other_way() {
+    let mut asked = request("auto");
+    (asked.style, asked.preset) = (Some("vivid".to_owned()), Some("banner".to_owned()));
+    let found = only(can(any_size()), &asked).unwrap();
+    let told = ["style: appended to the prompt", "preset: appended to the prompt"];
+    assert_eq!(changes(&found), told);
+    assert_eq!(found.ask(&asked, 0).prompt, "a fox\nStyle: vivid\nPreset: banner");
+}
+
+#[test]
 fn what_nothing_makes_up_for_is_a_no() {
     let unable = Capabilities {
         transparency: false,

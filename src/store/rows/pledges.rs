@@ -26,6 +26,17 @@ enum Change {
     Freed(Scope, HoldId),
 }
 
+/// What a batch has made of a name.
+#[derive(Debug)]
+pub(in super::super) enum InBatch<'a> {
+    /// Nothing: the tables know.
+    Untouched,
+    /// It is free.
+    Freed,
+    /// This is known under it.
+    Named(&'a Pledge),
+}
+
 /// What a commit made of the answers that are kept.
 #[derive(Debug, Default)]
 pub(in super::super) struct Shelved {
@@ -35,13 +46,6 @@ pub(in super::super) struct Shelved {
     pub(in super::super) dropped: u64,
     /// Files that no row names any more.
     pub(in super::super) files: Vec<HoldId>,
-}
-
-/// What a batch has made of a name.
-pub(in super::super) enum Made<'a> {
-    Nothing,
-    Free,
-    Taken(&'a Pledge),
 }
 
 impl PledgeRows {
@@ -67,14 +71,14 @@ impl PledgeRows {
     }
 
     /// What this batch has made of a name.
-    pub(in super::super) fn find(&self, scope: &Scope) -> Made<'_> {
-        let made = self.changes.iter().rev().find_map(|change| match change {
+    pub(in super::super) fn find(&self, scope: &Scope) -> InBatch<'_> {
+        let found = self.changes.iter().rev().find_map(|change| match change {
             Change::Opened(pledge) | Change::Done(pledge, _) => {
-                (pledge.scope == *scope).then_some(Made::Taken(pledge))
+                (pledge.scope == *scope).then_some(InBatch::Named(pledge))
             }
-            Change::Freed(freed, _) => (freed == scope).then_some(Made::Free),
+            Change::Freed(freed, _) => (freed == scope).then_some(InBatch::Freed),
         });
-        made.unwrap_or(Made::Nothing)
+        found.unwrap_or(InBatch::Untouched)
     }
 
     /// Writes all of it, and lets the oldest answers go until the rest is within `bytes_max`.

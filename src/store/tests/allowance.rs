@@ -30,6 +30,7 @@ async fn key(world: &World, plan: &str, mode: Mode) -> KeyId {
         scopes: Vec::new(),
         mode,
         expires_at_ms: None,
+        prefix: None,
         joins_repeats: false,
     };
     world.store().create_key(new).await.unwrap().0

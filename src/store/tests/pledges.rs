@@ -9,6 +9,8 @@ use super::super::answers::{KeptAnswer, ROW_BYTES_MAX};
 use super::world::{World, credits, receipt};
 use super::*;
 
+mod agreement;
+
 fn named(name: u8, asked: u8) -> Named {
     Named { scope: Scope([name; 32]), fingerprint: Fingerprint([asked; 32]), is_implied: false }
 }
@@ -28,7 +30,8 @@ fn answer(bytes: usize) -> KeptAnswer {
 
 impl World {
     async fn hold_once(&self, id: &str, named: Named) -> Result<Held, StoreError> {
-        self.store().hold_once(self.ask(id, 1), named).await
+        let expires_at_ms = self.clock.now().unix_ms + 300_000;
+        self.store().hold_once(HoldAsk { expires_at_ms, ..self.ask(id, 1) }, named).await
     }
 
     async fn settle_and_keep(&self, id: &str, bytes: usize) -> Settled {

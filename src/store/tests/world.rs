@@ -135,6 +135,7 @@ impl World {
             scopes: vec!["images".to_owned()],
             mode: Mode::Test,
             expires_at_ms: None,
+            prefix: None,
             joins_repeats: false,
         };
         self.store().create_key(new).await.unwrap()

@@ -15,7 +15,7 @@ use super::super::ask::{Answer, Ask, Chore, Reply};
 use super::super::error::StoreError;
 use super::super::load;
 use super::super::rows::media::MediaChange;
-use super::super::rows::pledges::{self, Made};
+use super::super::rows::pledges::{self, InBatch};
 use super::{Batch, Writer};
 
 impl Writer {
@@ -73,6 +73,7 @@ impl Writer {
             #[cfg(test)]
             Ask::Crash(crashed) => batch.crash = Some(crashed),
             Ask::Chore(chore) => self.chore(chore, batch, now),
+            Ask::Job(ask) => self.job(ask, batch, now)?,
         }
         Ok(())
     }
@@ -93,25 +94,24 @@ impl Writer {
         }
         self.recall(&ask.hold)?;
         self.renew(&ask.workspace, batch, now);
-        let verdict = self.ledger.hold(ask, now).map_err(StoreError::from);
-        let is_new = verdict.as_ref().is_ok_and(|done| !done.repeated);
-        let verdict = verdict.map(|done| {
-            if is_new {
+        let verdict = self.ledger.hold(ask, now).map(|done| {
+            if !done.repeated {
                 batch.rows.change(done.changes);
                 batch.rows.open(ask.hold.clone());
             }
-            done.outcome
+            (done.outcome, done.repeated)
         });
-        if let Some(pledge) = pledge.filter(|_| is_new) {
+        if let (Some(pledge), Ok((_, false))) = (pledge, &verdict) {
             batch.rows.pledges.open((*pledge).clone());
             self.pledges.insert(*pledge);
         }
+        let verdict = verdict.map(|(held, _)| held).map_err(StoreError::from);
         batch.answers.push(Answer::new(reply, verdict));
         Ok(())
     }
 
     /// A month may begin between a hold and its settlement, whose answer tells what is left.
-    fn renew_for(&mut self, hold: &HoldId, batch: &mut Batch, now: Now) {
+    pub(super) fn renew_for(&mut self, hold: &HoldId, batch: &mut Batch, now: Now) {
         let workspace = self.ledger.find_hold(hold).map(|known| known.ask.workspace.clone());
         if let Some(workspace) = workspace {
             self.renew(&workspace, batch, now);
@@ -121,10 +121,10 @@ impl Writer {
     /// What a new pledge is told: by what is open, by what this batch ended, by the tables.
     fn judge_pledge(&self, new: &Pledge, batch: &Batch, now: Now) -> Result<Verdict, StoreError> {
         let stored = match batch.rows.pledges.find(&new.scope) {
-            Made::Taken(of_batch) => Some(of_batch.clone()),
-            Made::Free => None,
-            Made::Nothing if self.pledges.is_open(&new.scope) => None,
-            Made::Nothing => pledges::find(&self.database, &new.scope)?,
+            InBatch::Named(pledge) => Some(pledge.clone()),
+            InBatch::Freed => None,
+            InBatch::Untouched if self.pledges.is_open(&new.scope) => None,
+            InBatch::Untouched => pledges::find(&self.database, &new.scope)?,
         };
         Ok(self.pledges.judge(new, stored.as_ref(), now))
     }
@@ -192,7 +192,7 @@ impl Writer {
     }
 
     /// The end of a hold: its rows, and the usage row with it.
-    fn ended<T>(
+    pub(super) fn ended<T>(
         &self,
         hold: &HoldId,
         verdict: Result<Done<T>, LedgerError>,
@@ -212,7 +212,7 @@ impl Writer {
     }
 
     /// Hands a hold that the ledger has forgotten back to it: the tables remember all of them.
-    fn recall(&mut self, id: &HoldId) -> Result<(), StoreError> {
+    pub(super) fn recall(&mut self, id: &HoldId) -> Result<(), StoreError> {
         if self.ledger.find_hold(id).is_none()
             && let Some(hold) = load::find_hold(&self.database, id)?
         {

@@ -1,0 +1,276 @@
+//! Requests whose clients do not wait: accepted with everything up to the hold done, then worked on
+//! by the same path, and asked after at paths of their own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use dashmap::DashMap;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use crate::canonical::{Delivery, ImageRequest, Refusal};
+use crate::config;
+use crate::dialect::{Claim, WireReply};
+use crate::id::{JobId, WorkspaceId};
+use crate::job::{Input, Job, JobError, NewJob, State};
+use crate::store::{StoreError, Whose};
+use crate::telemetry::Bound;
+
+use super::admit::Stake;
+use super::{Gateway, Visit, decode, micros, refuse};
+
+mod errand;
+mod run;
+mod shown;
+
+pub(super) use errand::{Errand, again, kept};
+
+/// When a job is worth asking after again.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+
+/// Who works on what, in this process.
+#[derive(Debug)]
+pub(super) struct Desk {
+    bounds: config::Jobs,
+    running: Arc<Semaphore>,
+    /// One for each workspace that had a job since the start.
+    of_workspace: DashMap<WorkspaceId, Arc<Semaphore>>,
+    /// One for each job that is waiting or worked on: cancelled when its app wants it no more.
+    wishes: DashMap<JobId, CancellationToken>,
+    stopping: CancellationToken,
+}
+
+impl Desk {
+    pub(super) fn new(bounds: config::Jobs) -> Self {
+        Self {
+            running: Arc::new(Semaphore::new(bounds.running_max)),
+            bounds,
+            of_workspace: DashMap::new(),
+            wishes: DashMap::new(),
+            stopping: CancellationToken::new(),
+        }
+    }
+
+    /// A place among the jobs of a workspace, then one among all; `None` never comes but at the end
+    /// of the process.
+    async fn places(&self, workspace: &WorkspaceId) -> Option<[OwnedSemaphorePermit; 2]> {
+        let own = {
+            let fresh = || Arc::new(Semaphore::new(self.bounds.running_per_workspace_max));
+            Arc::clone(&*self.of_workspace.entry(workspace.clone()).or_insert_with(fresh))
+        };
+        let own = own.acquire_owned().await.ok()?;
+        let all = Arc::clone(&self.running).acquire_owned().await.ok()?;
+        Some([own, all])
+    }
+}
+
+/// What a job keeps of its request.
+fn input_of(visit: &Visit, body: &Bytes) -> Input {
+    let content_type = visit.head.headers.get(http::header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    Input {
+        path: visit.head.path.clone(),
+        content_type: content_type.unwrap_or_default().to_owned(),
+        body: body.to_vec(),
+        public_url: visit.head.public_url.clone(),
+    }
+}
+
+impl Visit {
+    /// Whether the answer is a job: the dialect always answers so, or the app would rather not
+    /// wait (RFC 7240).
+    pub(super) fn answers_later(&self) -> bool {
+        let prefers = self.head.headers.get_all("prefer").iter().any(|value| {
+            let words = value.to_str().unwrap_or_default().split(',');
+            let mut tokens = words.filter_map(|word| word.split(';').next());
+            tokens.any(|token| token.trim().eq_ignore_ascii_case("respond-async"))
+        });
+        prefers || self.client.answers_later()
+    }
+
+    /// Whether its pictures are kept: the answer of a job is asked for later.
+    pub(super) fn keeps(&self, request: &ImageRequest) -> bool {
+        let is_job = self.errand.is_some() || self.answers_later();
+        is_job || request.delivery == Delivery::Url
+    }
+
+    /// Until when it may be worked on, if a request may take so long.
+    pub(super) fn deadline(&self, time: Duration) -> Instant {
+        let deadline = Instant::now() + time;
+        self.errand.as_ref().map_or(deadline, |errand| deadline.min(errand.until))
+    }
+
+    pub(super) fn whose(&self) -> Whose {
+        Whose { workspace: self.caller.workspace().clone(), test: self.caller.is_test() }
+    }
+}
+
+impl Gateway {
+    /// Accepts a request as a job.
+    pub(super) async fn reply_with_job(
+        self: &Arc<Self>,
+        visit: &mut Visit,
+        body: Bytes,
+    ) -> WireReply {
+        match self.accept(visit, body).await {
+            Ok(job) => {
+                self.telemetry.metrics().jobs.with_label_values(&["accepted"]).inc();
+                self.set_to_work(&job);
+                visit.became_job = true;
+                self.reply_accepted(visit, &job)
+            }
+            Err(refusal) => self.reply_with_refusal(visit, refusal),
+        }
+    }
+
+    /// Everything up to the hold, which the job is accepted with.
+    async fn accept(&self, visit: &mut Visit, body: Bytes) -> Result<Job, Refusal> {
+        let bounds = &self.desk.bounds;
+        if body.len() > bounds.input_bytes_max {
+            self.telemetry.metrics().bound_met(Bound::JobInput);
+            return Err(refuse::job_input(bounds.input_bytes_max));
+        }
+        let request = decode(visit.client, &visit.wire(body.clone()))?;
+        let (plan, work) = self.understand(visit, request).await?;
+        let now = self.clock.now();
+        // Counted in every window as any request; a job that waits is not one that runs, so its
+        // place among those is given back at once.
+        let lease = self.admit(&visit.caller, &plan, work.request.count)?;
+        let stake = Stake {
+            amount: work.quote,
+            images: work.request.count,
+            time: bounds.time_max,
+            // The answer to its repeats would be the job, which nothing keeps for them yet.
+            named: None,
+        };
+        let ask = Self::hold_ask((&visit.caller, &plan), &stake, &visit.receipt, now);
+        let time_ms = i64::try_from(bounds.time_max.as_millis()).unwrap_or(i64::MAX);
+        let job = Job {
+            id: JobId::random(),
+            workspace: visit.caller.workspace().clone(),
+            key: visit.caller.key().clone(),
+            test: visit.caller.is_test(),
+            request: visit.receipt.request_id.clone(),
+            hold: ask.hold.clone(),
+            quote: work.quote,
+            dialect: visit.receipt.dialect.to_owned(),
+            operation: work.request.operation.name().to_owned(),
+            model: work.model.name.clone(),
+            asset_key: work.request.asset_key.clone(),
+            created_at_ms: now.unix_ms,
+            updated_at_ms: now.unix_ms,
+            ends_by_ms: now.unix_ms.saturating_add(time_ms),
+            forgotten_at_ms: None,
+            unwanted: false,
+            state: State::Queued,
+            orders: Vec::new(),
+            outcome: None,
+        };
+        let input = input_of(visit, &body);
+        let open_max = bounds.queued_per_workspace_max;
+        let began = Instant::now();
+        let accepted =
+            self.store.accept_job(ask, NewJob { job: job.clone(), input, open_max }).await;
+        visit.receipt.store_us += micros(began.elapsed());
+        if let Err(error) = accepted {
+            if let StoreError::Job(JobError::Full { .. }) = error {
+                self.telemetry.metrics().bound_met(Bound::JobsQueued);
+            }
+            lease.take_back();
+            return Err(refuse::hold(&error, &plan, now));
+        }
+        visit.receipt.hold = Some(job.hold.clone());
+        Ok(job)
+    }
+
+    /// The answer about jobs, or about pictures by their names.
+    pub(super) async fn reply_about_jobs(
+        &self,
+        visit: &Visit,
+        claim: Claim,
+    ) -> Result<WireReply, Refusal> {
+        match claim {
+            Claim::Job(id) => self.reply_with_one(&self.job_of(visit, &id).await?).await,
+            Claim::CancelJob(id) => self.reply_with_one(&self.cancel_job(visit, &id).await?).await,
+            Claim::Asset(key) => self.reply_with_asset(visit, &key).await,
+            Claim::Jobs
+            | Claim::Images
+            | Claim::Quote
+            | Claim::OpenModels
+            | Claim::Usage
+            | Claim::Health
+            | Claim::Prompt
+            | Claim::Preflight { .. }
+            | Claim::Library(_)
+            | Claim::Models
+            | Claim::Model(_)
+            | Claim::WrongMethod { .. } => self.reply_with_list(visit).await,
+        }
+    }
+
+    /// Works on a job beside everything else, when it has its places.
+    fn set_to_work(self: &Arc<Self>, job: &Job) {
+        let wish = CancellationToken::new();
+        self.desk.wishes.insert(job.id.clone(), wish.clone());
+        let left_ms = job.ends_by_ms.saturating_sub(self.clock.now().unix_ms).max(0);
+        let until = Instant::now() + Duration::from_millis(left_ms.unsigned_abs());
+        let (gateway, id) = (Arc::clone(self), job.id.clone());
+        let workspace = job.workspace.clone();
+        self.tasks.spawn(async move {
+            let errand = Errand::new(id.clone(), until, wish, gateway.store.clone());
+            gateway.work_on(workspace, Arc::new(errand)).await;
+            gateway.desk.wishes.remove(&id);
+        });
+    }
+
+    /// Takes up every job that was not finished when the process before this one ended.
+    pub async fn resume_jobs(self: &Arc<Self>) -> Result<usize, StoreError> {
+        let jobs = self.store.open_jobs().await?;
+        for job in &jobs {
+            self.set_to_work(job);
+        }
+        Ok(jobs.len())
+    }
+
+    /// Begins no job any more; those that wait are taken up after the next start.
+    pub fn stop_jobs(&self) {
+        self.desk.stopping.cancel();
+    }
+
+    /// The wish that a job be ended. One that is queued ends here; the end of one that is being
+    /// worked on is its vendor's word.
+    pub(super) async fn cancel_job(&self, visit: &Visit, id: &str) -> Result<Job, Refusal> {
+        let refused = |error: StoreError| refuse::store(&error, self.clock.now());
+        let job = self.job_of(visit, id).await?;
+        if job.state.is_end() {
+            return Ok(job);
+        }
+        let job = self.store.cancel_job(job.id).await.map_err(refused)?;
+        if let Some(wish) = self.desk.wishes.get(&job.id) {
+            wish.cancel();
+        }
+        if job.state != State::Queued {
+            return Ok(job);
+        }
+        let errand = self.errand_without_time(&job);
+        Box::pin(self.carry_on(&Arc::new(errand))).await;
+        self.job_of(visit, id).await
+    }
+
+    /// A job of the caller's own workspace and mode.
+    pub(super) async fn job_of(&self, visit: &Visit, id: &str) -> Result<Job, Refusal> {
+        let found = self.store.find_job(id, visit.whose()).await;
+        found
+            .map_err(|error| refuse::store(&error, self.clock.now()))?
+            .ok_or_else(|| refuse::unknown_job(id))
+    }
+
+    /// For a job that is only to be ended.
+    fn errand_without_time(&self, job: &Job) -> Errand {
+        let wish = CancellationToken::new();
+        wish.cancel();
+        Errand::new(job.id.clone(), Instant::now(), wish, self.store.clone())
+    }
+}

@@ -1,0 +1,259 @@
+//! Jobs and named pictures as answers.
+
+use crate::canonical::{
+    Answer, Change, Delivery, Image, ImageResponse, Kept, Picture, Problem, Refusal, Stored,
+};
+use crate::dialect::{
+    self, AssetShown, ClientSide, JobShown, Pieces, Step, VersionShown, WireReply,
+};
+use crate::job::{self, Job, Outcome, State};
+use crate::store::StoreError;
+
+use super::super::{Gateway, Visit, refuse, reply};
+use super::ASK_AGAIN;
+use super::run::{kind_of, wire_of};
+
+/// Jobs in one part of a list, unless the app asks for fewer or more.
+const JOBS_LISTED: u32 = 20;
+
+/// Jobs in one part of a list at most.
+const JOBS_LISTED_MAX: u32 = 100;
+
+/// Pictures that had a name before, at most.
+const VERSIONS_MAX: u32 = 100;
+
+impl Gateway {
+    /// The answer to a request that became a job.
+    pub(super) fn reply_accepted(&self, visit: &Visit, job: &Job) -> WireReply {
+        let body = visit.client.encode_job(&shown(job), None);
+        let now = self.clock.now();
+        let standings = self.standings(visit, now);
+        reply::with_standings(WireReply::json(202, body), visit.client, &standings, now)
+            .with_header("location", &format!("/v1/jobs/{}", job.id))
+            .with_header("preference-applied", "respond-async")
+            .with_header("retry-after", &ASK_AGAIN.as_secs().to_string())
+    }
+
+    /// One job, with its result.
+    pub(in super::super) async fn reply_with_one(&self, job: &Job) -> Result<WireReply, Refusal> {
+        let refused = |error: StoreError| refuse::store(&error, self.clock.now());
+        let result = match &job.outcome {
+            Some(Outcome::Completed(delivered)) => {
+                self.result(job, delivered).await.map_err(refused)?
+            }
+            Some(Outcome::Failed(_) | Outcome::Cancelled) | None => None,
+        };
+        let reply = WireReply::json(200, side_of(job).encode_job(&shown(job), result.as_ref()));
+        let wait = ASK_AGAIN.as_secs().to_string();
+        Ok(if job.state.is_end() { reply } else { reply.with_header("retry-after", &wait) })
+    }
+
+    /// A part of the caller's jobs, the newest first and without their results.
+    pub(in super::super) async fn reply_with_list(
+        &self,
+        visit: &Visit,
+    ) -> Result<WireReply, Refusal> {
+        let (mut count, mut after, mut states) = (JOBS_LISTED, None, State::ALL.to_vec());
+        for pair in visit.head.query_text().split('&').filter(|pair| !pair.is_empty()) {
+            match pair.split_once('=').unwrap_or((pair, "")) {
+                ("limit", text) => count = listed_at_most(text)?,
+                ("cursor", text) => after = Some(self.job_of(visit, text).await?.id.to_string()),
+                ("status", text) => states.retain(|state| state.status() == text),
+                (other, _) => return Err(unknown_parameter(other)),
+            }
+        }
+        if states.is_empty() {
+            return Err(unknown_status());
+        }
+        let page = self.store.list_jobs(visit.whose(), (after, states), count).await;
+        let page = page.map_err(|error| refuse::store(&error, self.clock.now()))?;
+        let last = page.jobs.last().filter(|_| page.has_more).map(|job| job.id.as_str());
+        let jobs: Vec<Pieces> =
+            page.jobs.iter().map(|job| side_of(job).encode_job(&shown(job), None)).collect();
+        Ok(WireReply::json(200, visit.client.encode_jobs(jobs, last)))
+    }
+
+    /// The picture that has a name, and those that had it before.
+    pub(in super::super) async fn reply_with_asset(
+        &self,
+        visit: &Visit,
+        key: &str,
+    ) -> Result<WireReply, Refusal> {
+        let named = self.store.named_pictures(visit.whose(), key.to_owned(), VERSIONS_MAX).await;
+        let named = named.map_err(|error| refuse::store(&error, self.clock.now()))?;
+        let mut there = Vec::with_capacity(named.len());
+        for named in &named {
+            let kept = self.kept_for_job(&named.picture).await;
+            let kept = kept.map_err(|error| refuse::store(&error, self.clock.now()))?;
+            there.extend(kept.map(|kept| (named, self.address(&visit.head.public_url, &kept))));
+        }
+        if there.is_empty() {
+            return Err(refuse::unknown_asset(key));
+        }
+        let versions = there.iter().map(|(named, url)| VersionShown {
+            url,
+            pixels: named.picture.size.map(|size| (size.width, size.height)),
+            job: named.job.as_str(),
+            at_ms: named.at_ms,
+        });
+        let asset = AssetShown { key, versions: versions.collect() };
+        Ok(WireReply::json(200, visit.client.encode_asset(&asset)))
+    }
+
+    /// What a completed job would have been answered with at once. `None` when that cannot be told
+    /// any more, because its pictures are gone.
+    async fn result(
+        &self,
+        job: &Job,
+        delivered: &job::Delivered,
+    ) -> Result<Option<WireReply>, StoreError> {
+        let Some((_, input)) = self.store.load_job(job.id.clone()).await? else {
+            return Ok(None);
+        };
+        let side = side_of(job);
+        let public_url = input.public_url.clone();
+        let Ok(request) = side.decode_request(&wire_of(input)) else { return Ok(None) };
+        let mut images = Vec::with_capacity(delivered.pictures.len());
+        for kept in &delivered.pictures {
+            images.extend(self.image(kept, request.delivery, &public_url).await?);
+        }
+        if images.is_empty() {
+            return Ok(None);
+        }
+        let response = ImageResponse {
+            images,
+            usage: delivered.usage,
+            quality: delivered.quality,
+            background: delivered.background,
+            cost: None,
+            watermarked: delivered.watermarked,
+        };
+        let changes: Vec<Change> = delivered.changes.iter().map(change).collect();
+        Ok(Some(side.encode_response(&Answer {
+            request_id: &job.request,
+            unix_ms: job.updated_at_ms,
+            request: &request,
+            model: &job.model,
+            response: &response,
+            charged: delivered.charged,
+            remaining: delivered.remaining,
+            changes: &changes,
+            quotas: &delivered.quotas,
+            disclaimer: delivered.disclaimer.as_deref(),
+            storage: None,
+        })))
+    }
+
+    /// A picture of a job as the library has it; `None` when it was erased.
+    async fn kept_for_job(&self, kept: &job::Kept) -> Result<Option<Kept>, StoreError> {
+        self.store.find_picture(kept.media.as_str().to_owned()).await
+    }
+
+    /// A kept picture as its app wanted it. Its address is made anew, as addresses may end.
+    async fn image(
+        &self,
+        kept: &job::Kept,
+        delivery: Delivery,
+        public_url: &str,
+    ) -> Result<Option<Image>, StoreError> {
+        let Some(found) = self.kept_for_job(kept).await? else { return Ok(None) };
+        let (picture, stored) = match delivery {
+            // What is planned to be stored or not is always kept for a job.
+            Delivery::Url | Delivery::AsPlanned => {
+                let url = self.address(public_url, &found);
+                let (id, created_at_ms) = (found.id, found.created_at_ms);
+                (Picture::Url(url.clone()), Some(Stored { id, url, created_at_ms }))
+            }
+            Delivery::Inline | Delivery::Bytes => {
+                let Ok(bytes) = self.kept_bytes(&found, 0..found.bytes).await else {
+                    return Ok(None);
+                };
+                (Picture::Binary(bytes), None)
+            }
+        };
+        Ok(Some(Image {
+            picture,
+            format: kept.format,
+            size: kept.size,
+            revised_prompt: kept.revised_prompt.clone(),
+            seed: kept.seed,
+            stored,
+        }))
+    }
+}
+
+fn change((parameter, how): &(String, String)) -> Change {
+    Change { parameter: parameter.clone().into(), how: how.clone().into() }
+}
+
+/// The client side that a job came by.
+fn side_of(job: &Job) -> &'static dyn ClientSide {
+    let spoken = dialect::by_name(&job.dialect).and_then(|dialect| dialect.client);
+    spoken.unwrap_or_else(dialect::fallback)
+}
+
+fn shown(job: &Job) -> JobShown<'_> {
+    let failure = match &job.outcome {
+        Some(Outcome::Failed(failure)) => Some(failure),
+        Some(Outcome::Completed(_) | Outcome::Cancelled) | None => None,
+    };
+    let message = match job.state {
+        State::Queued => "waiting for its turn",
+        State::Begun | State::Placed if job.unwanted => "being taken back, if that is possible",
+        State::Begun | State::Placed => "being drawn",
+        State::Completed => "done",
+        State::Failed => "failed; nothing was charged",
+        State::Cancelled => "cancelled; nothing was charged",
+    };
+    JobShown {
+        id: job.id.as_str(),
+        request_id: job.request.as_str(),
+        operation: &job.operation,
+        status: job.state.status(),
+        progress: job.state.progress(),
+        message,
+        steps: steps(job.state),
+        error: failure.map(|failure| (kind_of(&failure.code), failure.message.as_str())),
+        created_ms: job.created_at_ms,
+        updated_ms: job.updated_at_ms,
+        expires_ms: job.forgotten_at_ms,
+    }
+}
+
+/// Its stages: what is behind it, and where it is.
+const fn steps(state: State) -> [Step; 3] {
+    let reached = match state {
+        State::Queued => 0,
+        State::Begun => 1,
+        State::Placed => 2,
+        State::Completed => 3,
+        // Nothing happens any more, and what did came to nothing.
+        State::Failed | State::Cancelled => {
+            return [step("queue", 0, 9), step("order", 0, 9), step("draw", 0, 9)];
+        }
+    };
+    [step("queue", reached, 0), step("order", reached, 1), step("draw", reached, 2)]
+}
+
+const fn step(name: &'static str, reached: u8, own: u8) -> Step {
+    Step { name, completed: reached > own, active: reached == own }
+}
+
+fn listed_at_most(text: &str) -> Result<u32, Refusal> {
+    let number = text.parse().ok().filter(|number| (1..=JOBS_LISTED_MAX).contains(number));
+    number.ok_or_else(|| {
+        let message = format!("`limit` must be between 1 and {JOBS_LISTED_MAX}");
+        Refusal::field("limit", Problem::BadValue, message)
+    })
+}
+
+fn unknown_status() -> Refusal {
+    let message = "`status` must be pending, processing, completed, failed or cancelled, once";
+    Refusal::field("status", Problem::BadValue, message)
+}
+
+fn unknown_parameter(name: &str) -> Refusal {
+    let shown: String = name.chars().take(100).collect();
+    let message = format!("there is no parameter `{shown}` here; there are limit, cursor, status");
+    Refusal::field(shown, Problem::UnknownField, message)
+}

@@ -1,0 +1,159 @@
+//! Jobs in the store: with their holds or not at all, and what has ended stays ended.
+
+use crate::clock::Clock as _;
+use crate::id::{JobId, MediaId, RequestId};
+use crate::job::{
+    Delivered, Failure, Input, Job, JobError, Kept, NewJob, Order, Outcome, Question, State,
+};
+
+use super::world::receipt;
+use super::*;
+
+const KEPT_FOR_MS: i64 = 10_000;
+
+fn job(world: &World, id: &str, hold: &str) -> NewJob {
+    let now_ms = world.clock.now().unix_ms;
+    let job = Job {
+        id: JobId::known(id),
+        workspace: world.workspace.clone(),
+        key: KeyId::known("key_one"),
+        test: false,
+        request: RequestId::known("req_one"),
+        hold: HoldId::known(hold),
+        quote: credits(2),
+        dialect: "golden".to_owned(),
+        operation: "generate".to_owned(),
+        model: "m".to_owned(),
+        asset_key: Some("hero".to_owned()),
+        created_at_ms: now_ms,
+        updated_at_ms: now_ms,
+        ends_by_ms: now_ms + 60_000,
+        forgotten_at_ms: None,
+        unwanted: false,
+        state: State::Queued,
+        orders: Vec::new(),
+        outcome: None,
+    };
+    let input = Input {
+        path: "/v1/images".to_owned(),
+        content_type: "application/json".to_owned(),
+        body: b"{}".to_vec(),
+        public_url: "http://gateway.example".to_owned(),
+    };
+    NewJob { job, input, open_max: 2 }
+}
+
+fn whose(world: &World) -> Whose {
+    Whose { workspace: world.workspace.clone(), test: false }
+}
+
+async fn accept(world: &World, id: &str, hold: &str) -> Result<(), StoreError> {
+    world.store().accept_job(world.ask(hold, 2), job(world, id, hold)).await
+}
+
+fn order() -> Order {
+    let next = Question {
+        method: "GET".to_owned(),
+        path: "/jobs/7".to_owned(),
+        headers: Vec::new(),
+        body: Vec::new(),
+    };
+    Order { offering: "m/v".to_owned(), account: 0, call: 0, next, cancel: None, cost_nanos: None }
+}
+
+fn completed() -> Outcome {
+    let picture = Kept {
+        media: MediaId::known("med_1"),
+        format: None,
+        size: None,
+        revised_prompt: None,
+        seed: None,
+    };
+    Outcome::Completed(Box::new(Delivered { pictures: vec![picture], ..Delivered::default() }))
+}
+
+async fn end(world: &World, id: &str, outcome: Outcome, price: i64) -> Result<Job, StoreError> {
+    let price = (price > 0).then(|| credits(price));
+    let end = JobEnd { outcome, price, receipt: receipt(), kept_for_ms: KEPT_FOR_MS };
+    world.store().end_job(JobId::known(id), end).await
+}
+
+#[tokio::test]
+async fn a_job_is_accepted_with_its_hold_or_not_at_all() {
+    let world = World::new().await;
+    world.grant(5).await;
+    accept(&world, "job_1", "h1").await.unwrap();
+    accept(&world, "job_2", "h2").await.unwrap();
+    let full = accept(&world, "job_3", "h3").await;
+    assert!(matches!(full, Err(StoreError::Job(JobError::Full { most: 2 }))), "{full:?}");
+    assert_eq!(world.balance().await.held, credits(4));
+    end(&world, "job_2", Outcome::Cancelled, 0).await.unwrap();
+    end(&world, "job_1", Outcome::Cancelled, 0).await.unwrap();
+    accept(&world, "job_4", "h4").await.unwrap();
+    accept(&world, "job_5", "h5").await.unwrap();
+    end(&world, "job_5", completed(), 2).await.unwrap();
+    let short = accept(&world, "job_6", "h6").await;
+    assert!(matches!(short, Err(StoreError::Ledger(LedgerError::Short { .. }))), "{short:?}");
+    assert_eq!(world.store().find_job("job_6", whose(&world)).await.unwrap(), None);
+    assert_eq!(world.store().open_jobs_count(), 1);
+    world.must_balance().await;
+}
+
+#[tokio::test]
+async fn what_a_crash_leaves_is_what_was_answered() {
+    let mut world = World::new().await;
+    world.grant(5).await;
+    accept(&world, "job_1", "h1").await.unwrap();
+    let id = JobId::known("job_1");
+    world.store().begin_job(id.clone()).await.unwrap();
+    world.store().place_job(id.clone(), order()).await.unwrap();
+    world.crash().await;
+    let open = world.store().open_jobs().await.unwrap();
+    assert_eq!(open.iter().map(|job| &job.orders).collect::<Vec<_>>(), [&vec![order()]]);
+    let cancelled = world.store().cancel_job(id.clone()).await.unwrap();
+    assert_eq!((cancelled.state, cancelled.unwanted), (State::Placed, true));
+    let again = world.store().begin_job(id).await;
+    assert!(matches!(again, Err(StoreError::Job(JobError::Unwanted))), "{again:?}");
+    let ended = end(&world, "job_1", completed(), 2).await.unwrap();
+    assert_eq!(ended.state, State::Completed);
+    world.crash().await;
+    let twice = end(&world, "job_1", Outcome::Cancelled, 0).await;
+    assert!(matches!(twice, Err(StoreError::Job(JobError::Over))), "{twice:?}");
+    assert_eq!(world.balance().await.spent, credits(2));
+    let named = world.store().named_pictures(whose(&world), "hero".to_owned(), 9).await.unwrap();
+    assert_eq!(named.len(), 1);
+    assert_eq!(world.count("SELECT count(*) FROM usage").await, 1);
+    world.must_balance().await;
+}
+
+#[tokio::test]
+async fn pictures_that_come_after_the_hold_expired_are_not_charged_and_not_given() {
+    let world = World::new().await;
+    world.grant(5).await;
+    accept(&world, "job_1", "h1").await.unwrap();
+    world.clock.advance(Duration::from_secs(301));
+    world.store().sweep().await.unwrap();
+    assert_eq!(end(&world, "job_1", completed(), 2).await.unwrap().state, State::Failed);
+    assert_eq!(world.balance().await.available, credits(5));
+    accept(&world, "job_2", "h2").await.unwrap();
+    world.clock.advance(Duration::from_secs(700));
+    world.store().sweep().await.unwrap();
+    let failure = Failure { code: "vendor_failed".to_owned(), message: "no".to_owned() };
+    let failed = end(&world, "job_2", Outcome::Failed(failure.clone()), 0).await.unwrap();
+    assert_eq!(failed.outcome, Some(Outcome::Failed(failure)));
+    assert_eq!(world.count("SELECT sum(charged_nanos) FROM usage").await, 0);
+    world.must_balance().await;
+}
+
+#[tokio::test]
+async fn a_forgotten_job_is_not_found_and_its_row_goes() {
+    let world = World::new().await;
+    world.grant(5).await;
+    accept(&world, "job_1", "h1").await.unwrap();
+    end(&world, "job_1", Outcome::Cancelled, 0).await.unwrap();
+    assert!(world.store().find_job("job_1", whose(&world)).await.unwrap().is_some());
+    world.clock.advance(Duration::from_millis(KEPT_FOR_MS.unsigned_abs()));
+    assert_eq!(world.store().find_job("job_1", whose(&world)).await.unwrap(), None);
+    accept(&world, "job_2", "h2").await.unwrap();
+    assert_eq!(world.count("SELECT count(*) FROM job").await, 1);
+}

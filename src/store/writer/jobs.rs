@@ -1,0 +1,174 @@
+//! What the writer decides about jobs, by asking each what it allows.
+
+use std::collections::BTreeMap;
+
+use crate::clock::Now;
+use crate::credits::Credits;
+use crate::id::{JobId, WorkspaceId};
+use crate::job::{Failure, Job, JobError, NewJob, Outcome};
+use crate::ledger::{HoldAsk, LedgerError};
+
+use super::super::ask::Answer;
+use super::super::error::StoreError;
+use super::super::jobs::{JobAsk, JobEnd};
+use super::super::load;
+use super::{Batch, Writer};
+
+/// The jobs that have not ended, as the writer knows them.
+#[derive(Debug, Default)]
+pub(in super::super) struct OpenJobs(BTreeMap<JobId, Job>);
+
+impl OpenJobs {
+    pub(in super::super) fn of(jobs: Vec<Job>) -> Self {
+        Self(jobs.into_iter().map(|job| (job.id.clone(), job)).collect())
+    }
+
+    pub(in super::super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn of_workspace(&self, workspace: &WorkspaceId) -> usize {
+        self.0.values().filter(|job| job.workspace == *workspace).count()
+    }
+
+    /// Changes a job; one that ended has left.
+    fn change(
+        &mut self,
+        id: &JobId,
+        change: impl FnOnce(&mut Job) -> Result<(), JobError>,
+    ) -> Result<Job, JobError> {
+        let job = self.0.get_mut(id).ok_or(JobError::Over)?;
+        change(job)?;
+        let job = job.clone();
+        if job.state.is_end() {
+            self.0.remove(id);
+        }
+        Ok(job)
+    }
+}
+
+impl Writer {
+    pub(super) fn job(
+        &mut self,
+        ask: JobAsk,
+        batch: &mut Batch,
+        now: Now,
+    ) -> Result<(), StoreError> {
+        let answer = match ask {
+            JobAsk::Accept(hold, new, reply) => {
+                self.recall(&hold.hold)?;
+                Answer::new(reply, self.accept(&hold, *new, batch, now))
+            }
+            JobAsk::Begin(id, reply) => {
+                let verdict = self.change_job(&id, batch, |job| job.begin(now));
+                Answer::new(reply, verdict.map(drop))
+            }
+            JobAsk::Place(id, order, reply) => {
+                let verdict = self.change_job(&id, batch, |job| job.place(*order, now));
+                Answer::new(reply, verdict.map(drop))
+            }
+            JobAsk::Cancel(id, reply) => {
+                let cancel = |job: &mut Job| {
+                    job.cancel(now);
+                    Ok(())
+                };
+                let verdict = match self.change_job(&id, batch, cancel) {
+                    // It has ended, and stays as it is.
+                    Err(StoreError::Job(JobError::Over)) => load::find_job(&self.database, &id)?
+                        .ok_or(StoreError::Job(JobError::Unknown)),
+                    other => other,
+                };
+                Answer::new(reply, verdict)
+            }
+            JobAsk::End(id, end, reply) => {
+                let verdict = self.end_job(&id, *end, batch, now)?;
+                Answer::new(reply, verdict)
+            }
+        };
+        batch.answers.push(answer);
+        Ok(())
+    }
+
+    fn accept(
+        &mut self,
+        hold: &HoldAsk,
+        new: NewJob,
+        batch: &mut Batch,
+        now: Now,
+    ) -> Result<(), StoreError> {
+        let NewJob { job, input, open_max } = new;
+        if self.jobs.of_workspace(&job.workspace) >= open_max {
+            return Err(StoreError::Job(JobError::Full { most: open_max }));
+        }
+        self.renew(&hold.workspace, batch, now);
+        let done = self.ledger.hold(hold, now)?;
+        batch.rows.change(done.changes);
+        batch.rows.open(hold.hold.clone());
+        batch.rows.jobs.accept(job.clone(), input);
+        self.jobs.0.insert(job.id.clone(), job);
+        Ok(())
+    }
+
+    fn change_job(
+        &mut self,
+        id: &JobId,
+        batch: &mut Batch,
+        change: impl FnOnce(&mut Job) -> Result<(), JobError>,
+    ) -> Result<Job, StoreError> {
+        let job = self.jobs.change(id, change)?;
+        batch.rows.jobs.change(job.clone());
+        Ok(job)
+    }
+
+    /// The end of a job and of its hold. A hold that expired before cannot be settled: the job ends
+    /// as failed then, and its pictures are nobody's.
+    fn end_job(
+        &mut self,
+        id: &JobId,
+        end: JobEnd,
+        batch: &mut Batch,
+        now: Now,
+    ) -> Result<Result<Job, StoreError>, StoreError> {
+        let JobEnd { outcome, price, receipt, kept_for_ms } = end;
+        let Some(hold) = self.jobs.0.get(id).map(|job| job.hold.clone()) else {
+            return Ok(Err(StoreError::Job(JobError::Over)));
+        };
+        self.recall(&hold)?;
+        self.renew_for(&hold, batch, now);
+        let ended = if let Some(price) = price {
+            let verdict = self.ledger.settle(&hold, price, receipt.images, now);
+            self.ended(&hold, verdict, (receipt.clone(), price), batch).map(|s| s.remaining)
+        } else {
+            let verdict = self.ledger.void(&hold, now);
+            let verdict = self.ended(&hold, verdict, (receipt.clone(), Credits::ZERO), batch);
+            verdict.map(|()| Credits::ZERO)
+        };
+        let outcome = match ended {
+            Ok(remaining) => with_remaining(outcome, remaining),
+            Err(StoreError::Ledger(LedgerError::AlreadyResolved)) => {
+                batch.rows.receipt(receipt, Credits::ZERO);
+                without_a_hold(outcome)
+            }
+            Err(other) => return Ok(Err(other)),
+        };
+        Ok(self.change_job(id, batch, |job| job.end(outcome, kept_for_ms, now)))
+    }
+}
+
+fn with_remaining(mut outcome: Outcome, remaining: Credits) -> Outcome {
+    if let Outcome::Completed(delivered) = &mut outcome {
+        delivered.remaining = remaining;
+    }
+    outcome
+}
+
+/// What is left of an outcome whose hold had expired before it came.
+fn without_a_hold(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Completed(_) => Outcome::Failed(Failure {
+            code: "vendor_timed_out".to_owned(),
+            message: "the pictures came after the job's time; nothing was charged".to_owned(),
+        }),
+        failed @ (Outcome::Failed(_) | Outcome::Cancelled) => failed,
+    }
+}

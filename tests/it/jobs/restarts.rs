@@ -1,0 +1,97 @@
+//! Jobs that the process did not live to finish.
+
+use serde_json::json;
+
+use super::{asked, ended, job, ordering, remote};
+use crate::clerk::Clerk;
+use crate::vendor::{Answers, FakeVendor};
+use crate::world::World;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_kill_9_an_order_is_asked_after_and_not_placed_again() {
+    let (world, _vendor, clerk) = ordering(Clerk::default(), "").await;
+    let id = asked(&world).await;
+    clerk.is_asked().await;
+    assert_eq!(job(&world, &id).await["status"], "processing");
+    let world = tokio::task::block_in_place(|| world.kill_and_restart());
+    assert_eq!(world.available(), "8");
+    clerk.serve();
+    let done = ended(&world, &id).await;
+    assert_eq!(done["status"], "completed", "{done}");
+    assert_eq!((clerk.placed(), world.available()), (1, "8".to_owned()));
+    assert!(world.metrics().await.contains("pixelgate_jobs_total{event=\"resumed\"} 1"));
+    world.verify();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_kill_9_an_order_of_which_nothing_is_known_is_given_up_and_costs_nothing() {
+    let vendor = FakeVendor::start(Answers::Hangs).await;
+    let world = World::with(&remote(&vendor.policy("later", "fal")), "10", "");
+    let id = asked(&world).await;
+    while vendor.calls() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let mut world = tokio::task::block_in_place(|| world.kill_and_restart());
+    let done = ended(&world, &id).await;
+    assert_eq!(
+        (&done["status"], &done["error"]["code"]),
+        (&json!("failed"), &json!("upstream_unavailable"))
+    );
+    assert_eq!((vendor.calls(), world.available()), (1, "10".to_owned()));
+    world.verify();
+    tokio::task::block_in_place(|| world.stop());
+    let database = rusqlite::Connection::open(world.folder.path().join("data/pixelgate.sqlite"));
+    let row = "SELECT outcome, outcome_unknown FROM usage";
+    let row = database.unwrap().query_row(row, [], |r| Ok((r.get(0)?, r.get(1)?)));
+    assert_eq!(row.unwrap(), ("vendor_failed".to_owned(), true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_kill_9_a_job_that_waited_is_worked_on() {
+    let (world, _vendor, clerk) = ordering(Clerk::default(), "[jobs]\nrunning_max = 1\n").await;
+    let (first, second) = (asked(&world).await, asked(&world).await);
+    clerk.is_asked().await;
+    assert_eq!(job(&world, &second).await["status"], "pending");
+    let world = tokio::task::block_in_place(|| world.kill_and_restart());
+    clerk.serve();
+    for id in [&first, &second] {
+        assert_eq!(ended(&world, id).await["status"], "completed");
+    }
+    assert_eq!((clerk.placed(), world.available()), (2, "6".to_owned()));
+    world.verify();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn told_to_stop_the_gateway_leaves_what_waits_for_the_next_start() {
+    let (mut world, _vendor, clerk) = ordering(Clerk::default(), "[jobs]\nrunning_max = 1\n").await;
+    let (first, second) = (asked(&world).await, asked(&world).await);
+    clerk.is_asked().await;
+    world.signal("-TERM");
+    tokio::task::block_in_place(|| world.log_line("stopping"));
+    clerk.serve();
+    assert!(tokio::task::block_in_place(|| world.has_stopped()).success());
+    assert_eq!(clerk.placed(), 1);
+    let world = tokio::task::block_in_place(|| world.kill_and_restart());
+    assert_eq!(ended(&world, &second).await["status"], "completed");
+    assert_eq!(job(&world, &first).await["status"], "completed");
+    world.verify();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wish_to_cancel_outlives_kill_9() {
+    let (world, _vendor, clerk) = ordering(Clerk::default(), "").await;
+    let id = asked(&world).await;
+    clerk.is_asked().await;
+    let database = world.folder.path().join("data/pixelgate.sqlite");
+    let world = tokio::task::block_in_place(|| {
+        world.signal("-STOP");
+        rusqlite::Connection::open(&database)
+            .unwrap()
+            .execute("UPDATE job SET unwanted = 1", [])
+            .unwrap();
+        world.kill_and_restart()
+    });
+    assert_eq!(ended(&world, &id).await["status"], "cancelled");
+    assert_eq!((clerk.taken_back(), world.available()), (1, "10".to_owned()));
+    world.verify();
+}
