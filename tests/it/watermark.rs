@@ -5,7 +5,9 @@ use image::GenericImageView as _;
 use serde_json::{Value, json};
 
 use crate::vendor::{Answers, FakeVendor, png};
-use crate::world::{NEARIQ, OPENAI, PAINTED, POSTEVERYWHERE, Reply, World, from_base64, read};
+use crate::world::{NEARIQ, OPENAI, PAINTED, Reply, World, from_base64, read};
+
+mod ways;
 
 /// The plain colour of [`png`].
 const GROUND: [u8; 3] = [90, 120, 160];
@@ -63,27 +65,6 @@ async fn picture(world: &World, reply: &Reply) -> Vec<u8> {
     match places.iter().find_map(|place| body.pointer(place)?.as_str()) {
         Some(url) => read(world.client.get(url)).await.bytes,
         None => from_base64(&body["data"][0]["b64_json"]),
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn every_dialect_delivers_it_inline_and_stored() {
-    let (world, _vendor) = world().await;
-    let key = world.new_key(&["--plan", "marked"]);
-    let openai = json!({"model": "plain", "prompt": "a fox", "size": "512x512"});
-    let stored =
-        json!({"model": "plain", "prompt": "a fox", "size": "512x512", "response_format": "url"});
-    let asks = [
-        (OPENAI, openai),
-        (OPENAI, stored),
-        (POSTEVERYWHERE, json!({"model": "plain", "prompt": "a fox"})),
-        (NEARIQ, json!({"prompt": "a fox"})),
-    ];
-    for (path, body) in asks {
-        let reply = ask(&world, &key, path, &body).await;
-        assert!(is_marked(&picture(&world, &reply).await), "{path} {body}");
-        let changed = reply.header("pixelgate-changed").unwrap();
-        assert!(changed.contains("watermark="), "{changed}");
     }
 }
 
