@@ -6,9 +6,11 @@ use std::sync::Arc;
 use crate::auth::Caller;
 use crate::canonical::{ImageRequest, QuotaStanding, Refusal};
 use crate::catalog::Model;
+use crate::clock::Now;
 use crate::dialect::{self, Claim, ClientSide};
 use crate::limit::Unit;
 use crate::policy::{Period, Plan, Policy, Quota, QuotaOf};
+use crate::store::StoreError;
 
 use super::admit::quota_unit;
 use super::{Gateway, Visit, refuse};
@@ -93,16 +95,12 @@ impl Gateway {
         let told = |quota: &&Quota| !of_pictures || quota.unit == Unit::Images;
         let mut standings = Vec::new();
         for quota in daily().filter(told) {
-            let subject = subject(quota, &visit.caller);
-            let unit = quota_unit(quota.unit);
             let back = if quota.unit == Unit::Images { back } else { 0 };
-            match self.store.quota_used(subject, unit, quota.per.begin(now)).await {
-                Ok(used) => standings.push(QuotaStanding {
-                    name: quota.name.clone(),
-                    most: quota.most,
-                    used: used.saturating_sub(back),
-                    resets_at_ms: quota.per.end_ms(now),
-                }),
+            match self.quota_standing(&visit.caller, quota, now).await {
+                Ok(standing) => {
+                    let used = standing.used.saturating_sub(back);
+                    standings.push(QuotaStanding { used, ..standing });
+                }
                 // The pictures are paid for; what cannot be looked up is left out.
                 Err(error) => {
                     tracing::warn!(error = refuse::chain(&error), "a quota could not be read");
@@ -110,5 +108,18 @@ impl Gateway {
             }
         }
         standings
+    }
+
+    /// Where a caller stands with one quota; what is under way counts as used.
+    pub(super) async fn quota_standing(
+        &self,
+        caller: &Caller,
+        quota: &Quota,
+        now: Now,
+    ) -> Result<QuotaStanding, StoreError> {
+        let (subject, unit) = (subject(quota, caller), quota_unit(quota.unit));
+        let used = self.store.quota_used(subject, unit, quota.per.begin(now)).await?;
+        let resets_at_ms = quota.per.end_ms(now);
+        Ok(QuotaStanding { name: quota.name.clone(), most: quota.most, used, resets_at_ms })
     }
 }

@@ -8,7 +8,7 @@ use crate::world::{PAINTED, POSTEVERYWHERE, World, dimensions, read};
 
 fn policy(monthly: u32) -> String {
     format!(
-        "{PAINTED}\n[plans.growth]\nmodels = [\"*\"]\nmonthly_credits = {monthly}\nconcurrency_max = 1000\n"
+        "[defaults]\nmodel = \"paint\"\n{PAINTED}\n[plans.growth]\nmodels = [\"*\"]\nmonthly_credits = {monthly}\nconcurrency_max = 1000\n"
     )
 }
 
@@ -68,6 +68,20 @@ async fn it_is_seen_before_the_first_call_and_brought_once_through_kill_9() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_job_may_be_the_first_call_of_the_month() {
+    let world = world(3);
+    let mut reply = world.post("/v1/images", &json!({"prompt": "a fox", "model": "paint"})).await;
+    assert_eq!(reply.status, 202, "{}", reply.json());
+    let job = reply.header("location").unwrap().to_owned();
+    while reply.header("retry-after").is_some() {
+        reply = world.get(&job).await;
+    }
+    assert_eq!(reply.json()["status"], "completed", "{}", reply.json());
+    assert_eq!(world.available(), "2");
+    world.verify();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_pack_is_spent_after_the_month_and_lasts() {
     let mut world = world(2);
     world.cli(&["credits", "grant", &world.workspace, "10", "--source", "pack"]);
@@ -97,14 +111,29 @@ async fn a_plan_that_grows_while_running_brings_the_rest_of_the_month_at_once() 
     world.verify();
 }
 
-/// The policy that is shipped, which has the four documented models on the painter.
+/// Files of the policy that is shipped.
+fn shipped(files: &[&str]) -> String {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    let texts = files.iter().map(|file| std::fs::read_to_string(folder.join(file)).unwrap());
+    texts.collect::<Vec<_>>().join("\n").replace("latency = \"150ms\"\n", "")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documented_plans_bring_what_is_documented_and_a_larger_one_adds_the_rest() {
+    let world = World::with(&shipped(&["vendors.toml", "models.toml", "plans.toml"]), "0", "");
+    assert_eq!(world.available(), "0");
+    for (plan, credits) in [("starter", "50"), ("growth", "500"), ("pro", "2000")] {
+        world.new_key(&["--plan", plan]);
+        assert_eq!(world.available(), credits, "{plan}");
+    }
+    world.cli(&["credits", "grant", &world.workspace, "100", "--source", "pack"]);
+    assert_eq!(world.available(), "2100");
+    world.verify();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_documented_models_cost_what_is_documented_and_keep_their_largest_size() {
-    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
-    let files = ["vendors.toml", "models.toml", "plans.toml"];
-    let read_file = |file| std::fs::read_to_string(shipped.join(file)).unwrap();
-    let policy = files.map(read_file).join("\n").replace("latency = \"150ms\"\n", "");
-    let mut world = World::with(&policy, "0", "");
+    let mut world = World::with(&shipped(&["vendors.toml", "models.toml", "plans.toml"]), "0", "");
     world.key = world.new_key(&["--plan", "growth", "--scopes", "ai"]);
     let models = [
         ("nano-banana-pro", 15, 2048),
@@ -126,8 +155,8 @@ async fn the_documented_models_cost_what_is_documented_and_keep_their_largest_si
         assert!(width <= side && height <= side, "{model} drew {width}x{height}");
     }
     let blocked = json!({"model": "flux-schnell", "prompt": "child pornography"});
-    let rules = std::fs::read_to_string(shipped.join("rules.toml")).unwrap();
-    std::fs::write(world.folder.path().join("policies/rules.toml"), rules).unwrap();
+    let rules = world.folder.path().join("policies/rules.toml");
+    std::fs::write(rules, shipped(&["rules.toml"])).unwrap();
     tokio::task::block_in_place(|| world.log_line("a new policy is in force"));
     let reply = world.post(POSTEVERYWHERE, &blocked).await;
     assert_eq!((reply.status, &reply.json()["error"]["code"]), (400, &json!("content_refused")));

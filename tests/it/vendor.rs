@@ -242,10 +242,8 @@ async fn answer(
     let delay = *delay.lock().unwrap();
     let path = request.uri().path();
     if path.contains("/pictures/") || path.ends_with("/view") {
-        let picture = match &answers {
-            Answers::Talk(_) => talk::PNG.to_owned(),
-            _ => png(512, 512),
-        };
+        let is_recorded = matches!(answers, Answers::Talk(_));
+        let picture = if is_recorded { talk::PNG.to_owned() } else { png(512, 512) };
         let response = Response::builder().header("content-type", "image/png");
         return Ok(response.body(Full::new(talk::binary(&picture).into())).unwrap());
     }

@@ -20,10 +20,11 @@ fn world_of(vendor: &FakeVendor, dialect: &str, offering: &str, config: &str) ->
         vendor.policy("acme", dialect).replace("\"2s\"", "\"60s\"")
     );
     for name in models() {
-        policy.push_str(&format!(
+        let model = format!(
             "[models.\"{name}\"]\ndeadline = \"60s\"\nprice = [{{ image = \"1\" }}]\n\
              offerings = [{{ vendor = \"acme\", {offering}, cost = [{{ image = \"0\" }}] }}]\n"
-        ));
+        );
+        policy.push_str(&model);
     }
     let mut world = World::with(&policy, "100", config);
     world.key = world.new_key(&["--plan", "marked"]);
