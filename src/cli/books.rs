@@ -2,14 +2,16 @@
 //! do it; otherwise the store is opened here.
 
 use clap::Subcommand;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::auth::{KeyStatus, Mode, is_key_prefix};
 use crate::config::Config;
 use crate::control;
 use crate::credits::Credits;
 use crate::id::{GrantId, KeyId, WorkspaceId};
-use crate::ledger::NewGrant;
-use crate::store::{self, Command, KeySummary, Outcome, VerifyReport};
+use crate::ledger::{NewGrant, PRIORITY_USUAL};
+use crate::store::{self, Command, GrantSummary, KeySummary, Outcome, VerifyReport};
 
 use super::{CliError, say};
 
@@ -95,7 +97,7 @@ pub(super) enum CreditsVerb {
         #[arg(long, value_name = "SECONDS")]
         expires: Option<i64>,
     },
-    /// Prints what a workspace has, holds and has spent.
+    /// Prints what a workspace has, holds and has spent, and the grants that are not spent yet.
     Balance {
         /// Whose.
         workspace: String,
@@ -153,15 +155,18 @@ pub(super) async fn key(config: &Config, verb: KeyVerb) -> Result<(), CliError> 
 }
 
 pub(super) async fn credits(config: &Config, verb: CreditsVerb) -> Result<(), CliError> {
-    let command = match verb {
+    match verb {
         CreditsVerb::Grant { workspace, amount, source, expires } => {
-            Command::Grant(manual_grant(&WorkspaceId::known(&workspace), amount, &source, expires))
+            let workspace = WorkspaceId::known(&workspace);
+            let new = manual_grant(&workspace, amount, &source, expires);
+            run(config, Command::Grant(new)).await
         }
         CreditsVerb::Balance { workspace } => {
-            Command::Balance { workspace: WorkspaceId::known(&workspace) }
+            let workspace = WorkspaceId::known(&workspace);
+            run(config, Command::Balance { workspace: workspace.clone() }).await?;
+            run(config, Command::ListGrants { workspace }).await
         }
-    };
-    run(config, command).await
+    }
 }
 
 pub(super) async fn ledger(config: &Config, verb: &LedgerVerb) -> Result<(), CliError> {
@@ -193,9 +198,6 @@ pub(super) fn manual_grant(
     }
 }
 
-/// Grants of a lower number are spent first; this leaves room on either side.
-const PRIORITY_USUAL: u8 = 50;
-
 async fn run(config: &Config, command: Command) -> Result<(), CliError> {
     let outcome: Outcome = control::run(config, command).await?;
     say(&told(&outcome));
@@ -224,8 +226,20 @@ fn told(outcome: &Outcome) -> String {
             "granted    {}\navailable  {}\nheld       {}\nspent      {}\nexpired    {}",
             balance.granted, balance.available, balance.held, balance.spent, balance.expired
         ),
+        Outcome::Grants { grants } => lines(grants.iter().map(|grant| {
+            let GrantSummary { id, amount, left, source, expires_at_ms } = grant;
+            let until = expires_at_ms.map_or_else(|| "for good".to_owned(), until);
+            format!("{left} of {amount}  {source}  {until}  {id}")
+        })),
         Outcome::Verified(report) => verified(report),
     }
+}
+
+/// A moment as the end of something.
+fn until(end_ms: i64) -> String {
+    let end = OffsetDateTime::from_unix_timestamp(end_ms.div_euclid(1000));
+    let end = end.ok().and_then(|end| end.format(&Rfc3339).ok());
+    format!("until {}", end.as_deref().unwrap_or("?"))
 }
 
 fn lines(lines: impl Iterator<Item = String>) -> String {

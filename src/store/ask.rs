@@ -1,5 +1,6 @@
 //! What waits in the writer's queue, and how each is answered once it is durable.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -43,6 +44,7 @@ pub(super) enum Ask {
     Void(HoldId, Box<Receipt>, Option<Box<AnswerKept>>, Reply<()>),
     Note(Box<Receipt>),
     Chore(Chore),
+    Allowances(HashMap<String, Credits>),
     Job(JobAsk),
     Balance(WorkspaceId, Reply<Balance>),
     Spendable(WorkspaceId, Reply<Credits>),
@@ -127,7 +129,7 @@ impl Ask {
             }
             Self::Chore(chore) => chore.refuse(why),
             Self::Job(ask) => ask.refuse(why),
-            Self::Note(_) => {}
+            Self::Note(_) | Self::Allowances(_) => {}
             Self::Balance(_, reply) => reply.give(Err(why())),
             Self::Spendable(_, reply) => reply.give(Err(why())),
             Self::QuotaUsed(_, _, _, reply) => reply.give(Err(why())),
@@ -169,7 +171,7 @@ impl Ask {
                 touched.quotas.insert((*period, Arc::clone(subject), *unit));
             }
             Self::Sweep(_) => touched.sweep = Depth::Changed,
-            Self::Note(_) | Self::Close(_) => {}
+            Self::Note(_) | Self::Allowances(_) | Self::Close(_) => {}
             #[cfg(test)]
             Self::Meddle(_) | Self::Crash(_) => {}
         }

@@ -45,7 +45,6 @@ pub(super) struct Postgres {
     pending: Option<i64>,
     /// Whether a transaction is open.
     is_open: bool,
-    registry_version: i64,
     /// Whether the clock of this process is to be believed rather than the database's.
     is_clock_law: bool,
     shared: Arc<Shared>,
@@ -133,7 +132,7 @@ impl Tables for Postgres {
         }
         self.found.is_registry_changed = touched.registry == Depth::Changed;
         self.is_open = true;
-        let loaded = self.wait(self.load(touched, now))?;
+        let loaded = self.wait(self.load(touched, books.registry.version, now))?;
         let at = loaded.at;
         self.take_up(loaded, touched, books)?;
         Ok(at)
@@ -168,7 +167,6 @@ impl Tables for Postgres {
             Ok(version) => {
                 (self.batch, self.pending) = (number, None);
                 if let Some(version) = version {
-                    self.registry_version = version;
                     self.shared.set_keys_of(books.registry.ring(), version);
                 }
                 Ok(())
@@ -197,7 +195,6 @@ impl Tables for Postgres {
         if self.found.is_registry_changed {
             // What was decided on it may not stand; it is read anew.
             books.registry = Registry::default();
-            self.registry_version = 0;
         }
         Ok(stands)
     }

@@ -4,11 +4,11 @@ use crate::id::{KeyId, WorkspaceId};
 
 use super::Store;
 use super::cells::{Cells, Query, Reading, Value};
-use super::command::KeySummary;
+use super::command::{GrantSummary, KeySummary};
 use super::desk::Line;
 use super::error::StoreError;
 use super::registry::Workspace;
-use super::rows::registry;
+use super::rows::{ledger, registry};
 use super::verify::VerifyReport;
 
 /// One picture request that was admitted, for rebuilding windows after a restart.
@@ -74,6 +74,15 @@ impl Store {
             self.rows(Line::Books, registry::KEYS, Vec::new(), registry::key_summary).await?;
         keys.retain(|key| workspace.as_ref().is_none_or(|id| key.workspace == *id));
         Ok(keys)
+    }
+
+    /// The grants of a workspace that are not spent yet, in the order they will be.
+    pub async fn list_grants(
+        &self,
+        workspace: WorkspaceId,
+    ) -> Result<Vec<GrantSummary>, StoreError> {
+        let values = vec![workspace.as_str().to_owned().into()];
+        self.rows(Line::Books, ledger::GRANTS_LEFT, values, ledger::grant_left).await
     }
 
     /// Every request that was admitted since then, oldest first: those that ended, by their usage

@@ -115,6 +115,14 @@ pub(super) enum Depth {
 }
 
 impl Touched {
+    /// Whether it matters what a workspace has.
+    pub(super) fn moves_credits(&self) -> bool {
+        let places = [&self.workspaces, &self.looked_at, &self.jobs_of];
+        places.iter().any(|places| !places.is_empty())
+            || !self.holds.is_empty()
+            || !self.jobs.is_empty()
+    }
+
     pub(super) fn quotas(&mut self, asks: &[QuotaAsk]) {
         let counters = asks.iter().map(|ask| (ask.period, Arc::clone(&ask.subject), ask.unit));
         self.quotas.extend(counters);

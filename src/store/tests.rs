@@ -30,6 +30,7 @@ macro_rules! on_every_store {
 }
 
 mod agreement;
+mod allowance;
 mod books;
 mod faults;
 mod jobs;

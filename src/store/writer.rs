@@ -22,8 +22,10 @@ use super::tables::{Broken, Depth, Standing, Tables, Touched};
 mod decide;
 mod jobs;
 mod mend;
+mod renew;
 
 pub(super) use jobs::OpenJobs;
+use renew::Allowances;
 
 /// The most asks that one commit makes durable.
 pub(super) const BATCH_MAX: usize = 256;
@@ -37,6 +39,7 @@ const TOUCH_EVERY_MS: u64 = 60_000;
 pub(super) struct Writer {
     tables: Box<dyn Tables>,
     books: Books,
+    allowances: Allowances,
     clock: Arc<dyn Clock>,
     shared: Arc<Shared>,
     inbox: Receiver<Letter>,
@@ -76,6 +79,7 @@ impl Writer {
         Self {
             tables,
             books,
+            allowances: Allowances::default(),
             clock,
             shared,
             inbox,
@@ -195,10 +199,15 @@ impl Writer {
         for ask in &asks {
             ask.touch(&mut touched);
         }
+        if !self.allowances.is_empty() && touched.moves_credits() {
+            // Whose plan gives what is a matter of keys, which other nodes may have changed.
+            touched.registry = touched.registry.max(Depth::Looked);
+        }
         if asks.is_empty() && !is_sweep_due {
             return Ok(());
         }
         let at = self.tables.begin(&touched, &mut self.books, now)?;
+        self.allowances.look_again_after(self.books.registry.version);
         if is_sweep_due {
             self.swept_tick_ms = now.tick_ms;
             self.sweep(at, batch)?;

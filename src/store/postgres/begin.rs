@@ -62,11 +62,11 @@ const LOCK: &str = with_holds!(
      SELECT pg_advisory_xact_lock(number) FROM sorted"
 );
 
-/// Grants with something left, every grant of workspaces that are looked at, grants that are named,
-/// and those that open holds took from.
+/// Grants with something left, those of plans (they are given once), every grant of workspaces that
+/// are looked at, grants that are named, and those that open holds took from.
 const GRANTS: &str = with_holds!("$4", "$5",
     "SELECT * FROM \"grant\" WHERE id = ANY(ARRAY(
-         SELECT id FROM \"grant\" WHERE has_available
+         SELECT id FROM \"grant\" WHERE (has_available OR source = 'plan')
              AND workspace IN (SELECT unnest($1::text[])
                                UNION SELECT workspace FROM hold WHERE id IN (SELECT id FROM touched))
          UNION SELECT id FROM \"grant\" WHERE workspace = ANY($2::text[])
@@ -175,9 +175,9 @@ impl Touched {
             && self.sweep == Depth::Not
     }
 
-    /// The names of the locks that are known before anything is read. What is only looked at has none.
+    /// The names of the locks that are known before anything is read.
     fn locks(&self) -> Vec<String> {
-        let places = self.workspaces.union(&self.jobs_of);
+        let places = self.workspaces.iter().chain(&self.jobs_of).chain(&self.looked_at);
         let mut names: Vec<String> = places.map(|place| lock_of_name(place.as_str())).collect();
         if !self.holds.is_empty() {
             names.extend(
@@ -194,7 +194,12 @@ impl Touched {
 }
 
 impl Postgres {
-    pub(super) async fn load(&self, touched: &Touched, now: Now) -> Result<Loaded, StoreError> {
+    pub(super) async fn load(
+        &self,
+        touched: &Touched,
+        registry_version: i64,
+        now: Now,
+    ) -> Result<Loaded, StoreError> {
         let (touched, is_any_forgotten) = self.with_overdue(touched, now).await?;
         let has_begun = touched.sweep != Depth::Not;
         let holds: Vec<&str> = touched.holds.iter().map(HoldId::as_str).collect();
@@ -210,6 +215,11 @@ impl Postgres {
         trip.push((Part::Clock, Saying::new(CLOCK, Vec::new())));
         self.add_money(&touched, (&holds, &jobs), &mut trip);
         self.add_rest(&touched, (&holds, &jobs), &mut trip);
+        if touched.registry != Depth::Not {
+            let since = || -> Told<'_> { vec![Box::new(registry_version)] };
+            trip.push((Part::Workspaces, Saying::new(WORKSPACES_SINCE, since())));
+            trip.push((Part::Keys, Saying::new(KEYS_SINCE, since())));
+        }
         let (parts, sayings): (Vec<Part>, Vec<Saying<'_>>) = trip.into_iter().unzip();
         let answers = self.wire()?.trip(&sayings).await?;
         let parts: Vec<(Part, Vec<Row>)> = parts.into_iter().zip(answers).collect();
@@ -230,10 +240,11 @@ impl Postgres {
         let grants: Vec<&str> = touched.grants.iter().map(GrantId::as_str).collect();
         if has_holds || !(places.is_empty() && looked_at.is_empty() && grants.is_empty()) {
             let mut told: Told<'a> =
-                vec![Box::new(places.clone()), Box::new(looked_at), Box::new(grants)];
+                vec![Box::new(places), Box::new(looked_at), Box::new(grants)];
             told.extend(named());
             trip.push((Part::Grants, Saying::new(GRANTS, told)));
-            let mut told: Told<'a> = vec![Box::new(places)];
+            let both = touched.workspaces.union(&touched.looked_at).map(WorkspaceId::as_str);
+            let mut told: Told<'a> = vec![Box::new(both.collect::<Vec<&str>>())];
             told.extend(named());
             trip.push((Part::LastEntries, Saying::new(LAST_ENTRIES, told)));
         }
@@ -265,11 +276,6 @@ impl Postgres {
         if !(jobs.is_empty() && touched.jobs_of.is_empty()) {
             let counted: Vec<&str> = touched.jobs_of.iter().map(WorkspaceId::as_str).collect();
             trip.push((Part::Jobs, Saying::new(JOBS, vec![Box::new(jobs), Box::new(counted)])));
-        }
-        if touched.registry != Depth::Not {
-            let since = || -> Told<'a> { vec![Box::new(self.registry_version)] };
-            trip.push((Part::Workspaces, Saying::new(WORKSPACES_SINCE, since())));
-            trip.push((Part::Keys, Saying::new(KEYS_SINCE, since())));
         }
     }
 
@@ -370,7 +376,7 @@ impl Postgres {
             if matches!(part, Part::Workspaces | Part::Keys) {
                 let versions = read(rows, |row| row.number("version"))?;
                 let newest = versions.into_iter().max().unwrap_or(0);
-                self.registry_version = self.registry_version.max(newest);
+                books.registry.version = books.registry.version.max(newest);
             }
         }
         books.ledger = Ledger::restore(grants, holds, quotas)?;

@@ -72,7 +72,6 @@ pub(in super::super) async fn open(
         batch,
         pending: None,
         is_open: false,
-        registry_version: 0,
         is_clock_law,
         shared: Arc::clone(&shared),
         found: Found::default(),

@@ -10,9 +10,17 @@ use crate::ledger::{
     QuotaUnit, QuotaUse,
 };
 
-use super::super::cells::{Cells, Kind, Value, json, unreadable};
+use super::super::cells::{Cells, Kind, Query, Value, json, unreadable};
+use super::super::command::GrantSummary;
 use super::super::error::StoreError;
 use super::super::shape::{RowSet, Shape, Way};
+
+/// The grants of a workspace with something left, in the order they are spent.
+pub(in super::super) const GRANTS_LEFT: Query = Query::same(
+    "SELECT * FROM \"grant\" WHERE workspace = $1 AND available_nanos + held_nanos > 0
+     ORDER BY priority, coalesce(expires_at_ms, 9223372036854775807), promotional DESC,
+              effective_at_ms, granted_at_ms, id",
+);
 
 /// An entry and its number.
 pub(super) struct Numbered<'a>(pub(super) i64, pub(super) &'a Entry);
@@ -219,6 +227,15 @@ pub(in super::super) fn grant(row: &dyn Cells) -> Result<Grant, StoreError> {
             expired: row.nanos("expired_nanos")?,
         },
     })
+}
+
+/// A grant as it is listed.
+pub(in super::super) fn grant_left(row: &dyn Cells) -> Result<GrantSummary, StoreError> {
+    let Grant { new, balance, .. } = grant(row)?;
+    let left = balance.available.plus(balance.held);
+    let left = left.map_err(|overflow| unreadable("held_nanos", overflow.to_string()))?;
+    let NewGrant { id, amount, source, expires_at_ms, .. } = new;
+    Ok(GrantSummary { id, amount, left, source, expires_at_ms })
 }
 
 pub(in super::super) fn hold(row: &dyn Cells) -> Result<Hold, StoreError> {

@@ -101,6 +101,7 @@ impl Writer {
         if self.books.jobs.of_workspace(&job.workspace) >= open_max {
             return Err(StoreError::Job(JobError::Full { most: open_max }));
         }
+        self.renew(&hold.workspace, batch, now);
         let done = self.books.ledger.hold(hold, now)?;
         batch.rows.change(done.changes);
         batch.rows.open(hold.hold.clone());
@@ -134,6 +135,7 @@ impl Writer {
             return Ok(Err(StoreError::Job(JobError::Over)));
         };
         self.recall(&hold)?;
+        self.renew_for(&hold, batch, now);
         let ended = if let Some(price) = price {
             let verdict = self.books.ledger.settle(&hold, price, receipt.images, now);
             self.ended(&hold, verdict, (receipt.clone(), price), batch).map(|s| s.remaining)

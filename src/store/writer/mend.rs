@@ -37,6 +37,8 @@ impl Writer {
             self.find_the_wrong_one(&mut back);
         }
         batch.closing = None;
+        // What was granted by a batch that came to nothing was not granted.
+        self.allowances.forget();
         let stands = self.mend_tables(&mut back);
         if standing == Standing::Unknown && stands == Some(Stands::Yes) {
             self.answer(batch);

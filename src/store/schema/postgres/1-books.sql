@@ -67,7 +67,7 @@ CREATE TABLE "grant" (
     CHECK (amount_nanos = available_nanos + held_nanos + spent_nanos + expired_nanos)
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01);
 
-CREATE INDEX grant_of ON "grant" (workspace) WHERE has_available;
+CREATE INDEX grant_of ON "grant" (workspace) WHERE has_available OR source = 'plan';
 CREATE INDEX grant_all_of ON "grant" (workspace);
 CREATE INDEX grant_ends ON "grant" (expires_at_ms) WHERE has_available AND expires_at_ms IS NOT NULL;
 
