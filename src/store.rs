@@ -1,8 +1,9 @@
-//! The embedded store: one SQLite database, one writer thread, many handles.
+//! The store: an embedded database or one that nodes share, one writer thread, many handles.
 //!
 //! Whatever a method answers is durable by then. Nothing here decides about money: the writer asks
-//! the [`Ledger`](crate::ledger::Ledger) and keeps what it says. Async threads never wait on the
-//! disk, only for an answer; when too much waits, holds are refused and settlements wait in line.
+//! the [`Ledger`](crate::ledger::Ledger) and keeps what it says, in whatever tables it was given.
+//! Async threads never wait on the disk, only for an answer; when too much waits, holds are refused
+//! and settlements wait in line.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -305,6 +306,11 @@ impl Store {
     /// Whether a commit failed: then nothing is accepted until a restart.
     pub fn poisoned(&self) -> bool {
         self.shared.poisoned()
+    }
+
+    /// Whether a shared store cannot be reached. It is tried again all the time.
+    pub fn is_away(&self) -> bool {
+        self.shared.is_away()
     }
 
     /// Writes what waits, folds the log in and gives the lock back. Other handles are closed too.

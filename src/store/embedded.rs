@@ -147,6 +147,10 @@ impl Tables for Embedded {
         self.write(rows, books).map_err(|error| Broken { error, standing: Standing::Unknown })
     }
 
+    fn standing(&self, _: &StoreError) -> Standing {
+        Standing::Unknown
+    }
+
     fn is_mended(&self) -> bool {
         false
     }

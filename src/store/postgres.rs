@@ -181,6 +181,10 @@ impl Tables for Postgres {
         }
     }
 
+    fn standing(&self, error: &StoreError) -> Standing {
+        commit::standing(error)
+    }
+
     fn is_mended(&self) -> bool {
         true
     }

@@ -34,6 +34,9 @@ pub(super) trait Tables: Send {
     /// Ends the batch: all of `rows` is durable when this returns, or none of it is known to be.
     fn commit(&mut self, rows: &Rows, books: &Books) -> Result<(), Broken>;
 
+    /// What an error means for the batch that met it.
+    fn standing(&self, error: &StoreError) -> Standing;
+
     /// Whether what failed can be mended and tried again, and if so by whom: by [`Self::mend`].
     fn is_mended(&self) -> bool;
 

@@ -184,8 +184,14 @@ impl Writer {
     }
 
     fn decide_and_commit(&mut self, asks: Vec<Ask>, batch: &mut Batch) -> Result<(), Broken> {
-        let decided = self.decide_all(asks, batch);
-        decided.map_err(|error| Broken { error, standing: Standing::Undone })?;
+        if let Err(error) = self.decide_all(asks, batch) {
+            // Nothing was written yet, but the same asks may fail again.
+            let standing = match self.tables.standing(&error) {
+                Standing::Wrong => Standing::Wrong,
+                Standing::Undone | Standing::Unknown => Standing::Undone,
+            };
+            return Err(Broken { error, standing });
+        }
         self.commit(&batch.rows)
     }
 
@@ -199,11 +205,19 @@ impl Writer {
         for ask in &asks {
             ask.touch(&mut touched);
         }
+        if now.tick_ms.saturating_sub(self.touched_tick_ms) >= TOUCH_EVERY_MS {
+            self.touched_tick_ms = now.tick_ms;
+            batch.rows.touched = self.shared.take_touched();
+            if !batch.rows.touched.is_empty() {
+                // Nodes that write the same keys at once would wait for each other in a circle.
+                touched.registry = Depth::Changed;
+            }
+        }
         if !self.allowances.is_empty() && touched.moves_credits() {
             // Whose plan gives what is a matter of keys, which other nodes may have changed.
             touched.registry = touched.registry.max(Depth::Looked);
         }
-        if asks.is_empty() && !is_sweep_due {
+        if asks.is_empty() && !is_sweep_due && batch.rows.touched.is_empty() {
             return Ok(());
         }
         let at = self.tables.begin(&touched, &mut self.books, now)?;
@@ -211,10 +225,6 @@ impl Writer {
         if is_sweep_due {
             self.swept_tick_ms = now.tick_ms;
             self.sweep(at, batch)?;
-        }
-        if now.tick_ms.saturating_sub(self.touched_tick_ms) >= TOUCH_EVERY_MS {
-            self.touched_tick_ms = now.tick_ms;
-            batch.rows.touched = self.shared.take_touched();
         }
         for ask in asks {
             self.decide(ask, batch, at)?;

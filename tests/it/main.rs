@@ -8,6 +8,8 @@
 #![expect(clippy::indexing_slicing, reason = "a test knows what it expects to find")]
 
 mod clerk;
+#[path = "../postgres/server.rs"]
+mod server;
 mod upscaler;
 mod vendor;
 mod world;
@@ -30,6 +32,7 @@ mod matrix;
 mod media;
 mod money;
 mod neariq;
+mod nodes;
 mod orders;
 mod passthrough;
 mod path;

@@ -239,8 +239,7 @@ impl Postgres {
         let looked_at: Vec<&str> = touched.looked_at.iter().map(WorkspaceId::as_str).collect();
         let grants: Vec<&str> = touched.grants.iter().map(GrantId::as_str).collect();
         if has_holds || !(places.is_empty() && looked_at.is_empty() && grants.is_empty()) {
-            let mut told: Told<'a> =
-                vec![Box::new(places), Box::new(looked_at), Box::new(grants)];
+            let mut told: Told<'a> = vec![Box::new(places), Box::new(looked_at), Box::new(grants)];
             told.extend(named());
             trip.push((Part::Grants, Saying::new(GRANTS, told)));
             let both = touched.workspaces.union(&touched.looked_at).map(WorkspaceId::as_str);

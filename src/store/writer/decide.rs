@@ -59,7 +59,8 @@ impl Writer {
             }
             Ask::Spendable(workspace, reply) => {
                 self.renew(&workspace, batch, now);
-                let spendable = self.books.ledger.spendable(&workspace, now).map_err(StoreError::from);
+                let spendable =
+                    self.books.ledger.spendable(&workspace, now).map_err(StoreError::from);
                 batch.answers.push(Answer::new(reply, spendable));
             }
             Ask::QuotaUsed(subject, unit, period, reply) => {

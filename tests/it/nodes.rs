@@ -1,0 +1,132 @@
+//! Several gateways on one PostgreSQL: they sell the same credits, and one may die.
+
+use std::io::Write as _;
+
+use serde_json::json;
+use tempfile::NamedTempFile;
+
+use crate::server::server;
+use crate::vendor::{Answers, FakeVendor};
+use crate::world::{OPENAI, PAINTED, World};
+
+/// A database of one's own, and the config of gateways on it. Pictures would be in a bucket; here
+/// they are given inline.
+struct Shared {
+    config: String,
+    _secret: NamedTempFile,
+}
+
+impl Shared {
+    fn new() -> Self {
+        let mut secret = NamedTempFile::new().unwrap();
+        secret.write_all(server().new_database().as_bytes()).unwrap();
+        let config = format!(
+            "store.postgres = \"file:{}\"\nmedia.place = \"s3://nowhere\"\n\
+             media.s3_endpoint = \"http://127.0.0.1:9\"\n",
+            secret.path().display()
+        );
+        Self { config, _secret: secret }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_thousand_calls_on_three_gateways_as_many_succeed_as_there_are_credits_for() {
+    let shared = Shared::new();
+    let one = World::with(PAINTED, "137", &shared.config);
+    let nodes = [one.another_node(), one.another_node(), one];
+    let mut calls = tokio::task::JoinSet::new();
+    for number in 0..1_000 {
+        let world = &nodes[number % 3];
+        let asked = json!({"model": "paint", "prompt": "a fox", "size": "32x32"}).to_string();
+        let request = world
+            .client
+            .post(format!("{}{OPENAI}", world.public))
+            .header("authorization", format!("Bearer {}", world.key))
+            .body(asked);
+        calls.spawn(async move {
+            loop {
+                let reply = request.try_clone().unwrap().send().await.unwrap();
+                // A machine that is busy may make some wait too long; they ask again.
+                if reply.status() != 503 {
+                    return reply.status().as_u16();
+                }
+            }
+        });
+    }
+    let told = calls.join_all().await;
+    assert_eq!(told.iter().filter(|status| **status == 200).count(), 137);
+    assert!(told.iter().all(|status| [200, 402].contains(status)), "{told:?}");
+    for world in &nodes {
+        world.verify();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_that_is_killed_in_mid_flight_takes_nothing_with_it() {
+    let vendor = FakeVendor::start(Answers::OpenAi).await;
+    vendor.now_takes(std::time::Duration::from_millis(20));
+    let policy = format!(
+        "{PAINTED}\n{}\n[models.remote]\ndeadline = \"2s\"\nprice = [{{ image = \"1\" }}]\nofferings = [{{ vendor = \"acme\", sizes = [\"64x64\"], cost = [{{ image = \"1\" }}] }}]\n",
+        vendor.policy("acme", "openai")
+    );
+    let shared = Shared::new();
+    let stays = World::with(&policy, "100000", &shared.config);
+    let mut dies = stays.another_node();
+    let mut succeeded = 0_u32;
+    for _ in 0..2 {
+        let enough = vendor.calls() + 100;
+        let calls: Vec<_> = [&stays, &dies]
+            .into_iter()
+            .flat_map(|world| std::iter::repeat_n(world, 8))
+            .map(|world| {
+                let asked = json!({"model": "remote", "prompt": "a fox", "size": "64x64"});
+                let request = world
+                    .client
+                    .post(format!("{}{OPENAI}", world.public))
+                    .header("authorization", format!("Bearer {}", world.key))
+                    .body(asked.to_string());
+                crate::vendor::spawn(ask_so_often(request, 40))
+            })
+            .collect();
+        while vendor.calls() < enough {
+            tokio::task::yield_now().await;
+        }
+        dies = tokio::task::block_in_place(|| dies.kill_and_restart());
+        for call in calls {
+            succeeded += call.await.unwrap();
+        }
+        stays.verify();
+    }
+    let spent: u32 = crate::crash::spent(&stays);
+    let drawn = u32::try_from(vendor.calls()).unwrap();
+    assert!(succeeded >= 2 * 8 * 40, "the gateway that stays serves all the while");
+    assert!(succeeded <= spent, "{succeeded} clients saw success, {spent} were paid for");
+    assert!(spent <= drawn, "{spent} were paid for, {drawn} were drawn");
+}
+
+#[test]
+fn a_config_without_a_place_for_all_nodes_pictures_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("gateway.toml");
+    std::fs::write(&file, "[store]\npostgres = \"env:NOWHERE\"\n").unwrap();
+    let refused = std::process::Command::new(env!("CARGO_BIN_EXE_pixelgate"))
+        .arg("--config")
+        .arg(&file)
+        .arg("serve")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("media.place"), "{said}");
+}
+
+/// Asks so often, or until nobody answers; returns how often it was served.
+async fn ask_so_often(request: reqwest::RequestBuilder, times: u32) -> u32 {
+    let mut served = 0;
+    for _ in 0..times {
+        let Ok(reply) = request.try_clone().unwrap().send().await else { break };
+        assert_eq!(reply.status(), 200);
+        served += 1;
+    }
+    served
+}
