@@ -22,7 +22,9 @@ use super::registry::NewKey;
 use super::tables::{Depth, Touched};
 
 /// Where an answer goes: the first that is given is the one that is heard.
-pub(super) struct Reply<T>(Arc<Mutex<Option<oneshot::Sender<Result<T, StoreError>>>>>);
+pub(super) struct Reply<T>(Arc<Mutex<Option<Answering<T>>>>);
+
+type Answering<T> = oneshot::Sender<Result<T, StoreError>>;
 
 /// The other end of a [`Reply`].
 pub(super) type Answered<T> = oneshot::Receiver<Result<T, StoreError>>;
@@ -148,7 +150,19 @@ impl Ask {
         match self {
             Self::Hold(_, _, reply) => reply.is_forsaken(),
             Self::Job(JobAsk::Accept(_, _, reply)) => reply.is_forsaken(),
-            _ => false,
+            Self::Settle(..)
+            | Self::Void(..)
+            | Self::Note(_)
+            | Self::Chore(_)
+            | Self::Allowances(_)
+            | Self::Job(_)
+            | Self::Balance(..)
+            | Self::Spendable(..)
+            | Self::QuotaUsed(..)
+            | Self::Sweep(_)
+            | Self::Close(_) => false,
+            #[cfg(test)]
+            Self::Meddle(_) | Self::Crash(_) => false,
         }
     }
 

@@ -161,11 +161,12 @@ impl Tables for Embedded {
 
     /// Folds the log in. Failing at it loses nothing: the log still has it all.
     fn rest(&mut self, idle: bool) -> Result<(), StoreError> {
-        Ok(if idle {
+        if idle {
             disk::fold_when_idle(&self.database, &self.dir)?;
         } else {
             disk::fold_if_long(&self.database)?;
-        })
+        }
+        Ok(())
     }
 
     fn adopt_jobs(&mut self) -> Result<Vec<Job>, StoreError> {

@@ -271,9 +271,9 @@ impl Writer {
     fn stop(mut self, stop: Stop) {
         self.touched_tick_ms = 0;
         loop {
+            self.line.extend(self.inbox.try_iter().take(1));
             if self.line.is_empty() {
-                let Ok(next) = self.inbox.try_recv() else { break };
-                self.line.push_back(next);
+                break;
             }
             if let Some(reply) = self.serve().closing {
                 reply.give(Ok(()));

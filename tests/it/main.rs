@@ -9,6 +9,7 @@
 
 mod clerk;
 #[path = "../postgres/server.rs"]
+#[expect(dead_code, reason = "the store's own tests do more with it")]
 mod server;
 mod upscaler;
 mod vendor;

@@ -213,8 +213,8 @@ impl Postgres {
             trip.push((Part::Nothing, lock(names, &holds, &jobs)));
         }
         trip.push((Part::Clock, Saying::new(CLOCK, Vec::new())));
-        self.add_money(&touched, (&holds, &jobs), &mut trip);
-        self.add_rest(&touched, (&holds, &jobs), &mut trip);
+        add_money(&touched, (&holds, &jobs), &mut trip);
+        add_rest(&touched, (&holds, &jobs), &mut trip);
         if touched.registry != Depth::Not {
             let since = || -> Told<'_> { vec![Box::new(registry_version)] };
             trip.push((Part::Workspaces, Saying::new(WORKSPACES_SINCE, since())));
@@ -225,57 +225,6 @@ impl Postgres {
         let parts: Vec<(Part, Vec<Row>)> = parts.into_iter().zip(answers).collect();
         let at = self.time_of(&parts, now)?;
         Ok(Loaded { at, is_any_forgotten, parts })
-    }
-
-    fn add_money<'a>(
-        &self,
-        touched: &'a Touched,
-        (holds, jobs): (&'a [&'a str], &'a [&'a str]),
-        trip: &mut Vec<(Part, Saying<'a>)>,
-    ) {
-        let named = || -> Told<'a> { vec![Box::new(holds), Box::new(jobs)] };
-        let has_holds = !(holds.is_empty() && jobs.is_empty());
-        let places: Vec<&str> = touched.workspaces.iter().map(WorkspaceId::as_str).collect();
-        let looked_at: Vec<&str> = touched.looked_at.iter().map(WorkspaceId::as_str).collect();
-        let grants: Vec<&str> = touched.grants.iter().map(GrantId::as_str).collect();
-        if has_holds || !(places.is_empty() && looked_at.is_empty() && grants.is_empty()) {
-            let mut told: Told<'a> = vec![Box::new(places), Box::new(looked_at), Box::new(grants)];
-            told.extend(named());
-            trip.push((Part::Grants, Saying::new(GRANTS, told)));
-            let both = touched.workspaces.union(&touched.looked_at).map(WorkspaceId::as_str);
-            let mut told: Told<'a> = vec![Box::new(both.collect::<Vec<&str>>())];
-            told.extend(named());
-            trip.push((Part::LastEntries, Saying::new(LAST_ENTRIES, told)));
-        }
-        if has_holds {
-            trip.push((Part::Holds, Saying::new(HOLDS, named())));
-        }
-        if has_holds || !touched.quotas.is_empty() {
-            let periods: Vec<i64> = touched.quotas.iter().map(|(period, ..)| *period).collect();
-            let subjects: Vec<&str> = touched.quotas.iter().map(|(_, who, _)| &**who).collect();
-            let units: Vec<&str> = touched.quotas.iter().map(|(.., unit)| unit.name()).collect();
-            let mut told: Told<'a> = vec![Box::new(periods), Box::new(subjects), Box::new(units)];
-            told.extend(named());
-            trip.push((Part::Quotas, Saying::new(QUOTAS, told)));
-        }
-    }
-
-    fn add_rest<'a>(
-        &self,
-        touched: &'a Touched,
-        (holds, jobs): (&'a [&'a str], &'a [&'a str]),
-        trip: &mut Vec<(Part, Saying<'a>)>,
-    ) {
-        let has_holds = !(holds.is_empty() && jobs.is_empty());
-        if has_holds || !touched.scopes.is_empty() {
-            let scopes: Vec<&[u8]> = touched.scopes.iter().map(|scope| &scope.0[..]).collect();
-            let told: Told<'a> = vec![Box::new(scopes), Box::new(holds), Box::new(jobs)];
-            trip.push((Part::Pledges, Saying::new(PLEDGES, told)));
-        }
-        if !(jobs.is_empty() && touched.jobs_of.is_empty()) {
-            let counted: Vec<&str> = touched.jobs_of.iter().map(WorkspaceId::as_str).collect();
-            trip.push((Part::Jobs, Saying::new(JOBS, vec![Box::new(jobs), Box::new(counted)])));
-        }
     }
 
     /// For a sweep, what is overdue is touched as well; unless another node sweeps just now. A
@@ -362,10 +311,7 @@ impl Postgres {
                     open_jobs = self.found.sort_jobs(known, self.run, touched);
                 }
                 Part::LastEntries => {
-                    let last = |row: &dyn Cells| {
-                        Ok((WorkspaceId::known(&row.text("workspace")?), row.number("seq")?))
-                    };
-                    self.found.entries.extend(read(rows, last)?);
+                    self.found.entries.extend(read(rows, last_entry)?);
                 }
                 Part::Workspaces => {
                     books.registry.learn(read(rows, registry::workspace)?, Vec::new());
@@ -383,6 +329,59 @@ impl Postgres {
         books.jobs = OpenJobs::of(open_jobs);
         Ok(())
     }
+}
+
+fn add_money<'a>(
+    touched: &'a Touched,
+    (holds, jobs): (&'a [&'a str], &'a [&'a str]),
+    trip: &mut Vec<(Part, Saying<'a>)>,
+) {
+    let named = || -> Told<'a> { vec![Box::new(holds), Box::new(jobs)] };
+    let has_holds = !(holds.is_empty() && jobs.is_empty());
+    let places: Vec<&str> = touched.workspaces.iter().map(WorkspaceId::as_str).collect();
+    let looked_at: Vec<&str> = touched.looked_at.iter().map(WorkspaceId::as_str).collect();
+    let grants: Vec<&str> = touched.grants.iter().map(GrantId::as_str).collect();
+    if has_holds || !(places.is_empty() && looked_at.is_empty() && grants.is_empty()) {
+        let mut told: Told<'a> = vec![Box::new(places), Box::new(looked_at), Box::new(grants)];
+        told.extend(named());
+        trip.push((Part::Grants, Saying::new(GRANTS, told)));
+        let both = touched.workspaces.union(&touched.looked_at).map(WorkspaceId::as_str);
+        let mut told: Told<'a> = vec![Box::new(both.collect::<Vec<&str>>())];
+        told.extend(named());
+        trip.push((Part::LastEntries, Saying::new(LAST_ENTRIES, told)));
+    }
+    if has_holds {
+        trip.push((Part::Holds, Saying::new(HOLDS, named())));
+    }
+    if has_holds || !touched.quotas.is_empty() {
+        let periods: Vec<i64> = touched.quotas.iter().map(|(period, ..)| *period).collect();
+        let subjects: Vec<&str> = touched.quotas.iter().map(|(_, who, _)| &**who).collect();
+        let units: Vec<&str> = touched.quotas.iter().map(|(.., unit)| unit.name()).collect();
+        let mut told: Told<'a> = vec![Box::new(periods), Box::new(subjects), Box::new(units)];
+        told.extend(named());
+        trip.push((Part::Quotas, Saying::new(QUOTAS, told)));
+    }
+}
+
+fn add_rest<'a>(
+    touched: &'a Touched,
+    (holds, jobs): (&'a [&'a str], &'a [&'a str]),
+    trip: &mut Vec<(Part, Saying<'a>)>,
+) {
+    let has_holds = !(holds.is_empty() && jobs.is_empty());
+    if has_holds || !touched.scopes.is_empty() {
+        let scopes: Vec<&[u8]> = touched.scopes.iter().map(|scope| &scope.0[..]).collect();
+        let told: Told<'a> = vec![Box::new(scopes), Box::new(holds), Box::new(jobs)];
+        trip.push((Part::Pledges, Saying::new(PLEDGES, told)));
+    }
+    if !(jobs.is_empty() && touched.jobs_of.is_empty()) {
+        let counted: Vec<&str> = touched.jobs_of.iter().map(WorkspaceId::as_str).collect();
+        trip.push((Part::Jobs, Saying::new(JOBS, vec![Box::new(jobs), Box::new(counted)])));
+    }
+}
+
+fn last_entry(row: &dyn Cells) -> Result<(WorkspaceId, i64), StoreError> {
+    Ok((WorkspaceId::known(&row.text("workspace")?), row.number("seq")?))
 }
 
 impl Found {

@@ -39,7 +39,7 @@ pub(super) const TRIP_TIMEOUT: Duration = Duration::from_secs(10);
 /// Where the database is and how it is reached.
 #[derive(Clone)]
 pub(in super::super) struct Address {
-    config: Config,
+    config: Arc<Config>,
     tls: Arc<ClientConfig>,
 }
 
@@ -96,7 +96,7 @@ impl Address {
             .map_err(|_| StoreError::NoAddress)?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        Ok(Self { config, tls: Arc::new(tls) })
+        Ok(Self { config: Arc::new(config), tls: Arc::new(tls) })
     }
 }
 
@@ -119,11 +119,9 @@ impl Wire {
             let tls = MakeRustlsConnect::new(ClientConfig::clone(&address.tls));
             let (client, mut connection) = address.config.connect(tls).await?;
             on.spawn(async move {
-                loop {
-                    match poll_fn(|context| connection.poll_message(context)).await {
-                        Some(Ok(AsyncMessage::Notification(_))) => heard(),
-                        Some(Ok(_)) => {}
-                        Some(Err(_)) | None => return,
+                while let Some(Ok(said)) = poll_fn(|on| connection.poll_message(on)).await {
+                    if matches!(said, AsyncMessage::Notification(_)) {
+                        heard();
                     }
                 }
             });
@@ -167,15 +165,22 @@ impl Wire {
             for saying in sayings {
                 statements.push(self.prepare(&saying.text).await?);
             }
-            let asking = statements.iter().zip(sayings).map(|(statement, saying)| {
-                let told: Vec<&(dyn ToSql + Sync)> =
-                    saying.told.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
-                async move { self.client.query(statement, &told).await }
-            });
+            let both = statements.iter().zip(sayings);
+            let asking = both.map(|(statement, saying)| self.query(statement, saying));
             let answers = in_order(asking).await;
             answers.into_iter().map(|rows| Ok(rows?)).collect()
         };
         timeout(most, whole).await.map_err(|_| StoreError::Away)?
+    }
+
+    async fn query(
+        &self,
+        statement: &Statement,
+        saying: &Saying<'_>,
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        let told: Vec<&(dyn ToSql + Sync)> =
+            saying.told.iter().map(|value| &**value as &(dyn ToSql + Sync)).collect();
+        self.client.query(statement, &told).await
     }
 
     async fn prepare(&self, text: &str) -> Result<Statement, StoreError> {

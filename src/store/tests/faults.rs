@@ -9,6 +9,14 @@ use super::server::Server;
 use super::world::{Place, World, credits, receipt};
 use super::*;
 
+/// Asks until it is held. The same ask again is held once, whatever became of the first.
+async fn hold_at_last(store: &Store, ask: HoldAsk) {
+    while let Err(refused) = store.hold(ask.clone()).await {
+        assert!(matches!(refused, StoreError::Away), "{refused}");
+        tokio::task::yield_now().await;
+    }
+}
+
 /// So many holds on both nodes at once, each settled; whoever is refused a hold asks again.
 async fn buy(world: &World, nodes: &[Store], each: usize) {
     let mut tasks = JoinSet::new();
@@ -19,14 +27,7 @@ async fn buy(world: &World, nodes: &[Store], each: usize) {
         tasks.spawn(async move {
             for ask in asks {
                 let hold = ask.hold.clone();
-                loop {
-                    match store.hold(ask.clone()).await {
-                        Ok(_) => break,
-                        // The same ask again: it is held once, whatever became of the first.
-                        Err(StoreError::Away) => tokio::task::yield_now().await,
-                        Err(other) => panic!("{other}"),
-                    }
-                }
+                hold_at_last(&store, ask).await;
                 store.settle(hold, credits(1), receipt()).await.expect("settled, however late");
             }
         });

@@ -8,6 +8,9 @@ use super::super::super::cells::Value;
 use super::super::super::shape::RowSet;
 use super::{Change, DONE, FORGOTTEN_MAX, OPENED, PledgeRows, done_row, opened_row};
 
+/// Where [`DONE`] has the bytes of an answer.
+const BYTES: usize = 4;
+
 /// What a commit made of the answers that are kept.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Shelved {
@@ -35,11 +38,10 @@ impl PledgeRows {
                     RowSet::new(&OPENED, vec![opened_row(pledge)]).write(database)?;
                 }
                 Change::Done(pledge, kept) => {
-                    let row = done_row(pledge, kept.as_deref());
-                    if let Some(Value::Number(bytes)) = row.as_ref().and_then(|row| row.get(4)) {
-                        shelved.kept_bytes = shelved.kept_bytes.saturating_add(*bytes);
-                    }
-                    RowSet::new(&DONE, row.into_iter().collect()).write(database)?;
+                    let done =
+                        RowSet::new(&DONE, Vec::from_iter(done_row(pledge, kept.as_deref())));
+                    done.write(database)?;
+                    shelved.gain(&done);
                 }
                 Change::Freed(_, hold) => {
                     remove(database, "hold = ?1", params![hold.as_str()], &mut shelved)?;
@@ -57,6 +59,16 @@ impl PledgeRows {
 }
 
 impl Shelved {
+    /// Counts the bytes of answers that are kept from now on.
+    fn gain(&mut self, done: &RowSet<'_>) {
+        let bytes = done.rows.iter().filter_map(|row| row.get(BYTES));
+        for bytes in bytes {
+            if let Value::Number(bytes) = bytes {
+                self.kept_bytes = self.kept_bytes.saturating_add(*bytes);
+            }
+        }
+    }
+
     fn lose(&mut self, (hold, bytes, is_in_file): (HoldId, i64, bool)) {
         self.kept_bytes = self.kept_bytes.saturating_sub(bytes);
         if is_in_file {
