@@ -243,6 +243,7 @@ impl Gateway {
         visit.receipt.images_asked = request.count;
         visit.receipt.quality = request.quality;
 
+        visit.label(&mut request)?;
         policy.rules.judge(&request).map_err(refuse::denied)?;
         let plan = plan(&policy, &visit.caller)?;
         let model = model(&policy, &plan, &request)?;

@@ -18,6 +18,7 @@ mod bucket;
 mod crash;
 mod demo;
 mod failover;
+mod finance;
 mod google;
 mod hostile;
 mod idempotency;
