@@ -9,7 +9,7 @@
 //! | 3 law | [`config`], [`policy`] |
 //! | 2 judges | [`auth`], [`dialect`], [`job`], [`ledger`], [`limit`], [`pledge`], [`price`], [`raster`], [`routing`], [`rules`] |
 //! | 1 shapes | [`canonical`], [`catalog`], [`fault`], [`receipt`] |
-//! | 0 ground | [`clock`], [`credits`], [`id`], [`scalar`], [`secret`] |
+//! | 0 ground | [`clock`], [`credits`], [`id`], [`reach`], [`scalar`], [`secret`] |
 
 pub mod cli;
 
@@ -47,5 +47,6 @@ pub mod receipt;
 pub mod clock;
 pub mod credits;
 pub mod id;
+pub mod reach;
 pub mod scalar;
 pub mod secret;

@@ -16,14 +16,17 @@ use crate::rules::Rules;
 use crate::secret::Secret;
 
 mod build;
+mod inputs;
 mod offering;
 mod passthrough;
 mod plan;
 mod prompts;
 mod raw;
+mod reach;
 mod vendor;
 
 pub use build::build;
+pub use inputs::InputPictures;
 pub use prompts::PromptWriter;
 
 pub use crate::secret::SecretPlace;
@@ -43,6 +46,8 @@ pub struct Policy {
     pub plans: BTreeMap<String, Arc<Plan>>,
     /// Who writes prompts for apps; `None` leaves it to rules.
     pub prompts: Option<PromptWriter>,
+    /// Which addresses of input pictures are fetched.
+    pub input_pictures: InputPictures,
     /// What is refused before anything is consumed.
     pub rules: Rules,
     /// What is left out although policy names it, and why: for the log and `check`.

@@ -9,7 +9,10 @@ use sha2::{Digest, Sha256};
 use crate::rules::{DeniedTerm, Rules};
 
 use super::raw::RawFile;
-use super::{FindSecret, Policy, PolicyFault, PolicyText, offering, plan, prompts, vendor};
+use super::{
+    FindSecret, InputPictures, Policy, PolicyFault, PolicyText, inputs, offering, plan, prompts,
+    vendor,
+};
 
 /// Every fault found so far, and the file that is being read.
 pub(super) struct Faults<'a> {
@@ -42,6 +45,7 @@ pub fn build(
         model_default: None,
         plans: BTreeMap::new(),
         prompts: None,
+        input_pictures: InputPictures::default(),
         rules: Rules::default(),
         warnings: Vec::new(),
     };
@@ -59,6 +63,7 @@ pub fn build(
         faults.source = text;
         plan::plans(&mut policy, file, &mut faults);
         prompts::prompts(&mut policy, file, &mut faults);
+        inputs::input_pictures(&mut policy, file, &mut faults);
         rules_and_defaults(&mut policy, &mut denied, file, &mut faults);
     }
     policy.rules = Rules::new(&denied);

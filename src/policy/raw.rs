@@ -21,6 +21,16 @@ pub(super) struct RawFile {
     pub(super) rules: RawRules,
     pub(super) defaults: RawDefaults,
     pub(super) prompts: Option<Spanned<RawPrompts>>,
+    pub(super) input_pictures: Option<Spanned<RawInputPictures>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawInputPictures {
+    pub(super) hosts: Vec<Spanned<String>>,
+    pub(super) inside_hosts: Vec<Spanned<String>>,
+    pub(super) bytes_max: Option<ByteCount>,
+    pub(super) timeout: Option<Span>,
 }
 
 #[derive(Debug, Deserialize)]
