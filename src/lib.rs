@@ -7,7 +7,7 @@
 //! | 5 path | [`control`], [`gateway`] |
 //! | 4 hands | [`media`], [`painter`], [`reload`], [`store`], [`telemetry`], [`upstream`] |
 //! | 3 law | [`config`], [`policy`] |
-//! | 2 judges | [`auth`], [`dialect`], [`job`], [`ledger`], [`limit`], [`pledge`], [`price`], [`raster`], [`routing`], [`rules`] |
+//! | 2 judges | [`auth`], [`dialect`], [`job`], [`ledger`], [`limit`], [`notice`], [`pledge`], [`price`], [`raster`], [`routing`], [`rules`] |
 //! | 1 shapes | [`canonical`], [`catalog`], [`fault`], [`receipt`] |
 //! | 0 ground | [`clock`], [`credits`], [`id`], [`reach`], [`scalar`], [`secret`] |
 
@@ -33,6 +33,7 @@ pub mod dialect;
 pub mod job;
 pub mod ledger;
 pub mod limit;
+pub mod notice;
 pub mod pledge;
 pub mod price;
 pub mod raster;
