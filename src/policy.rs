@@ -12,6 +12,8 @@ use crate::canonical::Delivery;
 use crate::catalog::{Fidelity, Model, Vendor};
 use crate::clock::Now;
 use crate::limit::{Limit, Unit};
+use crate::notice::Webhooks;
+use crate::reach::Host;
 use crate::rules::Rules;
 use crate::secret::Secret;
 
@@ -24,6 +26,7 @@ mod prompts;
 mod raw;
 mod reach;
 mod vendor;
+mod webhooks;
 
 pub use build::build;
 pub use inputs::InputPictures;
@@ -46,6 +49,8 @@ pub struct Policy {
     pub plans: BTreeMap<String, Arc<Plan>>,
     /// Who writes prompts for apps; `None` leaves it to rules.
     pub prompts: Option<PromptWriter>,
+    /// Who may be told of the ends of jobs; nobody unless policy lists hosts.
+    pub webhooks: Webhooks,
     /// Which addresses of input pictures are fetched.
     pub input_pictures: InputPictures,
     /// What is refused before anything is consumed.
@@ -85,6 +90,8 @@ pub struct Plan {
     pub storage: Option<String>,
     /// How much one body may ask for.
     pub batch: Batch,
+    /// Hosts that its keys may name as webhooks, besides those that all may.
+    pub webhook_hosts: Vec<Host>,
 }
 
 /// How much one body may ask for that holds several requests.

@@ -11,7 +11,7 @@ use crate::rules::{DeniedTerm, Rules};
 use super::raw::RawFile;
 use super::{
     FindSecret, InputPictures, Policy, PolicyFault, PolicyText, inputs, offering, plan, prompts,
-    vendor,
+    vendor, webhooks,
 };
 
 /// Every fault found so far, and the file that is being read.
@@ -45,6 +45,7 @@ pub fn build(
         model_default: None,
         plans: BTreeMap::new(),
         prompts: None,
+        webhooks: crate::notice::Webhooks::default(),
         input_pictures: InputPictures::default(),
         rules: Rules::default(),
         warnings: Vec::new(),
@@ -59,15 +60,18 @@ pub fn build(
         offering::models(&mut policy, file, &mut faults);
     }
     let mut denied = Vec::new();
+    let mut missing = webhooks::Missing::default();
     for (text, file) in &files {
         faults.source = text;
         plan::plans(&mut policy, file, &mut faults);
         prompts::prompts(&mut policy, file, &mut faults);
+        missing.look(&mut policy, file, (find_secret, &mut faults));
         inputs::input_pictures(&mut policy, file, &mut faults);
         rules_and_defaults(&mut policy, &mut denied, file, &mut faults);
     }
     policy.rules = Rules::new(&denied);
     policy.warnings = left_out(&policy);
+    policy.warnings.extend(missing.told());
     if faults.found.is_empty() { Ok(policy) } else { Err(faults.found) }
 }
 
