@@ -32,6 +32,7 @@ mod error;
 mod jobs;
 mod library;
 mod load;
+mod notices;
 mod once;
 mod reader;
 mod registry;
@@ -47,6 +48,7 @@ pub use answers::{AnswerKept, KeptAnswer, ROW_BYTES_MAX, USUAL_BOUNDS};
 pub use command::{Command, KeySummary, Outcome};
 pub use error::StoreError;
 pub use jobs::{JobEnd, JobPage, Named, Whose};
+pub use notices::{Tried, notice_of};
 pub use reader::Admission;
 pub use registry::{NewKey, Workspace};
 pub use rows::media::MediaTotal;
@@ -107,7 +109,7 @@ impl Store {
             answers: answers.clone(),
             entry_seq: load::entry_seq(&database)?,
             registry,
-            jobs: OpenJobs::of(load::open_jobs(&database)?),
+            jobs: OpenJobs::of(load::open_jobs(&database)?, rows::notices::waiting(&database)?),
             database,
             clock: Arc::clone(&clock),
             shared: Arc::clone(&shared),

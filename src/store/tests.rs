@@ -12,6 +12,7 @@ use super::*;
 
 mod agreement;
 mod jobs;
+mod notices;
 mod pledges;
 mod world;
 
