@@ -12,6 +12,7 @@ mod books;
 mod demo;
 mod quote;
 mod serve;
+mod webhook;
 
 /// One endpoint in front of image-generation vendors, with books that balance.
 #[derive(Debug, Parser)]
@@ -49,6 +50,9 @@ enum Verb {
     /// Credits of a workspace.
     #[command(subcommand)]
     Credits(books::CreditsVerb),
+    /// Webhooks: apps are told of the ends of their jobs.
+    #[command(subcommand)]
+    Webhook(webhook::WebhookVerb),
     /// The ledger.
     #[command(subcommand)]
     Ledger(books::LedgerVerb),
@@ -139,6 +143,7 @@ async fn run(cli: Cli) -> Result<(), CliError> {
         Verb::Workspace(verb) => books::workspace(&config.store_directory, verb).await,
         Verb::Key(verb) => books::key(&config.store_directory, verb).await,
         Verb::Credits(verb) => books::credits(&config.store_directory, verb).await,
+        Verb::Webhook(verb) => webhook::run(verb, &config.policy_directory),
         Verb::Ledger(verb) => books::ledger(&config.store_directory, &verb),
     }
 }

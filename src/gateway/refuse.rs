@@ -200,6 +200,14 @@ pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
             format!("{most} jobs of this workspace are unfinished; wait for one to end"),
         )
         .retry_after(VENDOR_WAIT),
+        StoreError::Job(JobError::Untold { most }) => Refusal::new(
+            Kind::ConcurrencyExceeded,
+            format!(
+                "the ends of {most} jobs of this workspace are still to be told; mend the receiver \
+                 of `Pixelgate-Webhook`, or leave it out and ask after the job"
+            ),
+        )
+        .retry_after(VENDOR_WAIT),
         StoreError::Pledged(verdict) => pledged(*verdict),
         StoreError::Busy => {
             Refusal::new(Kind::Overloaded, "too much waits to be written; try again in a moment")

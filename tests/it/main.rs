@@ -8,6 +8,7 @@
 #![expect(clippy::indexing_slicing, reason = "a test knows what it expects to find")]
 
 mod clerk;
+mod receiver;
 mod upscaler;
 mod vendor;
 mod world;
@@ -39,3 +40,4 @@ mod streaming;
 mod tls;
 mod upload;
 mod vertex;
+mod webhooks;
