@@ -128,8 +128,7 @@ concurrency_max = 1000
         webhooks: config.webhooks,
     };
     let gateway = Gateway::new(clock, hands);
-    let any = "127.0.0.1:0".parse().unwrap();
-    let (public, admin) = (Socket::bind(any).unwrap(), Socket::bind(any).unwrap());
+    let [public, admin] = [(); 2].map(|()| Socket::bind("127.0.0.1:0".parse().unwrap()).unwrap());
     let address = public.address();
     let edge = Edge::start(&gateway, &config.public, public, admin).unwrap();
     (address, key, edge)

@@ -140,6 +140,15 @@ pub(super) fn reply_with_secret(visit: &Visit) -> Result<WireReply, Refusal> {
     Ok(reply.with_header("cache-control", "no-store"))
 }
 
+/// A no to one more job whose end is to be told.
+pub(super) fn untold(most: usize) -> Refusal {
+    let message = format!(
+        "the ends of {most} jobs of this workspace are still to be told; mend the receiver of \
+         `Pixelgate-Webhook`, or leave it out and ask after the job"
+    );
+    Refusal::new(RefusalKind::ConcurrencyExceeded, message)
+}
+
 fn bad_webhook(message: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
     Refusal::field(WEBHOOK_SHOWN, Problem::BadValue, message)
 }

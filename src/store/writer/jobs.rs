@@ -131,6 +131,7 @@ impl Writer {
         if job.webhook.is_some() && self.jobs.untold_of(&job.workspace) >= untold_max {
             return Err(StoreError::Job(JobError::Untold { most: untold_max }));
         }
+        self.renew(&hold.workspace, batch, now);
         let done = self.ledger.hold(hold, now)?;
         batch.rows.change(done.changes);
         batch.rows.open(hold.hold.clone());
@@ -164,6 +165,7 @@ impl Writer {
             return Ok(Err(StoreError::Job(JobError::Over)));
         };
         self.recall(&hold)?;
+        self.renew_for(&hold, batch, now);
         let ended = if let Some(price) = price {
             let verdict = self.ledger.settle(&hold, price, receipt.images, now);
             self.ended(&hold, verdict, (receipt.clone(), price), batch).map(|s| s.remaining)
