@@ -33,8 +33,10 @@ mod desk;
 mod disk;
 mod embedded;
 mod error;
+mod finance;
 mod jobs;
 mod library;
+mod notices;
 mod once;
 mod postgres;
 mod reader;
@@ -52,7 +54,9 @@ mod writer;
 pub use answers::{AnswerKept, KeptAnswer, ROW_BYTES_MAX, USUAL_BOUNDS};
 pub use command::{Command, GrantSummary, KeySummary, Outcome};
 pub use error::StoreError;
+pub use finance::Books;
 pub use jobs::{JobEnd, JobPage, Named, Whose};
+pub use notices::{Tried, notice_of};
 pub use reader::Admission;
 pub use registry::{NewKey, Workspace};
 pub use rows::media::MediaTotal;
@@ -60,7 +64,6 @@ pub use verify::{VerifyReport, verify, verify_for};
 
 use answers::{Answers, Shelf};
 use ask::{Answered, Ask, Chore, Letter, Reply};
-use books::Books;
 use desk::{Desk, EmbeddedDesk};
 use embedded::Embedded;
 use postgres::Address;
@@ -175,7 +178,7 @@ impl Store {
 
     /// A handle, and the writer that it is a handle on.
     fn around(
-        (tables, books): (Box<dyn Tables>, Books),
+        (tables, books): (Box<dyn Tables>, books::Books),
         (shared, desk, shelf): (Arc<Shared>, Desk, Shelf),
         (run, clock, bounds): (i64, Arc<dyn Clock>, config::Answers),
     ) -> (Self, Writer) {

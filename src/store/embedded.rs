@@ -17,7 +17,7 @@ use super::cells::{Query, Reading, Value};
 use super::disk::{self, Lock};
 use super::error::StoreError;
 use super::registry::Registry;
-use super::rows::{Rows, jobs, ledger, pledges, registry};
+use super::rows::{Rows, jobs, ledger, notices, pledges, registry};
 use super::shared::Shared;
 use super::tables::{Broken, Standing, Stands, Tables, Touched};
 use super::writer::OpenJobs;
@@ -55,7 +55,10 @@ pub(super) fn books(database: &Connection, now: Now) -> Result<Books, StoreError
             ask(database, registry::WORKSPACES, &[], registry::workspace)?,
             ask(database, registry::KEYS, &[], registry::key)?,
         ),
-        jobs: OpenJobs::of(ask(database, unfinished, &[], jobs::job)?),
+        jobs: OpenJobs::of(
+            ask(database, unfinished, &[], jobs::job)?,
+            ask(database, notices::WAITING, &[], notices::notice)?,
+        ),
     })
 }
 

@@ -11,6 +11,7 @@ use super::ask::{Ask, Reply, touch_hold};
 use super::cells::{Cells, Query, json};
 use super::desk::Line;
 use super::error::StoreError;
+use super::notices::Tried;
 use super::rows::jobs as rows;
 use super::tables::Touched;
 
@@ -23,6 +24,7 @@ pub(super) enum JobAsk {
     Cancel(JobId, Reply<Job>),
     End(JobId, Box<JobEnd>, Reply<Job>),
     Adopt(Reply<Vec<Job>>),
+    Tried(Tried, Reply<()>),
 }
 
 const FIND: Query = Query::same(
@@ -195,9 +197,10 @@ impl JobAsk {
     /// Refuses whatever it is, undecided.
     pub(super) fn refuse(&self, why: fn() -> StoreError) {
         match self {
-            Self::Accept(_, _, reply) | Self::Begin(_, reply) | Self::Place(_, _, reply) => {
-                reply.give(Err(why()));
-            }
+            Self::Accept(_, _, reply)
+            | Self::Begin(_, reply)
+            | Self::Place(_, _, reply)
+            | Self::Tried(_, reply) => reply.give(Err(why())),
             Self::Cancel(_, reply) | Self::End(_, _, reply) => reply.give(Err(why())),
             Self::Adopt(reply) => reply.give(Err(why())),
         }
@@ -216,7 +219,7 @@ impl JobAsk {
             Self::Cancel(job, _) => {
                 touched.cancelled.insert(job.clone());
             }
-            Self::Adopt(_) => {}
+            Self::Adopt(_) | Self::Tried(..) => {}
         }
     }
 }

@@ -65,13 +65,15 @@ struct Found {
 
 /// Jobs of nodes that are gone, `$2`, are this node's, `$1`, from now on.
 const ADOPT: &str = "UPDATE job SET run = $1
-     WHERE forgotten_at_ms IS NULL AND (run IS NULL OR run NOT IN
+     WHERE (forgotten_at_ms IS NULL OR id IN (SELECT job FROM notice WHERE state = 'waiting'))
+         AND (run IS NULL OR run NOT IN
          (SELECT run FROM node WHERE beat_at_ms > $2 OR run = $1))
      RETURNING *";
 
 /// The workspaces of those.
 const ADOPTABLE: &str = "SELECT DISTINCT workspace FROM job
-     WHERE forgotten_at_ms IS NULL AND (run IS NULL OR run NOT IN
+     WHERE (forgotten_at_ms IS NULL OR id IN (SELECT job FROM notice WHERE state = 'waiting'))
+         AND (run IS NULL OR run NOT IN
          (SELECT run FROM node WHERE beat_at_ms > $2 OR run = $1))";
 
 impl Postgres {
@@ -119,6 +121,8 @@ impl Postgres {
         ];
         let answers = wire.trip(&trip).await?;
         let mut adopted = answers.get(2).map_or(Ok(Vec::new()), |rows| read(rows, jobs::job))?;
+        // Of those that have ended, somebody is still to be told.
+        adopted.retain(|job| !job.state.is_end());
         adopted.sort_by_key(|job| job.created_at_ms);
         Ok(adopted)
     }

@@ -15,6 +15,7 @@ use super::shape::RowSet;
 pub(super) mod jobs;
 pub(super) mod ledger;
 pub(super) mod media;
+pub(super) mod notices;
 pub(super) mod pledges;
 pub(super) mod registry;
 mod usage;
@@ -98,7 +99,7 @@ impl Rows {
             ledger::opened(self.opened.iter().filter_map(find_hold))?,
             ledger::ended(self.ended.iter().filter_map(find_hold)),
             ledger::quotas(&self.quotas),
-            usage::set(&self.receipts),
+            usage::set(&self.receipts)?,
         ];
         sets.extend(self.jobs.sets()?);
         sets.push(registry::touched(&self.touched));

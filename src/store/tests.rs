@@ -35,6 +35,7 @@ mod books;
 mod faults;
 mod jobs;
 mod nodes;
+mod notices;
 mod pledges;
 #[path = "../../tests/postgres/server.rs"]
 mod server;

@@ -8,6 +8,7 @@
 #![expect(clippy::indexing_slicing, reason = "a test knows what it expects to find")]
 
 mod clerk;
+mod receiver;
 #[path = "../postgres/server.rs"]
 #[expect(dead_code, reason = "the store's own tests do more with it")]
 mod server;
@@ -22,6 +23,7 @@ mod bucket;
 mod crash;
 mod demo;
 mod failover;
+mod finance;
 mod google;
 mod hostile;
 mod idempotency;
@@ -46,3 +48,4 @@ mod tls;
 mod upload;
 mod vertex;
 mod watermark;
+mod webhooks;

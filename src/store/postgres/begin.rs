@@ -14,7 +14,7 @@ use crate::pledge::{Pledge, Pledges, State as PledgeState};
 use super::super::books::Books;
 use super::super::cells::Cells;
 use super::super::error::StoreError;
-use super::super::rows::{jobs, ledger, pledges, registry};
+use super::super::rows::{jobs, ledger, notices, pledges, registry};
 use super::super::tables::{Depth, Touched};
 use super::super::writer::OpenJobs;
 use super::wire::{Saying, Told, read, read_number};
@@ -95,7 +95,7 @@ const PLEDGES: &str =
 
 const JOBS: &str =
     "SELECT id, workspace, key, test, request, hold, quote_nanos, dialect, operation,
-            model, asset_key, created_at_ms, updated_at_ms, ends_by_ms, forgotten_at_ms, unwanted,
+            model, asset_key, webhook, created_at_ms, updated_at_ms, ends_by_ms, forgotten_at_ms, unwanted,
             state, orders, outcome, coalesce(run, 0) AS run FROM job
      WHERE id = ANY($1::text[]) OR (workspace = ANY($2::text[]) AND forgotten_at_ms IS NULL)";
 
@@ -108,6 +108,9 @@ const LAST_ENTRIES: &str = with_holds!(
      CROSS JOIN LATERAL (SELECT seq, at_ms FROM entry WHERE workspace = place.workspace
                          ORDER BY seq DESC LIMIT 1) AS last"
 );
+
+const NOTICES: &str =
+    "SELECT * FROM notice WHERE state = 'waiting' AND workspace = ANY($1::text[])";
 
 /// Holds that are overdue by `$1`, or else by the database's clock; at most `$2`.
 const OVERDUE_HOLDS: &str = "SELECT id FROM hold WHERE state = 'open' AND expires_at_ms <=
@@ -138,6 +141,7 @@ enum Part {
     Quotas,
     Pledges,
     Jobs,
+    Notices,
     LastEntries,
     Workspaces,
     Keys,
@@ -295,7 +299,7 @@ impl Postgres {
         books: &mut Books,
     ) -> Result<(), StoreError> {
         let (mut grants, mut holds, mut quotas) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut open_pledges, mut open_jobs) = (Vec::new(), Vec::new());
+        let (mut open_pledges, mut open_jobs, mut untold) = (Vec::new(), Vec::new(), Vec::new());
         self.found.is_any_forgotten = loaded.is_any_forgotten;
         for (part, rows) in &loaded.parts {
             match part {
@@ -310,6 +314,7 @@ impl Postgres {
                     let known = read(rows, |row| Ok((jobs::job(row)?, row.number("run")?)))?;
                     open_jobs = self.found.sort_jobs(known, self.run, touched);
                 }
+                Part::Notices => untold = read(rows, notices::notice)?,
                 Part::LastEntries => {
                     self.found.entries.extend(read(rows, last_entry)?);
                 }
@@ -326,7 +331,7 @@ impl Postgres {
         }
         books.ledger = Ledger::restore(grants, holds, quotas)?;
         books.pledges = Pledges::restore(open_pledges);
-        books.jobs = OpenJobs::of(open_jobs);
+        books.jobs = OpenJobs::of(open_jobs, untold);
         Ok(())
     }
 }
@@ -376,6 +381,7 @@ fn add_rest<'a>(
     }
     if !(jobs.is_empty() && touched.jobs_of.is_empty()) {
         let counted: Vec<&str> = touched.jobs_of.iter().map(WorkspaceId::as_str).collect();
+        trip.push((Part::Notices, Saying::new(NOTICES, vec![Box::new(counted.clone())])));
         trip.push((Part::Jobs, Saying::new(JOBS, vec![Box::new(jobs), Box::new(counted)])));
     }
 }

@@ -7,7 +7,9 @@ use crate::job::{Input, Job, Outcome, State};
 
 use super::super::cells::{Cells, Kind, Query, Value, json};
 use super::super::error::StoreError;
+use super::super::notices::Tried;
 use super::super::shape::{RowSet, Shape, Way};
+use super::notices;
 
 /// Forgotten jobs that one commit removes; more are removed by the commits after it.
 const FORGOTTEN_MAX: u32 = 100;
@@ -32,6 +34,7 @@ static JOB: Shape = Shape {
         ("operation", Kind::Text),
         ("model", Kind::Text),
         ("asset_key", Kind::Text),
+        ("webhook", Kind::Text),
         ("created_at_ms", Kind::Number),
         ("updated_at_ms", Kind::Number),
         ("ends_by_ms", Kind::Number),
@@ -42,6 +45,7 @@ static JOB: Shape = Shape {
         ("content_type", Kind::Text),
         ("body", Kind::Bytes),
         ("public_url", Kind::Text),
+        ("labels", Kind::Text),
     ],
     way: Way::Insert { conflict: "" },
 };
@@ -79,6 +83,7 @@ static ASSET: Shape = Shape {
 pub(in super::super) struct JobRows {
     accepted: Vec<(Job, Input)>,
     changed: BTreeMap<JobId, Job>,
+    tried: Vec<Tried>,
     now_ms: i64,
 }
 
@@ -94,13 +99,19 @@ impl JobRows {
         self.changed.insert(job.id.clone(), job);
     }
 
+    /// What became of a notice.
+    pub(in super::super) fn tried(&mut self, tried: Tried) {
+        self.tried.push(tried);
+    }
+
     pub(in super::super) fn is_empty(&self) -> bool {
-        self.accepted.is_empty() && self.changed.is_empty()
+        self.accepted.is_empty() && self.changed.is_empty() && self.tried.is_empty()
     }
 
     /// What [`FORGET`] is to be told after the rest is written.
     pub(in super::super) fn forget(&self) -> Option<[Value<'static>; 2]> {
-        (!self.is_empty()).then(|| [self.now_ms.into(), FORGOTTEN_MAX.into()])
+        let is_about_jobs = !(self.accepted.is_empty() && self.changed.is_empty());
+        is_about_jobs.then(|| [self.now_ms.into(), FORGOTTEN_MAX.into()])
     }
 
     /// Jobs that are new with this commit.
@@ -108,14 +119,19 @@ impl JobRows {
         self.accepted.iter().map(|(job, _)| job.id.as_str())
     }
 
-    pub(super) fn sets(&self) -> Result<[RowSet<'_>; 3], StoreError> {
+    pub(super) fn sets(&self) -> Result<[RowSet<'_>; 7], StoreError> {
         let accepted = self.accepted.iter().map(|(job, input)| accepted(job, input));
         let changed: Result<Vec<_>, StoreError> = self.changed.values().map(changed).collect();
         let named: Result<Vec<_>, StoreError> = self.changed.values().filter_map(named).collect();
+        let [again, over, answered] = notices::tried(&self.tried);
         Ok([
             RowSet::new(&JOB, accepted.collect()),
             RowSet::new(&JOB_CHANGE, changed?),
             RowSet::new(&ASSET, named?),
+            notices::opened(self.changed.values()),
+            again,
+            over,
+            answered,
         ])
     }
 }
@@ -133,6 +149,7 @@ fn accepted<'a>(job: &'a Job, input: &'a Input) -> Vec<Value<'a>> {
         Value::from(&job.operation),
         Value::from(&job.model),
         job.asset_key.as_deref().into(),
+        job.webhook.as_deref().into(),
         job.created_at_ms.into(),
         job.updated_at_ms.into(),
         job.ends_by_ms.into(),
@@ -143,6 +160,7 @@ fn accepted<'a>(job: &'a Job, input: &'a Input) -> Vec<Value<'a>> {
         Value::from(&input.content_type),
         input.body.as_slice().into(),
         Value::from(&input.public_url),
+        Value::from(&input.labels),
     ]
 }
 
@@ -190,6 +208,7 @@ pub(in super::super) fn job(row: &dyn Cells) -> Result<Job, StoreError> {
         operation: row.text("operation")?,
         model: row.text("model")?,
         asset_key: row.maybe_text("asset_key")?,
+        webhook: row.maybe_text("webhook")?,
         created_at_ms: row.number("created_at_ms")?,
         updated_at_ms: row.number("updated_at_ms")?,
         ends_by_ms: row.number("ends_by_ms")?,
@@ -208,5 +227,6 @@ pub(in super::super) fn input(row: &dyn Cells) -> Result<Input, StoreError> {
         content_type: row.text("content_type")?,
         body: row.bytes("body")?,
         public_url: row.text("public_url")?,
+        labels: row.text("labels")?,
     })
 }

@@ -4,7 +4,8 @@ use crate::canonical::Quality;
 use crate::id::HoldId;
 use crate::receipt::Receipt;
 
-use super::super::cells::{Kind, Value};
+use super::super::cells::{Kind, Value, json};
+use super::super::error::StoreError;
 use super::super::shape::{RowSet, Shape, Way};
 
 static USAGE: Shape = Shape {
@@ -37,18 +38,20 @@ static USAGE: Shape = Shape {
         ("answer_bytes", Kind::Number),
         ("policy_version", Kind::Text),
         ("outcome_unknown", Kind::Flag),
+        ("labels", Kind::Text),
     ],
     way: Way::Insert { conflict: "" },
 };
 
 /// The usage rows of these receipts.
-pub(super) fn set(receipts: &[Receipt]) -> RowSet<'_> {
-    RowSet::new(&USAGE, receipts.iter().map(row).collect())
+pub(super) fn set(receipts: &[Receipt]) -> Result<RowSet<'_>, StoreError> {
+    let rows: Result<_, StoreError> = receipts.iter().map(row).collect();
+    Ok(RowSet::new(&USAGE, rows?))
 }
 
-fn row(receipt: &Receipt) -> Vec<Value<'_>> {
+fn row(receipt: &Receipt) -> Result<Vec<Value<'_>>, StoreError> {
     let caller = receipt.caller.as_ref();
-    vec![
+    Ok(vec![
         receipt.request_id.as_str().into(),
         receipt.unix_ms.into(),
         caller.map(|caller| caller.workspace.as_str()).into(),
@@ -76,5 +79,6 @@ fn row(receipt: &Receipt) -> Vec<Value<'_>> {
         receipt.answer_bytes.into(),
         (&*receipt.policy_version).into(),
         receipt.outcome_unknown.into(),
-    ]
+        json(&receipt.labels)?,
+    ])
 }
