@@ -20,7 +20,9 @@ mod offering;
 mod passthrough;
 mod plan;
 mod prompts;
+mod quotable;
 mod raw;
+mod tariff;
 mod vendor;
 
 pub use build::build;

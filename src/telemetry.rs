@@ -11,7 +11,7 @@ use crate::receipt::Receipt;
 
 mod metrics;
 
-pub use metrics::{Bound, Metrics};
+pub use metrics::{Bound, Metrics, PriceMetrics};
 
 /// Where receipts are told.
 #[derive(Clone, Debug)]

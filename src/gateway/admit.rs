@@ -200,6 +200,7 @@ impl Gateway {
             expires_at_ms: now.unix_ms.saturating_add(life_ms),
             quotas: quotas(plan, caller.key(), stake.images, now),
             policy_version: Arc::clone(&receipt.policy_version),
+            price_version: receipt.price_version.clone(),
         }
     }
 

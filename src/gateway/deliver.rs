@@ -6,7 +6,7 @@ use crate::canonical::{Change, Frame, Image, ImageRequest, Refusal, Size};
 use crate::media::Rework;
 
 use super::attempt::Delivery;
-use super::{Delivered, Gateway, Visit, delivered_size, refuse};
+use super::{Delivered, Gateway, Visit, refuse};
 
 impl Gateway {
     /// Reworks, measures and stores every picture of a delivery.
@@ -17,7 +17,7 @@ impl Gateway {
         delivery: Delivery,
         deadline: Instant,
     ) -> Result<Delivered, Refusal> {
-        let Delivery { mut response, candidate, mut changes, cost } = delivery;
+        let Delivery { mut response, candidate, mut changes, .. } = delivery;
         let mut images = Vec::with_capacity(response.images.len());
         for image in response.images {
             let drawn = measured(image);
@@ -32,8 +32,7 @@ impl Gateway {
             }
         }
         response.images = images;
-        let size = delivered_size(&candidate);
-        Ok(Delivered { response, changes, size, cost })
+        Ok(Delivered { response, changes, candidate })
     }
 
     /// One picture as it is given: reworked, and kept when an address was asked for.

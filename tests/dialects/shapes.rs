@@ -290,6 +290,7 @@ impl Delivered {
             image_in: field(usage, "image_in").unwrap_or_default(),
             text_out: field(usage, "text_out").unwrap_or_default(),
             image_out: field(usage, "image_out").unwrap_or_default(),
+            ..TokenUsage::default()
         };
         Self {
             request_id: RequestId::known("req_golden"),

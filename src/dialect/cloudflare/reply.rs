@@ -86,7 +86,7 @@ fn fault(reply: &WireReply, errors: &Value) -> VendorFault {
     let is_success = reply.status == 200;
     match number(said).and_then(topic) {
         Some(Topic::ContentOrInput) if is_about_content(words) => {
-            VendorFault::Refused { reason: detail }
+            VendorFault::refused(detail)
         }
         Some(Topic::ContentOrInput | Topic::Input) => VendorFault::Rejected { detail },
         Some(Topic::Account) => VendorFault::Denied { detail },

@@ -21,7 +21,7 @@ use crate::telemetry::Bound;
 use super::super::attempt::{Attempt, Trace};
 use super::super::{
     Delivered, Gateway, Head, Visit, Work, delivered_size, micros, note_caller, note_delivered,
-    refuse,
+    refuse, worth,
 };
 use super::Errand;
 
@@ -181,6 +181,7 @@ impl Gateway {
         receipt.dialect = dialect::by_name(&job.dialect).map_or("", |dialect| dialect.name);
         receipt.model = Some(job.model.clone());
         receipt.hold = Some(job.hold.clone());
+        receipt.price_version = job.tariff.as_ref().map(|tariff| Arc::clone(&tariff.version));
         receipt
     }
 
@@ -229,7 +230,9 @@ fn ordered(visit: &mut Visit, work: &Work, job: &Job) -> Result<Candidate, Refus
     let name = job.orders.first().map_or("", |order| order.offering.as_str());
     let plan = super::super::plan(&visit.policy, &visit.caller)?;
     let fidelity = plan.fidelity.unwrap_or(work.model.fidelity);
-    routing::candidate_of(&work.model, name, &work.request, fidelity).ok_or_else(|| {
+    let asked = (&work.request, job.created_at_ms);
+    let candidate = routing::candidate_of(&work.model, name, asked, fidelity);
+    candidate.ok_or_else(|| {
         tracing::error!(job = %job.id, offering = name, "policy has lost what was ordered");
         visit.receipt.outcome_unknown = true;
         refuse::job_lost()
@@ -244,7 +247,9 @@ fn work_again(visit: &mut Visit, job: &Job, input: Input) -> Result<Work, Refusa
     visit.receipt.quality = request.quality;
     let model = visit.policy.model(&job.model).cloned();
     let model = model.ok_or_else(|| refuse::unknown_model(&job.model))?;
-    Ok(Work { model, request, candidates: Vec::new(), quote: job.quote })
+    let tariff = job.tariff.clone();
+    let tariff = tariff.unwrap_or_else(|| worth::tariff_at(&model, job.created_at_ms));
+    Ok(Work { model, tariff, request, candidates: Vec::new(), quote: job.quote })
 }
 
 /// What is kept of a delivery, for answers of later.

@@ -58,9 +58,9 @@ fn insert(database: &Connection, job: &Job, input: &Input) -> rusqlite::Result<(
             "INSERT INTO job (id, workspace, key, test, request, hold, quote_nanos, dialect,
                               operation, model, asset_key, created_at_ms, updated_at_ms,
                               ends_by_ms, unwanted, state, orders, path, content_type, body,
-                              public_url)
+                              public_url, tariff)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, '[]',
-                     ?17, ?18, ?19, ?20)",
+                     ?17, ?18, ?19, ?20, ?21)",
         )?
         .execute(params![
             job.id.as_str(),
@@ -82,7 +82,8 @@ fn insert(database: &Connection, job: &Job, input: &Input) -> rusqlite::Result<(
             input.path,
             input.content_type,
             input.body,
-            input.public_url
+            input.public_url,
+            job.tariff.as_ref().map(json).transpose()?
         ])?;
     Ok(())
 }
@@ -147,6 +148,7 @@ pub(in super::super) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
     let text = |column: &str| row.get::<_, String>(column);
     let state = text("state")?;
     let outcome: Option<String> = row.get("outcome")?;
+    let tariff: Option<String> = row.get("tariff")?;
     Ok(Job {
         id: JobId::known(&text("id")?),
         workspace: WorkspaceId::known(&text("workspace")?),
@@ -155,6 +157,7 @@ pub(in super::super) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
         request: RequestId::known(&text("request")?),
         hold: HoldId::known(&text("hold")?),
         quote: Credits::from_nanos(row.get("quote_nanos")?),
+        tariff: tariff.as_deref().map(from_json).transpose()?,
         dialect: text("dialect")?,
         operation: text("operation")?,
         model: text("model")?,
