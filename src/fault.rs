@@ -106,13 +106,11 @@ impl VendorFault {
 
     /// The same fault, billed like this if it is a refusal that does not say otherwise.
     #[must_use]
-    pub fn billed(self, bill: Bill) -> Self {
-        match self {
-            Self::Refused { reason, bill: Bill::Unsaid | Bill::Drawn } => {
-                Self::Refused { reason, bill }
-            }
-            other => other,
+    pub const fn billed(mut self, bill: Bill) -> Self {
+        if let Self::Refused { bill: own @ (Bill::Unsaid | Bill::Drawn), .. } = &mut self {
+            *own = bill;
         }
+        self
     }
 
     /// What follows this fault.

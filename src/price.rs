@@ -117,12 +117,7 @@ impl Work {
         resolved: Option<Quality>,
         usage: Option<TokenUsage>,
     ) -> Self {
-        Self {
-            count: count.min(self.count),
-            quality: self.quality.or(resolved),
-            usage,
-            ..self
-        }
+        Self { count: count.min(self.count), quality: self.quality.or(resolved), usage, ..self }
     }
 }
 

@@ -118,11 +118,7 @@ pub fn candidate_of(
 }
 
 /// Looks at every offering that our credentials reach.
-pub fn survey(
-    model: &Model,
-    want: Want<'_>,
-    views: Views<'_>,
-) -> Result<Survey, NoCandidate> {
+pub fn survey(model: &Model, want: Want<'_>, views: Views<'_>) -> Result<Survey, NoCandidate> {
     refuse_too_large(model, want.request)?;
     let offerings = if want.test_mode {
         with_credential(model.test_offering.as_slice(), &model.name)?

@@ -170,9 +170,7 @@ impl Number {
             Self::Is(_) => false,
             Self::Fact(own) => *own == fact,
             Self::Of(_, one, other) => one.uses(fact) || other.uses(fact),
-            Self::If(truth, one, other) => {
-                truth.uses(fact) || one.uses(fact) || other.uses(fact)
-            }
+            Self::If(truth, one, other) => truth.uses(fact) || one.uses(fact) || other.uses(fact),
         }
     }
 }

@@ -172,9 +172,8 @@ impl Tariff {
     /// - at a quality, the row of that quality, else the row for any quality, else nothing;
     /// - at no quality, the dearest row, for the vendor may resolve it to any of them.
     pub fn most(&self, size: Size, quality: Option<Quality>) -> Option<i64> {
-        let cells =
-            self.rows.iter().map(|row| (row.pixels_max, row.quality, row.image_nanos));
-        largest(cells, size, quality)
+        let cells = self.rows.iter().map(|row| (row.pixels_max, row.quality, row.image_nanos));
+        largest(&cells, size, quality)
     }
 }
 
@@ -182,13 +181,13 @@ impl TokenRate {
     /// The most tokens that one picture may take by the rows; `None` where no row says.
     pub fn most_by_row(&self, size: Size, quality: Option<Quality>) -> Option<u64> {
         let cells = self.rows.iter().map(|row| (row.pixels_max, row.quality, row.tokens));
-        largest(cells, size, quality)
+        largest(&cells, size, quality)
     }
 }
 
 /// The largest value within the size class of a picture, at a quality.
 fn largest<Value: Ord>(
-    cells: impl Iterator<Item = (Option<u64>, Option<Quality>, Value)> + Clone,
+    cells: &(impl Iterator<Item = (Option<u64>, Option<Quality>, Value)> + Clone),
     size: Size,
     quality: Option<Quality>,
 ) -> Option<Value> {

@@ -123,7 +123,7 @@ fn gather(
     let cost = costs.try_fold(Cost::ZERO, |sum, cost| sum.plus(cost?).ok());
     let mut usages = replies.iter().flatten().map(|reply| reply.usage);
     let usage = usages.try_fold(TokenUsage::default(), |sum, usage| Some(sum.plus(usage?)));
-    let mut all = ImageResponse { cost, usage, ..ImageResponse::default() };
+    let mut all = ImageResponse { usage, cost, ..ImageResponse::default() };
     let mut first = None;
     for reply in replies {
         match reply {

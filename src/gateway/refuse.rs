@@ -350,6 +350,11 @@ pub(super) fn media_late() -> Refusal {
 }
 
 pub(super) fn unpriced(model: &str, error: PriceError) -> Refusal {
+    if error == PriceError::Unknown("input_pixels") {
+        let message = "the size of an input picture cannot be read, and the price depends on it; \
+                       send a whole PNG, JPEG or WebP";
+        return Refusal::new(Kind::BadRequest, message);
+    }
     tracing::error!(model, %error, "a request could not be priced");
     Refusal::new(
         Kind::Unpriced,

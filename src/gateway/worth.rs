@@ -26,6 +26,18 @@ impl Gateway {
         candidates: &mut Vec<Candidate>,
         (request, caller): (&ImageRequest, &Caller),
     ) -> Result<Credits, Refusal> {
+        if caller.is_test() {
+            return Ok(Credits::ZERO);
+        }
+        let mut most = Credits::ZERO;
+        for candidate in &*candidates {
+            let work = asked(tariff, candidate, request);
+            let quote = price::quote(tariff, &work).map_err(|error| {
+                self.count_unpriced(&model.name, PRICE);
+                refuse::unpriced(&model.name, error)
+            })?;
+            most = most.max(quote);
+        }
         if let Some(unknown) = candidates.iter().find(|candidate| candidate.cost_most.is_none()) {
             self.count_unpriced(&model.name, COST);
             let offering = &*unknown.offering.name;
@@ -34,18 +46,6 @@ impl Gateway {
         }
         if candidates.is_empty() {
             return Err(refuse::unpriced(&model.name, PriceError::Unpriced));
-        }
-        if caller.is_test() {
-            return Ok(Credits::ZERO);
-        }
-        let mut most = Credits::ZERO;
-        for candidate in candidates {
-            let work = asked(tariff, candidate, request);
-            let quote = price::quote(tariff, &work).map_err(|error| {
-                self.count_unpriced(&model.name, PRICE);
-                refuse::unpriced(&model.name, error)
-            })?;
-            most = most.max(quote);
         }
         Ok(most)
     }

@@ -116,7 +116,11 @@ impl Reader<'_, '_> {
                 step_nanos: self.amount("steps.each", steps.each.as_ref()),
                 usual: steps.usual.get(),
             }),
-            tokens: raw.tokens.iter().map(|(class, rate)| (*class, self.rate(*class, rate))).collect(),
+            tokens: raw
+                .tokens
+                .iter()
+                .map(|(class, rate)| (*class, self.rate(*class, rate)))
+                .collect(),
             minimum_nanos: self.amount("minimum", raw.minimum.as_ref()),
             refused_nanos: self.amount("refused", raw.refused.as_ref()),
             expression: raw.expression.as_ref().and_then(|text| self.expression(text)),
@@ -127,7 +131,8 @@ impl Reader<'_, '_> {
         }
         let is_said = raw.expression.is_some() || !raw.images.is_empty();
         if tariff.is_empty() && !is_said {
-            let hint = "write at least [{ image = \"1\" }]; a price of \"0\" is allowed, no price is not";
+            let hint =
+                "write at least [{ image = \"1\" }]; a price of \"0\" is allowed, no price is not";
             let span = self.span.clone();
             self.note(span, "", "has no rows".to_owned(), hint);
         }
@@ -159,11 +164,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn pixel_rate(
-        &mut self,
-        key: &str,
-        raw: Option<&Spanned<RawPixelRate>>,
-    ) -> Option<PixelRate> {
+    fn pixel_rate(&mut self, key: &str, raw: Option<&Spanned<RawPixelRate>>) -> Option<PixelRate> {
         let (span, raw) = (raw?.span(), raw?.get_ref());
         let more_nanos = self.amount(key, Some(&raw.each));
         let rounded_up = raw.rounded == Rounded::Up;
@@ -204,14 +205,15 @@ impl Reader<'_, '_> {
         for (class, rate) in &tariff.tokens {
             let key = format!("tokens.{}", class.name());
             let is_bounded = rate.most.is_some() || !rate.rows.is_empty();
-            if let Some(whole) = class.part_of() {
-                if !tariff.tokens.contains_key(&whole) {
+            let has_whole = |whole: TokenClass| tariff.tokens.contains_key(&whole);
+            match class {
+                TokenClass::CachedTextIn | TokenClass::CachedImageIn
+                    if !class.part_of().is_some_and(has_whole) =>
+                {
+                    let whole = class.part_of().unwrap_or(*class);
                     let problem = format!("is a part of `{}`, which has no rate", whole.name());
                     self.note(span.clone(), &key, problem, "give that one a rate too");
                 }
-                continue;
-            }
-            match class {
                 TokenClass::TextOut | TokenClass::ImageOut if !is_bounded => {
                     let problem = "has no bound, so that nothing could be quoted".to_owned();
                     let hint = "write max = 1120, the most tokens of a picture, or max_by = [{ up_to = \

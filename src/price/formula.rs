@@ -56,13 +56,9 @@ impl Maybe {
 }
 
 impl Known {
-    pub(super) fn of(tariff: &Tariff, work: &Work, sight: Sight) -> Result<Self, PriceError> {
+    pub(super) fn of(tariff: &Tariff, work: &Work, sight: Sight) -> Self {
         let fact = |fact: Fact| fact_of(tariff, work, sight, fact);
-        Ok(Self {
-            facts: Fact::ALL.map(fact),
-            quality: work.quality,
-            operation: work.operation,
-        })
+        Self { facts: Fact::ALL.map(fact), quality: work.quality, operation: work.operation }
     }
 
     #[cfg(test)]
@@ -88,19 +84,13 @@ impl Known {
     fn fact(&self, fact: Fact) -> Result<Range, PriceError> {
         let at = Fact::ALL.iter().position(|one| *one == fact);
         let found = at.and_then(|at| self.facts.get(at).copied());
-        found.unwrap_or(Err(PriceError::Unknown(fact.name())))
+        found.unwrap_or_else(|| Err(PriceError::Unknown(fact.name())))
     }
 }
 
-fn fact_of(
-    tariff: &Tariff,
-    work: &Work,
-    sight: Sight,
-    fact: Fact,
-) -> Result<Range, PriceError> {
-    let exactly = |number: u64| {
-        i64::try_from(number).map(Range::exactly).map_err(|_| PriceError::Overflow)
-    };
+fn fact_of(tariff: &Tariff, work: &Work, sight: Sight, fact: Fact) -> Result<Range, PriceError> {
+    let exactly =
+        |number: u64| i64::try_from(number).map(Range::exactly).map_err(|_| PriceError::Overflow);
     let token = |class| tokens_of(tariff, work, class);
     match fact {
         Fact::Count => {
@@ -112,11 +102,13 @@ fn fact_of(
         Fact::Height => exactly(u64::from(work.size.height)),
         Fact::Pixels => exactly(work.size.pixels()),
         Fact::Steps => {
-            let steps = work.steps.or(tariff.steps.map(|rate| rate.usual));
-            exactly(u64::from(steps.ok_or(PriceError::Unknown(fact.name()))?))
+            let steps = work.steps.or_else(|| tariff.steps.map(|rate| rate.usual));
+            exactly(u64::from(steps.ok_or_else(|| PriceError::Unknown(fact.name()))?))
         }
         Fact::Inputs => exactly(u64::from(work.inputs)),
-        Fact::InputPixels => exactly(work.input_pixels.ok_or(PriceError::Unknown(fact.name()))?),
+        Fact::InputPixels => {
+            exactly(work.input_pixels.ok_or_else(|| PriceError::Unknown(fact.name()))?)
+        }
         Fact::Previews => exactly(u64::from(work.previews)),
         Fact::TextIn => token(TokenClass::TextIn),
         Fact::CachedTextIn => token(TokenClass::CachedTextIn),
@@ -198,7 +190,10 @@ fn both(sign: Sign, a: i64, b: i64) -> Option<i64> {
 fn rest(one: Range, other: Range) -> Result<Range, PriceError> {
     let size = |number: i64| number.checked_abs().ok_or(PriceError::Overflow);
     let below = size(other.least)?.max(size(other.most)?).saturating_sub(1);
-    Ok(Range { least: one.least.max(below.saturating_neg()).min(0), most: one.most.min(below).max(0) })
+    Ok(Range {
+        least: one.least.max(below.saturating_neg()).min(0),
+        most: one.most.min(below).max(0),
+    })
 }
 
 fn maybe(truth: &Truth, known: &Known) -> Result<Maybe, PriceError> {

@@ -117,7 +117,7 @@ pub(super) fn of(tariff: &Tariff, work: &Work, sight: Sight) -> Result<Parts, Pr
         parts.add(Part::Tokens(*class), worth)?;
     }
     if let Some(expression) = &tariff.expression {
-        let known = Known::of(tariff, work, sight)?;
+        let known = Known::of(tariff, work, sight);
         let nanos = formula::most(&expression.number, &known)?;
         parts.add(Part::Expression, scaled(nanos, 1))?;
     }

@@ -63,9 +63,8 @@ fn bounded(text: &str) -> Result<(), BadExpression> {
     }
     let choices = text.matches('?').count();
     if deepest > DEPTH_MAX || choices > DEPTH_MAX || signs > SIGNS_MAX {
-        let problem = format!(
-            "is nested more than {DEPTH_MAX} deep, or has more than {SIGNS_MAX} signs"
-        );
+        let problem =
+            format!("is nested more than {DEPTH_MAX} deep, or has more than {SIGNS_MAX} signs");
         return Err(bad(problem, "use rows and rates for what they can say"));
     }
     Ok(())
@@ -83,12 +82,13 @@ impl Reader<'_> {
     /// The text of a piece, for messages; letters are counted as the parser counts them.
     fn text(&self, piece: &Piece) -> String {
         let Some((start, stop)) = self.source.offset_for(piece.id) else {
-            return "it".to_owned();
+            return "a part of it".to_owned();
         };
         let at = |offset: u32| usize::try_from(offset).unwrap_or(usize::MAX);
         let count = at(stop).saturating_sub(at(start)).saturating_add(1);
         let text: String = self.source.source.chars().skip(at(start)).take(count).collect();
-        format!("`{}`", text.trim())
+        let is_mark = !text.chars().any(char::is_alphanumeric);
+        if is_mark { "a part of it".to_owned() } else { format!("`{}`", text.trim()) }
     }
 
     fn is_no_number<T>(&self, piece: &Piece, what: &str) -> Result<T, BadExpression> {
@@ -103,9 +103,7 @@ impl Reader<'_> {
             Expr::Literal(LiteralValue::Double(_)) => {
                 self.is_no_number(piece, "a number with decimals")
             }
-            Expr::Literal(LiteralValue::UInt(_)) => {
-                self.is_no_number(piece, "an unsigned number")
-            }
+            Expr::Literal(LiteralValue::UInt(_)) => self.is_no_number(piece, "an unsigned number"),
             Expr::Literal(_) => self.is_no_number(piece, "a text or a truth"),
             Expr::Ident(name) => self.fact(piece, name),
             Expr::Call(call) => self.number_of_call(piece, call),
@@ -180,7 +178,9 @@ impl Reader<'_> {
             return Err(bad(format!("{} is no amount", self.text(piece)), hint));
         };
         let amount: Result<Credits, _> = text.inner().parse();
-        amount.map(|amount| Number::Is(amount.nanos())).map_err(|error| bad(error.to_string(), hint))
+        amount
+            .map(|amount| Number::Is(amount.nanos()))
+            .map_err(|error| bad(error.to_string(), hint))
     }
 
     fn truth(&self, piece: &Piece) -> Result<Truth, BadExpression> {
@@ -266,9 +266,10 @@ impl Reader<'_> {
         name: impl Fn(Word) -> &'static str,
     ) -> Result<Vec<Word>, BadExpression> {
         let word = |piece: &Piece| {
-            let text = match &piece.expr {
-                Expr::Literal(LiteralValue::String(text)) => Some(text.inner()),
-                _ => None,
+            let text = if let Expr::Literal(LiteralValue::String(text)) = &piece.expr {
+                Some(text.inner())
+            } else {
+                None
             };
             let found = known.iter().copied().find(|known| text == Some(name(*known)));
             found.ok_or_else(|| {

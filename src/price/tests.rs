@@ -35,13 +35,13 @@ fn work_without_a_row_is_unpriced_and_a_sum_too_large_is_an_error() {
     assert_eq!(cost(&Tariff::flat(i64::MAX), &FOUR), Err(PriceError::Overflow));
 }
 
-fn pixels(first: i64, more: i64, rounded_up: bool) -> Option<PixelRate> {
-    Some(PixelRate { first_nanos: first, more_nanos: more, pixels: MEGAPIXEL, rounded_up })
+const fn pixels(first_nanos: i64, more_nanos: i64, rounded_up: bool) -> PixelRate {
+    PixelRate { first_nanos, more_nanos, pixels: MEGAPIXEL, rounded_up }
 }
 
 #[test]
 fn a_megapixel_that_is_begun_counts_as_whole_where_policy_rounds_up() {
-    let tariff = Tariff { megapixel: pixels(30, 15, true), ..Tariff::default() };
+    let tariff = Tariff { megapixel: Some(pixels(30, 15, true)), ..Tariff::default() };
     let of = |width, height| quote(&tariff, &Work::plain(1, Size::new(width, height)));
     assert_eq!(of(16, 16), Ok(credits(30)));
     assert_eq!(of(1024, 1024), Ok(credits(30)));
@@ -51,7 +51,7 @@ fn a_megapixel_that_is_begun_counts_as_whole_where_policy_rounds_up() {
 
 #[test]
 fn what_is_exact_is_rounded_up_once_at_the_end() {
-    let tariff = Tariff { megapixel: pixels(3, 3, false), ..Tariff::default() };
+    let tariff = Tariff { megapixel: Some(pixels(3, 3, false)), ..Tariff::default() };
     // Half a megapixel, four times: six nano-units, and not four times two.
     let half = Size::new(1024, 512);
     assert_eq!(quote(&tariff, &Work::plain(4, half)), Ok(credits(6)));
@@ -60,11 +60,8 @@ fn what_is_exact_is_rounded_up_once_at_the_end() {
 
 #[test]
 fn input_pictures_count_by_number_and_by_their_pixels_together() {
-    let tariff = Tariff {
-        input_nanos: 7,
-        input_megapixel: pixels(100, 100, true),
-        ..Tariff::flat(1)
-    };
+    let tariff =
+        Tariff { input_nanos: 7, input_megapixel: Some(pixels(100, 100, true)), ..Tariff::flat(1) };
     let two = Work { inputs: 2, input_pixels: Some(MEGAPIXEL * 3 / 2), ..FOUR };
     assert_eq!(quote(&tariff, &two), Ok(credits(4 + 14 + 200)));
     assert_eq!(quote(&tariff, &FOUR), Ok(credits(4)));
@@ -131,7 +128,7 @@ fn a_request_comes_to_its_minimum_at_least_and_its_parts_tell_why() {
 fn a_formula_stands_beside_the_other_components() {
     let expression = Some(read("count * (steps > 4 ? amount(\"0.000000002\") : 1)").unwrap());
     let steps = Some(StepRate { step_nanos: 0, usual: 28 });
-    let tariff = Tariff { expression, steps, ..Tariff::flat(10) };
+    let tariff = Tariff { steps, expression, ..Tariff::flat(10) };
     assert_eq!(quote(&tariff, &FOUR), Ok(credits(48)));
     assert_eq!(quote(&tariff, &Work { steps: Some(4), ..FOUR }), Ok(credits(44)));
     // A discount takes off at most all there is.

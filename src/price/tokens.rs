@@ -1,7 +1,7 @@
 //! How many tokens of a class there are, or may be.
 
-use crate::catalog::{Tariff, TokenClass, TokenRate};
 use crate::canonical::TokenUsage;
+use crate::catalog::{Tariff, TokenClass, TokenRate};
 
 use super::{PriceError, Work};
 
@@ -24,9 +24,8 @@ pub(super) fn billed(
         if class.part_of().is_some() {
             return Ok((0, rate.million_nanos));
         }
-        let dearer = cached.map_or(rate.million_nanos, |(_, own)| {
-            own.million_nanos.max(rate.million_nanos)
-        });
+        let dearer =
+            cached.map_or(rate.million_nanos, |(_, own)| own.million_nanos.max(rate.million_nanos));
         return Ok((most(tariff, class, work)?, dearer));
     };
     let own = reported(usage, class);
@@ -37,7 +36,7 @@ pub(super) fn billed(
 /// The most tokens of a class that the work may take, within what policy bounds.
 pub(super) fn most(tariff: &Tariff, class: TokenClass, work: &Work) -> Result<u64, PriceError> {
     let class = class.part_of().unwrap_or(class);
-    let rate = tariff.tokens.get(&class).ok_or(PriceError::Unknown(class.name()))?;
+    let rate = tariff.tokens.get(&class).ok_or_else(|| PriceError::Unknown(class.name()))?;
     let calls = u64::from(work.calls.max(1));
     let all = match class {
         TokenClass::TextIn | TokenClass::CachedTextIn => {

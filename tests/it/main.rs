@@ -31,6 +31,7 @@ mod money;
 mod orders;
 mod passthrough;
 mod path;
+mod prices;
 mod quote;
 mod reload;
 mod sdk;

@@ -83,9 +83,7 @@ fn fault(reply: &WireReply, said: &Value) -> VendorFault {
         (400 | 401 | 403, Some(Topic::Key)) | (400 | 403 | 429, Some(Topic::Credits)) => {
             VendorFault::Denied { detail }
         }
-        (200 | 400, Some(Topic::Content)) => {
-            VendorFault::refused("content moderation".to_owned())
-        }
+        (200 | 400, Some(Topic::Content)) => VendorFault::refused("content moderation".to_owned()),
         (200, _) => VendorFault::Rejected { detail },
         (status, _) => fault_of_status(status, &detail, retry_after(reply)),
     }

@@ -105,7 +105,7 @@ fn texts() -> impl Strategy<Value = String> {
             "operation != \"edit\"",
             "true",
         ]);
-        let both = (inner.clone(), inner.clone());
+        let both = (inner.clone(), inner);
         prop_oneof![
             (sign, both.clone()).prop_map(|(sign, (a, b))| format!("({a}) {sign} ({b})")),
             (call, both.clone()).prop_map(|(call, (a, b))| format!("{call}({a}, {b})")),
@@ -125,12 +125,15 @@ fn as_cel_says(text: &str, facts: [i64; Fact::ALL.len()], quality: Quality) -> O
     }
     context.add_variable_from_value("quality", quality.name());
     context.add_variable_from_value("operation", "edit");
-    context.add_function("ceil_div", |a: i64, b: i64| -> Result<i64, cel::ExecutionError> {
-        let wrong = || cel::ExecutionError::function_error("ceil_div", "no");
-        let (a, b) = (i128::from(a), i128::from(b));
-        let up = a.checked_div(b).ok_or_else(wrong)? + i128::from(a % b != 0 && (a < 0) == (b < 0));
-        i64::try_from(up).map_err(|_| wrong())
-    }).unwrap();
+    context
+        .add_function("ceil_div", |a: i64, b: i64| -> Result<i64, cel::ExecutionError> {
+            let wrong = || cel::ExecutionError::function_error("ceil_div", "no");
+            let (a, b) = (i128::from(a), i128::from(b));
+            let up =
+                a.checked_div(b).ok_or_else(wrong)? + i128::from(a % b != 0 && (a < 0) == (b < 0));
+            i64::try_from(up).map_err(|_| wrong())
+        })
+        .unwrap();
     context.add_function("min", |a: i64, b: i64| a.min(b)).unwrap();
     context.add_function("max", |a: i64, b: i64| a.max(b)).unwrap();
     match program.execute(&context) {
