@@ -19,6 +19,8 @@ use pixelgate::id::{MediaId, RequestId};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::faults;
+
 /// Whether the runner writes files of this name.
 pub(crate) fn is_produced(name: &str) -> bool {
     let endings = [
@@ -211,17 +213,7 @@ pub(crate) fn outcome_shown(outcome: Result<Progress, VendorFault>) -> Value {
                 "cost": pending.cost.map(Cost::nanos),
             })),
         }),
-        Err(fault) => {
-            let mut shown = json!({
-                "fault": fault.code(),
-                "says": fault.to_string(),
-                "next": format!("{:?}", fault.next()),
-            });
-            if let VendorFault::Busy { retry_after: Some(wait) } = fault {
-                shown["retry_after_ms"] = ms(wait).into();
-            }
-            shown
-        }
+        Err(fault) => faults::shown(&fault),
     }
 }
 

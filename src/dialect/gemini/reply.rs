@@ -201,3 +201,20 @@ fn by_modality(details: &[Modality]) -> Option<(u64, u64)> {
     };
     (!details.is_empty()).then(|| (sum(false), sum(true)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_out_of_the_cache_are_a_part_of_those_that_went_in() {
+        let usage = r#"{"promptTokenCount":900,"cachedContentTokenCount":640,
+                        "promptTokensDetails":[{"modality":"TEXT","tokenCount":340},
+                                               {"modality":"IMAGE","tokenCount":560}],
+                        "cacheTokensDetails":[{"modality":"TEXT","tokenCount":80},
+                                              {"modality":"IMAGE","tokenCount":560}]}"#;
+        let tokens = tokens(&serde_json::from_str(usage).unwrap());
+        assert_eq!((tokens.text_in, tokens.cached_text_in), (340, 80));
+        assert_eq!((tokens.image_in, tokens.cached_image_in), (560, 560));
+    }
+}
