@@ -29,6 +29,8 @@ mod faults;
 mod filled;
 #[path = "dialects/forms.rs"]
 mod forms;
+#[path = "dialects/given.rs"]
+mod given;
 #[path = "dialects/hostile.rs"]
 mod hostile;
 #[path = "dialects/jobs.rs"]

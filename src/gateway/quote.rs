@@ -15,6 +15,7 @@ use crate::policy::{Plan, Policy};
 use crate::price::{self, Part, Parts};
 use crate::routing::{self, Candidate, HealthView, NoCandidate, Survey, Views, Want};
 
+use super::treat::{Treated, treat};
 use super::{Gateway, Visit, decode, delivered_size, model, plan, refuse, worth};
 
 /// A limit is near when no more than this share of it is left.
@@ -169,6 +170,9 @@ impl Gateway {
 pub fn quote(terms: &Terms<'_>, request: &ImageRequest) -> Result<Quote, Refusal> {
     terms.policy.rules.judge(request).map_err(refuse::denied)?;
     let model = model(terms.policy, terms.plan, request)?;
+    let Treated { request, changes } =
+        treat(terms.policy, terms.plan, &model, request).kept(terms.plan, &model)?;
+    let request = &request;
     let fidelity = terms.plan.fidelity.unwrap_or(model.fidelity);
     let (mut offerings, mut passed_over, mut refusal) = (Vec::new(), Vec::new(), None);
     let unix_ms = terms.now.unix_ms;
@@ -181,6 +185,9 @@ pub fn quote(terms: &Terms<'_>, request: &ImageRequest) -> Result<Quote, Refusal
             look(terms, asked, survey, (&mut offerings, &mut passed_over))?;
         }
         Err(none) => refusal = Some(none),
+    }
+    for choice in &mut offerings {
+        choice.changed.splice(0..0, changes.iter().map(changed));
     }
     if offerings.is_empty() && refusal.is_none() {
         let why = passed_over.iter().map(|over: &PassedOver| over.why.clone()).collect();
