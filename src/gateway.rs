@@ -254,6 +254,7 @@ impl Gateway {
         mut asked: ImageRequest,
     ) -> Result<(Arc<Plan>, Work), Refusal> {
         let policy = Arc::clone(&visit.policy);
+        visit.label(&mut asked)?;
         note_asked(&mut visit.receipt, &asked);
         policy.rules.judge(&asked).map_err(refuse::denied)?;
         let plan = plan(&policy, &visit.caller)?;

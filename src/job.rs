@@ -49,6 +49,8 @@ pub struct Input {
     pub body: Vec<u8>,
     /// Where its app reaches us, for the addresses of pictures.
     pub public_url: String,
+    /// What its app put on it for finance, as the header spells it; empty for none.
+    pub labels: String,
 }
 
 /// What is known of a job.

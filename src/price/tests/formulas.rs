@@ -55,7 +55,7 @@ fn what_is_no_formula_is_refused_with_what_to_write_instead() {
         ("count > 1", "is a truth, where a whole number"),
         ("quality * 2", "`quality` is a word and no number"),
         ("steps ? 1 : 2", "`steps` is neither true nor false"),
-        ("quality == \"hihg\" ? 1 : 2", "`\"hihg\"` is none of the words"),
+        ("quality == \"highest\" ? 1 : 2", "`\"highest\"` is none of the words"),
         ("steps == \"4\" ? 1 : 2", "`steps` is a number and no word"),
         ("[1, 2].map(x, x)", "a list, a map, a loop or a field"),
         ("request.count", "a list, a map, a loop or a field"),

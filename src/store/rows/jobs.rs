@@ -58,9 +58,9 @@ fn insert(database: &Connection, job: &Job, input: &Input) -> rusqlite::Result<(
             "INSERT INTO job (id, workspace, key, test, request, hold, quote_nanos, dialect,
                               operation, model, asset_key, created_at_ms, updated_at_ms,
                               ends_by_ms, unwanted, state, orders, path, content_type, body,
-                              public_url, tariff)
+                              public_url, labels, tariff)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, '[]',
-                     ?17, ?18, ?19, ?20, ?21)",
+                     ?17, ?18, ?19, ?20, ?21, ?22)",
         )?
         .execute(params![
             job.id.as_str(),
@@ -83,6 +83,7 @@ fn insert(database: &Connection, job: &Job, input: &Input) -> rusqlite::Result<(
             input.content_type,
             input.body,
             input.public_url,
+            input.labels,
             job.tariff.as_ref().map(json).transpose()?
         ])?;
     Ok(())
@@ -181,6 +182,7 @@ pub(in super::super) fn input(row: &Row<'_>) -> rusqlite::Result<Input> {
         content_type: row.get("content_type")?,
         body: row.get("body")?,
         public_url: row.get("public_url")?,
+        labels: row.get("labels")?,
     })
 }
 
