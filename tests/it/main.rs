@@ -35,6 +35,7 @@ mod neariq;
 mod orders;
 mod passthrough;
 mod path;
+mod prices;
 mod quote;
 mod reload;
 mod sdk;
