@@ -1,7 +1,9 @@
 //! A page of another origin in a real browser, with the example that `ImageAPI` prints for browsers.
 
 use std::path::Path;
+use std::sync::Arc;
 
+use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -31,27 +33,29 @@ impl Site {
     }
 
     /// Serves each page at its name.
-    fn serve(self, pages: Vec<(&'static str, String)>) {
+    fn serve(self, pages: &[(&'static str, String)]) {
+        let pages: Arc<[_]> = pages.into();
         spawn(async move {
             loop {
                 let (stream, _) = self.listener.accept().await.unwrap();
-                let pages = pages.clone();
-                let service = service_fn(move |asked: Request<Incoming>| {
-                    let name = asked.uri().path().trim_start_matches('/').to_owned();
-                    let page =
-                        pages.iter().find(|(of, _)| *of == name).map(|(_, page)| page.clone());
-                    async move {
-                        let status = if page.is_some() { 200 } else { 404 };
-                        let reply = Response::builder().status(status);
-                        let reply = reply.header("content-type", "text/html; charset=utf-8");
-                        reply.body(http_body_util::Full::new(Bytes::from(page.unwrap_or_default())))
-                    }
-                });
+                let pages = Arc::clone(&pages);
+                let served = service_fn(move |asked| std::future::ready(found(&pages, &asked)));
                 let connection = hyper::server::conn::http1::Builder::new();
-                spawn(connection.serve_connection(TokioIo::new(stream), service));
+                spawn(connection.serve_connection(TokioIo::new(stream), served));
             }
         });
     }
+}
+
+fn found(
+    pages: &[(&str, String)],
+    asked: &Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, http::Error> {
+    let name = asked.uri().path().trim_start_matches('/');
+    let page = pages.iter().find(|(of, _)| *of == name);
+    let reply = Response::builder().status(if page.is_some() { 200 } else { 404 });
+    let page = page.map(|(_, page)| page.clone()).unwrap_or_default();
+    reply.header("content-type", "text/html; charset=utf-8").body(Full::new(page.into()))
 }
 
 /// A page that runs the printed example against this gateway, and shows what it is answered.
@@ -83,8 +87,8 @@ async fn the_printed_example_shows_its_picture_in_a_page_of_any_origin_or_of_the
     let by_default = World::with(&policy, "10", "");
     let strict = World::with(&policy, "10", &format!("public.cors_origins = [\"{shop}\"]\n"));
     let bare = by_default.new_key(&["--plan", "bare"]);
-    listed.serve(vec![("strict", page(&strict, &strict.key))]);
-    other.serve(vec![
+    listed.serve(&[("strict", page(&strict, &strict.key))]);
+    other.serve(&[
         ("stored", page(&by_default, &by_default.key)),
         ("inline", page(&by_default, &bare)),
         ("strict", page(&strict, &strict.key)),

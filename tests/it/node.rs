@@ -51,15 +51,15 @@ async fn the_official_openai_package_for_node_draws_edits_and_streams_and_unders
     let vendor = streaming::slow_vendor(finished).await;
     let world = World::with(&policy(&vendor, 10), "100", "");
     let poor = world.key_of_another("poor", "0");
+    let base_url = format!("{}/v1", world.public);
+    let mut finish = Some(finish);
+    let hears = |line: &str| {
+        if line == "a preview is here" {
+            finish.take().expect("one preview").send(()).unwrap();
+        }
+    };
     tokio::task::block_in_place(|| {
-        let base_url = format!("{}/v1", world.public);
-        let script = start("openai_sdk.mjs", &[&base_url, &world.key, &poor]);
-        let mut finish = Some(finish);
-        must_be_good(script, |line| {
-            if line == "a preview is here" {
-                finish.take().expect("one preview").send(()).unwrap();
-            }
-        });
+        must_be_good(start("openai_sdk.mjs", &[&base_url, &world.key, &poor]), hears);
     });
     world.verify();
 }
