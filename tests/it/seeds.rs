@@ -15,6 +15,7 @@ use crate::world::World;
 
 mod imageapi;
 mod mediaposts;
+mod neariq;
 mod neuraldraft;
 mod posteverywhere;
 mod shape;
@@ -103,20 +104,20 @@ impl Seed {
 }
 
 /// What `curl` received.
-struct Received {
-    status: String,
+pub(crate) struct Received {
+    pub(crate) status: String,
     /// With names in small letters.
     headers: Vec<(String, String)>,
-    body: Value,
+    pub(crate) body: Value,
 }
 
 /// Runs an example in a shell. `curl` is told by its own file of settings where to put the answer, so
 /// that nothing is added to the example.
-fn curl(example: &str) -> Received {
+pub(crate) fn curl(example: &str) -> Received {
     let folder: TempDir = tempfile::tempdir().unwrap();
     let (head, body) = (folder.path().join("head"), folder.path().join("body"));
     let settings = format!(
-        "silent\nshow-error\nmax-time = 30\nnoproxy = \"*\"\ndump-header = \"{}\"\noutput = \"{}\"\n",
+        "silent\nshow-error\nmax-time = 60\nnoproxy = \"*\"\ndump-header = \"{}\"\noutput = \"{}\"\n",
         head.display(),
         body.display()
     );

@@ -27,7 +27,7 @@ async function visit(name, url) {
   });
   await watch.send("Network.enable");
   await page.goto(url);
-  await page.waitForFunction(() => document.body.dataset.ended, undefined, { timeout: 10_000 });
+  await page.waitForFunction(() => document.body.dataset.ended, undefined, { timeout: 60_000 });
   await page.screenshot({ path: join(folder, `${name}.png`) });
   const came_to = await page.evaluate(() => {
     const { naturalWidth, naturalHeight, src } = document.querySelector("img");

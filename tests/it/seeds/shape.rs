@@ -84,6 +84,7 @@ fn is_of(kind: &str, is: &Value, public: &str) -> bool {
         "<uuid>" => is_uuid(text),
         "<address>" => text.starts_with(&format!("{public}/media/")),
         "<data address>" => text.starts_with("data:image/png;base64,"),
+        "<next midnight>" => text.ends_with("T00:00:00.000Z") && is_within_a_day(text),
         "<time to the second>" => is_moment(text, "2026-03-02T10:00:00Z"),
         "<time to the millisecond>" => is_moment(text, "2026-04-10T12:00:00.000Z"),
         other => panic!("{other} means nothing"),
@@ -110,6 +111,11 @@ fn is_moment(text: &str, like: &str) -> bool {
     text.len() == like.len()
         && text.ends_with('Z')
         && OffsetDateTime::parse(text, &Rfc3339).is_ok_and(is_near)
+}
+
+fn is_within_a_day(text: &str) -> bool {
+    let wait = OffsetDateTime::parse(text, &Rfc3339).map(|at| at - now());
+    wait.is_ok_and(|wait| wait.is_positive() && wait <= time::Duration::DAY)
 }
 
 fn now() -> OffsetDateTime {
