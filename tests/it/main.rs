@@ -8,6 +8,7 @@
 #![expect(clippy::indexing_slicing, reason = "a test knows what it expects to find")]
 
 mod clerk;
+mod receiver;
 mod upscaler;
 mod vendor;
 mod world;
@@ -20,6 +21,7 @@ mod bucket;
 mod crash;
 mod demo;
 mod failover;
+mod finance;
 mod google;
 mod hostile;
 mod idempotency;
@@ -45,3 +47,4 @@ mod tls;
 mod upload;
 mod vertex;
 mod watermark;
+mod webhooks;

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use tokio::time::Instant;
 
 use crate::auth::Caller;
-use crate::canonical::{Refusal, RefusalKind};
+use crate::canonical::{LABELS_HEADER, Refusal, RefusalKind};
 use crate::credits::Credits;
 use crate::dialect::{self, Claim, WireRequest};
 use crate::fault::Next;
@@ -147,6 +147,11 @@ impl Gateway {
         {
             headers.insert(http::header::CONTENT_TYPE, kind);
         }
+        if let Ok(labels) = HeaderValue::from_str(&input.labels)
+            && !labels.is_empty()
+        {
+            headers.insert(LABELS_HEADER, labels);
+        }
         let client = dialect::by_name(&job.dialect).and_then(|dialect| dialect.client);
         let mut receipt = self.receipt_of(job);
         note_caller(&mut receipt, &caller);
@@ -250,6 +255,7 @@ impl Gateway {
             Ok(job) => {
                 self.telemetry.metrics().jobs.with_label_values(&[job.state.name()]).inc();
                 tracing::info!(job = %job.id, state = job.state.name(), "a job has ended");
+                self.tell_of_end(&job);
                 self.telemetry.tell(&receipt, said.as_deref());
             }
             // Someone else ended it meanwhile, and told of it.
@@ -276,7 +282,8 @@ fn ordered(visit: &mut Visit, work: &Work, job: &Job) -> Result<Candidate, Refus
 
 /// The request as it was read when it was accepted, with nobody to draw it yet.
 fn work_again(visit: &mut Visit, job: &Job, input: Input) -> Result<Work, Refusal> {
-    let asked = visit.client.decode_request(&visit.wire(input.body.into()))?;
+    let mut asked = visit.client.decode_request(&visit.wire(input.body.into()))?;
+    visit.label(&mut asked)?;
     note_asked(&mut visit.receipt, &asked);
     let model = visit.policy.model(&job.model).cloned();
     let model = model.ok_or_else(|| refuse::unknown_model(&job.model))?;
