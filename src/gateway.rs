@@ -39,6 +39,7 @@ mod job;
 mod library;
 pub mod live;
 mod meet;
+mod note;
 mod notices;
 mod once;
 mod open;
@@ -54,6 +55,7 @@ mod worth;
 
 use admit::{Stake, Windows};
 use health::HealthBoard;
+use note::{note_asked, note_caller, note_delivered};
 use once::Running;
 use permit::{model, plan};
 use treat::{Treated, treat};
@@ -375,28 +377,4 @@ impl Fulfilled {
             storage: plan.and_then(|plan| plan.storage.as_deref()),
         }
     }
-}
-
-/// Notes what was asked.
-fn note_asked(receipt: &mut Receipt, asked: &ImageRequest) {
-    receipt.operation = Some(asked.operation.name());
-    receipt.images_asked = asked.count;
-    receipt.quality = asked.quality;
-}
-
-/// Notes what was delivered.
-fn note_delivered(receipt: &mut Receipt, delivered: &Delivered) {
-    receipt.images = u32::try_from(delivered.response.images.len()).unwrap_or(u32::MAX);
-    receipt.size = Some(delivered_size(&delivered.candidate));
-    receipt.status = 200;
-}
-
-/// Writes what was noted about a receipt by the parts of the path.
-fn note_caller(receipt: &mut Receipt, caller: &Caller) {
-    receipt.caller = Some(crate::receipt::ReceiptCaller {
-        workspace: caller.workspace().clone(),
-        key: caller.key().clone(),
-        plan: caller.plan().to_owned(),
-        test: caller.is_test(),
-    });
 }
