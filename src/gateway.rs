@@ -20,7 +20,6 @@ use crate::credits::Credits;
 use crate::dialect::{Claim, ClientSide, WireReply, WireRequest};
 use crate::media::Media;
 use crate::policy::Plan;
-use crate::receipt::Receipt;
 use crate::reload::LivePolicy;
 use crate::routing::{self, Candidate, Views, Want};
 use crate::store::Store;
