@@ -36,6 +36,7 @@ fn ask(workspace: &WorkspaceId) -> HoldAsk {
         expires_at_ms: i64::MAX,
         quotas: Vec::new(),
         policy_version: "bench".into(),
+        price_version: None,
     }
 }
 

@@ -135,6 +135,13 @@ impl dyn Cells + '_ {
         serde_json::from_str(&self.text(column)?).map_err(|fault| unreadable(column, fault))
     }
 
+    pub(super) fn maybe_json<T: DeserializeOwned>(
+        &self,
+        column: &str,
+    ) -> Result<Option<T>, StoreError> {
+        if self.maybe_text(column)?.is_none() { Ok(None) } else { self.json(column).map(Some) }
+    }
+
     /// One of the things that have a name.
     pub(super) fn named<T>(
         &self,

@@ -94,9 +94,9 @@ const PLEDGES: &str =
      WHERE scope = ANY($1::bytea[]) OR hold = ANY(ARRAY(SELECT id FROM touched))");
 
 const JOBS: &str =
-    "SELECT id, workspace, key, test, request, hold, quote_nanos, dialect, operation,
-            model, asset_key, webhook, created_at_ms, updated_at_ms, ends_by_ms, forgotten_at_ms, unwanted,
-            state, orders, outcome, coalesce(run, 0) AS run FROM job
+    "SELECT id, workspace, key, test, request, hold, quote_nanos, tariff, dialect,
+            operation, model, asset_key, webhook, created_at_ms, updated_at_ms, ends_by_ms,
+            forgotten_at_ms, unwanted, state, orders, outcome, coalesce(run, 0) AS run FROM job
      WHERE id = ANY($1::text[]) OR (workspace = ANY($2::text[]) AND forgotten_at_ms IS NULL)";
 
 const LAST_ENTRIES: &str = with_holds!(

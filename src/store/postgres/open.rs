@@ -15,10 +15,11 @@ use super::wire::{Address, Saying, Wire, read, read_number};
 use super::{Found, Postgres};
 
 /// The steps to the schema that this version reads and writes, as those of the embedded store.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     include_str!("../schema/postgres/1-books.sql"),
     include_str!("../schema/postgres/2-finance.sql"),
     include_str!("../schema/postgres/3-notices.sql"),
+    include_str!("../schema/postgres/4-prices.sql"),
 ];
 
 /// Nodes that start together take the steps one after the other.

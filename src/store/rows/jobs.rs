@@ -46,6 +46,7 @@ static JOB: Shape = Shape {
         ("body", Kind::Bytes),
         ("public_url", Kind::Text),
         ("labels", Kind::Text),
+        ("tariff", Kind::Text),
     ],
     way: Way::Insert { conflict: "" },
 };
@@ -121,11 +122,12 @@ impl JobRows {
 
     pub(super) fn sets(&self) -> Result<[RowSet<'_>; 7], StoreError> {
         let accepted = self.accepted.iter().map(|(job, input)| accepted(job, input));
+        let accepted: Result<Vec<_>, StoreError> = accepted.collect();
         let changed: Result<Vec<_>, StoreError> = self.changed.values().map(changed).collect();
         let named: Result<Vec<_>, StoreError> = self.changed.values().filter_map(named).collect();
         let [again, over, answered] = notices::tried(&self.tried);
         Ok([
-            RowSet::new(&JOB, accepted.collect()),
+            RowSet::new(&JOB, accepted?),
             RowSet::new(&JOB_CHANGE, changed?),
             RowSet::new(&ASSET, named?),
             notices::opened(self.changed.values()),
@@ -136,8 +138,8 @@ impl JobRows {
     }
 }
 
-fn accepted<'a>(job: &'a Job, input: &'a Input) -> Vec<Value<'a>> {
-    vec![
+fn accepted<'a>(job: &'a Job, input: &'a Input) -> Result<Vec<Value<'a>>, StoreError> {
+    Ok(vec![
         job.id.as_str().into(),
         job.workspace.as_str().into(),
         job.key.as_str().into(),
@@ -161,7 +163,8 @@ fn accepted<'a>(job: &'a Job, input: &'a Input) -> Vec<Value<'a>> {
         input.body.as_slice().into(),
         Value::from(&input.public_url),
         Value::from(&input.labels),
-    ]
+        job.tariff.as_ref().map(json).transpose()?.into(),
+    ])
 }
 
 fn changed(job: &Job) -> Result<Vec<Value<'_>>, StoreError> {
@@ -195,7 +198,6 @@ fn named(job: &Job) -> Option<Result<Vec<Value<'_>>, StoreError>> {
 
 /// A job as its row tells it.
 pub(in super::super) fn job(row: &dyn Cells) -> Result<Job, StoreError> {
-    let has_ended = row.maybe_text("outcome")?.is_some();
     Ok(Job {
         id: JobId::known(&row.text("id")?),
         workspace: WorkspaceId::known(&row.text("workspace")?),
@@ -204,6 +206,7 @@ pub(in super::super) fn job(row: &dyn Cells) -> Result<Job, StoreError> {
         request: RequestId::known(&row.text("request")?),
         hold: HoldId::known(&row.text("hold")?),
         quote: row.nanos("quote_nanos")?,
+        tariff: row.maybe_json("tariff")?,
         dialect: row.text("dialect")?,
         operation: row.text("operation")?,
         model: row.text("model")?,
@@ -216,7 +219,7 @@ pub(in super::super) fn job(row: &dyn Cells) -> Result<Job, StoreError> {
         unwanted: row.flag("unwanted")?,
         state: row.named("state", State::named)?,
         orders: row.json("orders")?,
-        outcome: if has_ended { Some(row.json("outcome")?) } else { None },
+        outcome: row.maybe_json("outcome")?,
     })
 }
 

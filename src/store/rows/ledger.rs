@@ -81,6 +81,7 @@ static HOLD: Shape = Shape {
         ("pinned", Kind::Text),
         ("quotas", Kind::Text),
         ("remaining_nanos", Kind::Number),
+        ("price_version", Kind::Text),
         ("state", Kind::Text),
     ],
     way: Way::Insert { conflict: "" },
@@ -171,6 +172,7 @@ pub(super) fn opened<'a>(holds: impl Iterator<Item = &'a Hold>) -> Result<RowSet
             json(&pinned)?,
             if ask.quotas.is_empty() { "".into() } else { json(&ask.quotas)? },
             hold.held.remaining.into(),
+            ask.price_version.as_deref().into(),
             "open".into(),
         ])
     });
@@ -252,6 +254,7 @@ pub(in super::super) fn hold(row: &dyn Cells) -> Result<Hold, StoreError> {
             expires_at_ms: row.number("expires_at_ms")?,
             quotas,
             policy_version: row.text("policy_version")?.into(),
+            price_version: row.maybe_text("price_version")?.map(Into::into),
         },
         pinned: pinned
             .into_iter()

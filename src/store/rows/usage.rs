@@ -39,6 +39,8 @@ static USAGE: Shape = Shape {
         ("policy_version", Kind::Text),
         ("outcome_unknown", Kind::Flag),
         ("labels", Kind::Text),
+        ("price_version", Kind::Text),
+        ("cost_version", Kind::Text),
     ],
     way: Way::Insert { conflict: "" },
 };
@@ -80,5 +82,7 @@ fn row(receipt: &Receipt) -> Result<Vec<Value<'_>>, StoreError> {
         (&*receipt.policy_version).into(),
         receipt.outcome_unknown.into(),
         json(&receipt.labels)?,
+        receipt.price_version.as_deref().into(),
+        receipt.cost_version.as_deref().into(),
     ])
 }
