@@ -1,5 +1,7 @@
 //! Holds on one hot workspace of a shared store, beside a transaction for each and the bare disk.
 
+#![expect(clippy::expect_used, reason = "a benchmark that cannot go on stops")]
+
 use std::fs::File;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use pixelgate::secret::SecretPlace;
 use pixelgate::store::{Store, USUAL_BOUNDS};
 
 #[path = "../tests/postgres/server.rs"]
-#[expect(dead_code, reason = "tests do more with it")]
+#[expect(dead_code, clippy::unwrap_used, reason = "tests do more with it, and it is of the tests")]
 mod server;
 
 use server::Server;
@@ -58,6 +60,7 @@ async fn holds(store: &Store, workspace: &WorkspaceId, clients: u64, count: u64)
 }
 
 /// The same as a transaction for each: lock the balance, write the hold and its entry, move the balance.
+#[expect(clippy::disallowed_methods, reason = "it ends with the runtime")]
 async fn naive(url: &str, clients: u64, count: u64) -> Duration {
     let mut connected = Vec::new();
     for _ in 0..clients {

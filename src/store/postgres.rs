@@ -23,6 +23,7 @@ mod begin;
 mod commit;
 mod desk;
 mod open;
+mod take_up;
 mod watch;
 mod wire;
 
@@ -138,7 +139,7 @@ impl Tables for Postgres {
         self.is_open = true;
         let loaded = self.wait(self.load(touched, books.registry.version, now))?;
         let at = loaded.at;
-        self.take_up(loaded, touched, books)?;
+        self.take_up(&loaded, touched, books)?;
         Ok(at)
     }
 

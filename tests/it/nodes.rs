@@ -43,15 +43,7 @@ async fn of_a_thousand_calls_on_three_gateways_as_many_succeed_as_there_are_cred
             .post(format!("{}{OPENAI}", world.public))
             .header("authorization", format!("Bearer {}", world.key))
             .body(asked);
-        calls.spawn(async move {
-            loop {
-                let reply = request.try_clone().unwrap().send().await.unwrap();
-                // A machine that is busy may make some wait too long; they ask again.
-                if reply.status() != 503 {
-                    return reply.status().as_u16();
-                }
-            }
-        });
+        calls.spawn(ask_until_told(request));
     }
     let told = calls.join_all().await;
     assert_eq!(told.iter().filter(|status| **status == 200).count(), 137);
@@ -118,6 +110,16 @@ fn a_config_without_a_place_for_all_nodes_pictures_is_refused() {
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert_eq!(refused.status.code(), Some(2), "{said}");
     assert!(said.contains("media.place"), "{said}");
+}
+
+/// Asks until it is said yes or no: a machine that is busy may make some wait too long.
+async fn ask_until_told(request: reqwest::RequestBuilder) -> u16 {
+    loop {
+        let reply = request.try_clone().unwrap().send().await.unwrap();
+        if reply.status() != 503 {
+            return reply.status().as_u16();
+        }
+    }
 }
 
 /// Asks so often, or until nobody answers; returns how often it was served.

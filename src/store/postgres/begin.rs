@@ -1,24 +1,17 @@
 //! The first round trip of a batch: locks on whatever it touches, and the rows behind them.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use tokio_postgres::Row;
 
 use crate::clock::Now;
 use crate::id::{GrantId, HoldId, JobId, WorkspaceId};
-use crate::job::{Job, State};
-use crate::ledger::{Ledger, SWEEP_MAX};
-use crate::pledge::{Pledge, Pledges, State as PledgeState};
+use crate::ledger::SWEEP_MAX;
 
-use super::super::books::Books;
-use super::super::cells::Cells;
 use super::super::error::StoreError;
-use super::super::rows::{jobs, ledger, notices, pledges, registry};
 use super::super::tables::{Depth, Touched};
-use super::super::writer::OpenJobs;
+use super::Postgres;
 use super::wire::{Saying, Told, read, read_number};
-use super::{Found, Postgres};
 
 /// The lock of the registry of workspaces and keys.
 const REGISTRY: &str = "registry";
@@ -93,8 +86,7 @@ const PLEDGES: &str =
             gone FROM pledge
      WHERE scope = ANY($1::bytea[]) OR hold = ANY(ARRAY(SELECT id FROM touched))");
 
-const JOBS: &str =
-    "SELECT id, workspace, key, test, request, hold, quote_nanos, tariff, dialect,
+const JOBS: &str = "SELECT id, workspace, key, test, request, hold, quote_nanos, tariff, dialect,
             operation, model, asset_key, webhook, created_at_ms, updated_at_ms, ends_by_ms,
             forgotten_at_ms, unwanted, state, orders, outcome, coalesce(run, 0) AS run FROM job
      WHERE id = ANY($1::text[]) OR (workspace = ANY($2::text[]) AND forgotten_at_ms IS NULL)";
@@ -133,7 +125,7 @@ const KEYS_SINCE: &str = "SELECT * FROM key WHERE version > $1";
 
 /// What one statement of the trip brings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+pub(super) enum Part {
     Nothing,
     Clock,
     Grants,
@@ -150,8 +142,8 @@ enum Part {
 /// Everything that a batch needs, and when it is.
 pub(super) struct Loaded {
     pub(super) at: Now,
-    is_any_forgotten: bool,
-    parts: Vec<(Part, Vec<Row>)>,
+    pub(super) is_any_forgotten: bool,
+    pub(super) parts: Vec<(Part, Vec<Row>)>,
 }
 
 /// The lock of a workspace: its credits, its holds and their pledges, its jobs.
@@ -290,50 +282,6 @@ impl Postgres {
         }
         Ok(Now { unix_ms, tick_ms: now.tick_ms })
     }
-
-    /// Makes books of what was loaded.
-    pub(super) fn take_up(
-        &mut self,
-        loaded: Loaded,
-        touched: &Touched,
-        books: &mut Books,
-    ) -> Result<(), StoreError> {
-        let (mut grants, mut holds, mut quotas) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut open_pledges, mut open_jobs, mut untold) = (Vec::new(), Vec::new(), Vec::new());
-        self.found.is_any_forgotten = loaded.is_any_forgotten;
-        for (part, rows) in &loaded.parts {
-            match part {
-                Part::Nothing | Part::Clock => {}
-                Part::Grants => grants = read(rows, ledger::grant)?,
-                Part::Holds => holds = read(rows, ledger::hold)?,
-                Part::Quotas => quotas = read(rows, ledger::quota)?,
-                Part::Pledges => {
-                    open_pledges = self.found.sort_pledges(read(rows, pledges::pledge)?);
-                }
-                Part::Jobs => {
-                    let known = read(rows, |row| Ok((jobs::job(row)?, row.number("run")?)))?;
-                    open_jobs = self.found.sort_jobs(known, self.run, touched);
-                }
-                Part::Notices => untold = read(rows, notices::notice)?,
-                Part::LastEntries => {
-                    self.found.entries.extend(read(rows, last_entry)?);
-                }
-                Part::Workspaces => {
-                    books.registry.learn(read(rows, registry::workspace)?, Vec::new());
-                }
-                Part::Keys => books.registry.learn(Vec::new(), read(rows, registry::key)?),
-            }
-            if matches!(part, Part::Workspaces | Part::Keys) {
-                let versions = read(rows, |row| row.number("version"))?;
-                let newest = versions.into_iter().max().unwrap_or(0);
-                books.registry.version = books.registry.version.max(newest);
-            }
-        }
-        books.ledger = Ledger::restore(grants, holds, quotas)?;
-        books.pledges = Pledges::restore(open_pledges);
-        books.jobs = OpenJobs::of(open_jobs, untold);
-        Ok(())
-    }
 }
 
 fn add_money<'a>(
@@ -383,36 +331,5 @@ fn add_rest<'a>(
         let counted: Vec<&str> = touched.jobs_of.iter().map(WorkspaceId::as_str).collect();
         trip.push((Part::Notices, Saying::new(NOTICES, vec![Box::new(counted.clone())])));
         trip.push((Part::Jobs, Saying::new(JOBS, vec![Box::new(jobs), Box::new(counted)])));
-    }
-}
-
-fn last_entry(row: &dyn Cells) -> Result<(WorkspaceId, i64), StoreError> {
-    Ok((WorkspaceId::known(&row.text("workspace")?), row.number("seq")?))
-}
-
-impl Found {
-    /// Keeps what is done; gives back what is open.
-    fn sort_pledges(&mut self, known: Vec<Pledge>) -> Vec<Pledge> {
-        let is_open = |pledge: &Pledge| matches!(pledge.state, PledgeState::Open { .. });
-        let (open, done): (Vec<_>, Vec<_>) = known.into_iter().partition(is_open);
-        self.pledges.extend(done.into_iter().map(|pledge| (pledge.scope, pledge)));
-        open
-    }
-
-    /// Keeps all; gives back what this node may change: jobs that it works on, jobs that are to be
-    /// cancelled, and jobs that nobody has begun and nobody wants. A job of another node that this
-    /// one wants to go on with is another's: it was thought to be dead.
-    fn sort_jobs(&mut self, known: Vec<(Job, i64)>, run: i64, touched: &Touched) -> Vec<Job> {
-        let mut open = Vec::new();
-        let worked_on: &BTreeSet<JobId> = &touched.jobs;
-        for (job, owner) in known {
-            let is_idle = job.state == State::Queued && job.unwanted;
-            let may_change = owner == run || is_idle || !worked_on.contains(&job.id);
-            if !job.state.is_end() && may_change {
-                open.push(job.clone());
-            }
-            self.jobs.insert(job.id.clone(), job);
-        }
-        open
     }
 }

@@ -88,7 +88,25 @@ pub(super) fn standing(error: &StoreError) -> Standing {
         return match error {
             StoreError::Away => Standing::Unknown,
             StoreError::Job(JobError::Over) => Standing::Undone,
-            _ => Standing::Wrong,
+            StoreError::Ledger(_)
+            | StoreError::Job(_)
+            | StoreError::Pledged(_)
+            | StoreError::Locked { .. }
+            | StoreError::Busy
+            | StoreError::Closed
+            | StoreError::Poisoned
+            | StoreError::Unwritten
+            | StoreError::Directory { .. }
+            | StoreError::Database(_)
+            | StoreError::Postgres(_)
+            | StoreError::NoAddress
+            | StoreError::Runtime { .. }
+            | StoreError::Unreadable { .. }
+            | StoreError::OldSqlite { .. }
+            | StoreError::OtherSchema { .. }
+            | StoreError::Unknown { .. }
+            | StoreError::NameTaken { .. }
+            | StoreError::KeyRevoked { .. } => Standing::Wrong,
         };
     };
     let Some(state) = error.code() else { return Standing::Unknown };

@@ -15,7 +15,7 @@ use super::super::verify::{self, VerifyReport};
 use super::wire::{Address, Saying, TRIP_TIMEOUT, Told, Wire, read};
 
 /// How long a question may take that nobody in flight waits for.
-const LONG_TIMEOUT: Duration = Duration::from_secs(60);
+const LONG_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A connection for each line, made when it is first asked on and again when it was lost.
 #[derive(Clone)]

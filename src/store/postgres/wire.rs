@@ -14,10 +14,11 @@ use parking_lot::Mutex;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{AsyncMessage, Client, Config, Row, Statement};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, Row, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::super::cells::{Cells, Kind, Reading, Value, unreadable};
@@ -117,14 +118,8 @@ impl Wire {
         let on = runtime.clone();
         let connecting = async move {
             let tls = MakeRustlsConnect::new(ClientConfig::clone(&address.tls));
-            let (client, mut connection) = address.config.connect(tls).await?;
-            on.spawn(async move {
-                while let Some(Ok(said)) = poll_fn(|on| connection.poll_message(on)).await {
-                    if matches!(said, AsyncMessage::Notification(_)) {
-                        heard();
-                    }
-                }
-            });
+            let (client, connection) = address.config.connect(tls).await?;
+            on.spawn(listen(connection, heard));
             client.batch_execute(SESSION).await?;
             Ok::<_, tokio_postgres::Error>(client)
         };
@@ -191,6 +186,19 @@ impl Wire {
         let statement = self.client.prepare(text).await?;
         self.statements.lock().insert(text.to_owned(), statement.clone());
         Ok(statement)
+    }
+}
+
+/// Carries what is said both ways until the connection ends; `heard` is told of notifications.
+async fn listen<S, T>(mut connection: Connection<S, T>, heard: impl Fn())
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(Ok(said)) = poll_fn(|on| connection.poll_message(on)).await {
+        if matches!(said, AsyncMessage::Notification(_)) {
+            heard();
+        }
     }
 }
 

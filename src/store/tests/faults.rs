@@ -1,4 +1,5 @@
 //! The shared store when its database goes away, comes back, or loses a commit's answer.
+#![expect(clippy::disallowed_methods, reason = "what is spawned ends with the test's runtime")]
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 

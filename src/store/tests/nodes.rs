@@ -148,6 +148,7 @@ async fn until(mut is_so: impl FnMut() -> bool) {
 
 impl World {
     /// A connection with nobody to mind it.
+    #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
     pub(super) async fn client(&self) -> tokio_postgres::Client {
         let url = self.url();
         let (client, connection) =

@@ -112,10 +112,7 @@ impl Writer {
 impl Letter {
     fn is_late(&self, now: Now) -> bool {
         let waited_ms = now.tick_ms.saturating_sub(self.sent_tick_ms);
-        match self.ask {
-            Ask::Close(_) => false,
-            _ if self.ask.is_beginning() => waited_ms > HOLD_PATIENCE_MS,
-            _ => waited_ms > PATIENCE_MS,
-        }
+        let most_ms = if self.ask.is_beginning() { HOLD_PATIENCE_MS } else { PATIENCE_MS };
+        waited_ms > most_ms && !matches!(self.ask, Ask::Close(_))
     }
 }
