@@ -37,7 +37,7 @@ use wire::{Saying, Wire, read};
 pub(super) struct Postgres {
     address: Address,
     /// Drives every connection of the store; `None` once it was shut down.
-    runtime: Option<Runtime>,
+    threads: Threads,
     wire: Option<Wire>,
     run: i64,
     /// The number of the last commit that is known to stand.
@@ -51,6 +51,10 @@ pub(super) struct Postgres {
     shared: Arc<Shared>,
     found: Found,
 }
+
+/// The threads of a store, let go of wherever that happens: waiting for their connections would be
+/// waiting for the database.
+struct Threads(Option<Runtime>);
 
 /// What was found for one batch and is no part of the books.
 #[derive(Debug, Default)]
@@ -84,14 +88,14 @@ impl Postgres {
 
     /// Runs to the end on this thread, which is the writer's.
     fn wait<T>(&self, work: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        match &self.runtime {
+        match &self.threads.0 {
             Some(runtime) => runtime.handle().block_on(work),
             None => Err(StoreError::Closed),
         }
     }
 
     async fn connect_again(&mut self) -> Result<Stands, StoreError> {
-        let Some(runtime) = &self.runtime else { return Err(StoreError::Closed) };
+        let Some(runtime) = &self.threads.0 else { return Err(StoreError::Closed) };
         let wire = Wire::connect(&self.address, runtime.handle(), || {}).await?;
         open::must_be_known(&wire).await?;
         // Waits for a commit of ours that is still under way: it has the lock of this row.
@@ -121,11 +125,12 @@ impl Postgres {
             Saying::new("COMMIT", Vec::new()),
         ];
         let answers = wire.trip(&trip).await?;
-        let mut adopted = answers.get(2).map_or(Ok(Vec::new()), |rows| read(rows, jobs::job))?;
+        let adopted = answers.get(2).map_or(&[][..], Vec::as_slice);
+        let mut adopted = read(adopted, |row| Ok((row.number("seq")?, jobs::job(row)?)))?;
         // Of those that have ended, somebody is still to be told.
-        adopted.retain(|job| !job.state.is_end());
-        adopted.sort_by_key(|job| job.created_at_ms);
-        Ok(adopted)
+        adopted.retain(|(_, job)| !job.state.is_end());
+        adopted.sort_by_key(|(seq, _)| *seq);
+        Ok(adopted.into_iter().map(|(_, job)| job).collect())
     }
 }
 
@@ -197,7 +202,7 @@ impl Tables for Postgres {
     fn mend(&mut self, books: &mut Books) -> Result<Stands, StoreError> {
         self.wire = None;
         self.is_open = false;
-        let Some(handle) = self.runtime.as_ref().map(|runtime| runtime.handle().clone()) else {
+        let Some(handle) = self.threads.0.as_ref().map(|runtime| runtime.handle().clone()) else {
             return Err(StoreError::Closed);
         };
         let stands = handle.block_on(self.connect_again())?;
@@ -231,10 +236,9 @@ impl Tables for Postgres {
     }
 }
 
-impl Drop for Postgres {
+impl Drop for Threads {
     fn drop(&mut self) {
-        // Waiting for connections here would be waiting for the database.
-        if let Some(runtime) = self.runtime.take() {
+        if let Some(runtime) = self.0.take() {
             runtime.shutdown_background();
         }
     }

@@ -39,6 +39,7 @@ mod notices;
 mod pledges;
 #[path = "../../tests/postgres/server.rs"]
 mod server;
+mod tables;
 mod world;
 
 use world::{World, credits, grant};

@@ -12,7 +12,7 @@ use super::super::shared::Shared;
 use super::desk::PostgresDesk;
 use super::watch;
 use super::wire::{Address, Saying, Wire, read, read_number};
-use super::{Found, Postgres};
+use super::{Found, Postgres, Threads};
 
 /// The steps to the schema that this version reads and writes, as those of the embedded store.
 const STEPS: [&str; 4] = [
@@ -52,6 +52,7 @@ pub(in super::super) async fn open(
         .build()
         .map_err(|source| StoreError::Runtime { source })?;
     let handle = runtime.handle().clone();
+    let threads = Threads(Some(runtime));
     let wire = Wire::connect(&address, &handle, || {}).await?;
     take_steps(&wire).await?;
     let batch = watch::beat(&wire, run, 0).await?;
@@ -71,7 +72,7 @@ pub(in super::super) async fn open(
     let desk = PostgresDesk::new(address.clone(), handle);
     let tables = Postgres {
         address,
-        runtime: Some(runtime),
+        threads,
         wire: Some(wire),
         run,
         batch,

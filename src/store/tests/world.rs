@@ -124,7 +124,14 @@ impl World {
         let store = self.store.take().unwrap();
         store.send(Ask::Crash(crashed), None).unwrap();
         tokio::task::spawn_blocking(move || heard.recv()).await.unwrap().unwrap();
-        if let Place::Database(_) = &self.place {
+        drop(store);
+        if let Place::Database(url) = &self.place {
+            let connections = "SELECT count(*) FROM pg_stat_activity
+                 WHERE datname = current_database() AND application_name = 'pixelgate'";
+            // What it had sent is done by then: no late beat makes it live.
+            while server().run(database_of(url), connections).trim() != "0" {
+                tokio::task::yield_now().await;
+            }
             // Ten seconds go by.
             self.run("UPDATE node SET beat_at_ms = 0");
         }
