@@ -140,7 +140,7 @@ async fn whatever_the_embedded_store_has_a_column_for_the_shared_store_has_too()
 #[tokio::test]
 async fn a_shared_store_of_the_first_schema_is_brought_up_to_date_and_a_later_one_is_refused() {
     let place = Place::database();
-    let Place::Database(url) = &place else { unreachable!() };
+    let Place::Database(url) = &place else { panic!("it is a database") };
     let run = |statement: &str| server().run(database_of(url), statement);
     run(include_str!("../schema/postgres/1-books.sql"));
     run("CREATE TABLE schema_step (step bigint PRIMARY KEY,

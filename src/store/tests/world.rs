@@ -14,6 +14,9 @@ use super::*;
 
 pub(super) const START_MS: i64 = 1_000_000;
 
+/// How long a lock of a folder may outlive its store.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 pub(super) struct World {
     store: Option<Store>,
     pub(super) clock: Arc<ManualClock>,
@@ -40,8 +43,18 @@ impl Place {
     /// Opens the store by a clock that stands still, which is believed.
     pub(super) async fn open(&self, clock: &Arc<ManualClock>, bounds: config::Answers) -> Store {
         let clock = Arc::clone(clock) as Arc<dyn Clock>;
+        let begun = tokio::time::Instant::now();
         match self {
-            Self::Folder(dir) => Store::open_within(dir.path(), clock, bounds).unwrap(),
+            Self::Folder(dir) => loop {
+                match Store::open_within(dir.path(), Arc::clone(&clock), bounds) {
+                    // A program that another test is just starting has a copy of every open file
+                    // until it runs, of the lock too.
+                    Err(StoreError::Locked { .. }) if begun.elapsed() < PATIENCE => {
+                        tokio::task::yield_now().await;
+                    }
+                    opened => break opened.unwrap(),
+                }
+            },
             Self::Database(url) => {
                 let address = Address::new(url, None).unwrap();
                 Store::open_at(address, (clock, true), bounds).await.unwrap()
@@ -125,15 +138,16 @@ impl World {
         store.send(Ask::Crash(crashed), None).unwrap();
         tokio::task::spawn_blocking(move || heard.recv()).await.unwrap().unwrap();
         drop(store);
-        if let Place::Database(url) = &self.place {
+        if let Place::Database(_) = &self.place {
+            let client = self.client().await;
             let connections = "SELECT count(*) FROM pg_stat_activity
                  WHERE datname = current_database() AND application_name = 'pixelgate'";
             // What it had sent is done by then: no late beat makes it live.
-            while server().run(database_of(url), connections).trim() != "0" {
+            while client.query_one(connections, &[]).await.unwrap().get::<_, i64>(0) > 0 {
                 tokio::task::yield_now().await;
             }
             // Ten seconds go by.
-            self.run("UPDATE node SET beat_at_ms = 0");
+            client.batch_execute("UPDATE node SET beat_at_ms = 0").await.unwrap();
         }
         self.store = Some(self.place.open(&self.clock, USUAL_BOUNDS).await);
     }
