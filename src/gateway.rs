@@ -174,7 +174,6 @@ impl Gateway {
     ) -> Result<WireReply, Refusal> {
         visit.must_not_ask_for_webhook()?;
         Ok(match visit.claim.clone() {
-            Claim::Images if visit.answers_later() => self.reply_with_job(visit, body).await,
             Claim::Images => self.answer_once(visit, body).await,
             Claim::Quote => self.quote(visit, body).await?,
             Claim::Usage => self.tell_usage(visit).await?,

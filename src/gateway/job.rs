@@ -19,13 +19,14 @@ use crate::store::{StoreError, Whose};
 use crate::telemetry::Bound;
 
 use super::admit::Stake;
-use super::{Gateway, Visit, decode, micros, notices, refuse};
+use super::{Gateway, Visit, decode, micros, notices, refuse, reply};
 
 mod errand;
 mod run;
 mod shown;
 
 pub(super) use errand::{Errand, again, kept};
+use shown::encode_accepted;
 
 /// When a job is worth asking after again.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
@@ -129,20 +130,21 @@ impl Gateway {
         self: &Arc<Self>,
         visit: &mut Visit,
         body: Bytes,
-    ) -> WireReply {
-        match self.accept(visit, body).await {
-            Ok(job) => {
-                self.telemetry.metrics().jobs.with_label_values(&["accepted"]).inc();
-                self.set_to_work(&job);
-                visit.became_job = true;
-                self.reply_accepted(visit, &job)
-            }
-            Err(refusal) => self.reply_with_refusal(visit, refusal),
-        }
+    ) -> Result<WireReply, Refusal> {
+        let (job, reply) = self.accept(visit, body).await?;
+        self.telemetry.metrics().jobs.with_label_values(&["accepted"]).inc();
+        self.set_to_work(&job);
+        visit.became_job = true;
+        let now = self.clock.now();
+        Ok(reply::with_standings(reply, visit.client, &self.standings(visit, now), now))
     }
 
     /// Everything up to the hold, which the job is accepted with.
-    async fn accept(&self, visit: &mut Visit, body: Bytes) -> Result<Job, Refusal> {
+    async fn accept(
+        &self,
+        visit: &mut Visit,
+        body: Bytes,
+    ) -> Result<(Job, WireReply), Refusal> {
         let bounds = &self.desk.bounds;
         let webhook = notices::webhook_of(visit)?;
         if body.len() > bounds.input_bytes_max {
@@ -159,8 +161,7 @@ impl Gateway {
             amount: work.quote,
             images: work.request.count,
             time: bounds.time_max,
-            // The answer to its repeats would be the job, which nothing keeps for them yet.
-            named: None,
+            named: visit.named,
         };
         let ask = Self::hold_ask((&visit.caller, &plan), &stake, &visit.receipt, now);
         let time_ms = i64::try_from(bounds.time_max.as_millis()).unwrap_or(i64::MAX);
@@ -191,8 +192,15 @@ impl Gateway {
         let (open_max, untold_max) =
             (bounds.queued_per_workspace_max, bounds.untold_per_workspace_max);
         let new = NewJob { job: job.clone(), input, open_max, untold_max };
+        let reply = encode_accepted(visit.client, &job);
         let began = Instant::now();
-        let accepted = self.store.accept_job(ask, new).await;
+        let accepted = match stake.named {
+            Some(named) => {
+                let kept = self.keep_accepted(visit, &ask.hold, reply.clone()).await;
+                self.store.accept_job_once(ask, new, (named, kept)).await
+            }
+            None => self.store.accept_job(ask, new).await,
+        };
         visit.receipt.store_us += micros(began.elapsed());
         if let Err(error) = accepted {
             if let Some(bound) = bound_of(&error) {
@@ -202,7 +210,7 @@ impl Gateway {
             return Err(refuse::hold(&error, &plan, now));
         }
         visit.receipt.hold = Some(job.hold.clone());
-        Ok(job)
+        Ok((job, reply))
     }
 
     /// The answer about jobs, or about pictures by their names.

@@ -3,6 +3,8 @@
 //! Looked up before anything is counted, decided by the store together with the hold, and kept
 //! with the hold's end: docs/decisions/0006-idempotency.md.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::canonical::{Refusal, RefusalKind};
@@ -37,16 +39,14 @@ pub(super) struct Keeping {
 
 impl Gateway {
     /// Answers a request for pictures: anew, or as it was answered before.
-    pub(super) async fn answer_once(&self, visit: &mut Visit, body: Bytes) -> WireReply {
-        match self.look_back(visit, &body).await {
-            Ok(None) => {}
-            Ok(Some(replay)) => return replay,
-            Err(refusal) => return self.reply_with_refusal(visit, refusal),
-        }
-        match self.draw_asked(visit, body).await {
-            Ok(reply) => reply,
-            Err(refusal) => self.reply_with_refusal(visit, refusal),
-        }
+    pub(super) async fn answer_once(self: &Arc<Self>, visit: &mut Visit, body: Bytes) -> WireReply {
+        let answered = match self.look_back(visit, &body).await {
+            Ok(None) if visit.answers_later() => self.reply_with_job(visit, body).await,
+            Ok(None) => self.draw_asked(visit, body).await,
+            Ok(Some(replay)) => Ok(replay),
+            Err(refusal) => Err(refusal),
+        };
+        answered.unwrap_or_else(|refusal| self.reply_with_refusal(visit, refusal))
     }
 
     /// What was said before to the same request; `None` when it is new, and named from now on if
@@ -149,6 +149,16 @@ impl Gateway {
         }
         let reply = self.encode_refusal(visit, refusal);
         Some(self.keep_answer(visit, hold, reply, (Some(refusal.kind), Vec::new())).await)
+    }
+
+    /// The answer to a request that becomes a job: repeats are given the same job.
+    pub(super) async fn keep_accepted(
+        &self,
+        visit: &Visit,
+        hold: &HoldId,
+        reply: WireReply,
+    ) -> AnswerKept {
+        self.keep_answer(visit, hold, reply, (None, Vec::new())).await.kept
     }
 
     async fn keep_answer(

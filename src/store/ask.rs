@@ -149,7 +149,7 @@ impl Ask {
     pub(super) fn is_forsaken(&self) -> bool {
         match self {
             Self::Hold(_, _, reply) => reply.is_forsaken(),
-            Self::Job(JobAsk::Accept(_, _, reply)) => reply.is_forsaken(),
+            Self::Job(JobAsk::Accept(_, _, _, reply)) => reply.is_forsaken(),
             Self::Settle(..)
             | Self::Void(..)
             | Self::Note(_)

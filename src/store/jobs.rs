@@ -4,9 +4,11 @@ use crate::credits::Credits;
 use crate::id::{JobId, WorkspaceId};
 use crate::job::{Input, Job, Kept, NewJob, Order, Outcome, State};
 use crate::ledger::HoldAsk;
+use crate::pledge::{Named as NamedRequest, Pledge};
 use crate::receipt::Receipt;
 
 use super::Store;
+use super::answers::AnswerKept;
 use super::ask::{Ask, Reply, touch_hold};
 use super::cells::{Cells, Query, json};
 use super::desk::Line;
@@ -15,10 +17,17 @@ use super::notices::Tried;
 use super::rows::jobs as rows;
 use super::tables::Touched;
 
+/// What the repeats of a request that becomes a job are told, from its acceptance on.
+#[derive(Clone)]
+pub(super) struct Promised {
+    pub(super) pledge: Pledge,
+    pub(super) kept: AnswerKept,
+}
+
 /// What the writer can be asked about jobs.
 #[derive(Clone)]
 pub(super) enum JobAsk {
-    Accept(Box<HoldAsk>, Box<NewJob>, Reply<()>),
+    Accept(Box<HoldAsk>, Box<NewJob>, Option<Promised>, Reply<()>),
     Begin(JobId, Reply<()>),
     Place(JobId, Box<Order>, Reply<()>),
     Cancel(JobId, Reply<Job>),
@@ -98,7 +107,23 @@ impl Store {
     /// Sets credits aside for a job and accepts it: both, or neither and a reason.
     pub async fn accept_job(&self, hold: HoldAsk, new: NewJob) -> Result<(), StoreError> {
         let (hold, new) = (Box::new(self.on_the_stores_clock(hold)), Box::new(new));
-        self.ask_now(|reply| Ask::Job(JobAsk::Accept(hold, new, reply))).await
+        self.ask_now(|reply| Ask::Job(JobAsk::Accept(hold, new, None, reply))).await
+    }
+
+    /// The same for a request that is to be served once: its repeats are given this answer from
+    /// then on. [`StoreError::Pledged`] when its name is taken; then there is no job.
+    pub async fn accept_job_once(
+        &self,
+        hold: HoldAsk,
+        new: NewJob,
+        (named, kept): (NamedRequest, AnswerKept),
+    ) -> Result<(), StoreError> {
+        let file = kept.is_in_file().then(|| hold.hold.clone());
+        let (hold, new) = (Box::new(self.on_the_stores_clock(hold)), Box::new(new));
+        let promised = Promised { pledge: self.pledge(&hold, named), kept };
+        let ask = |reply| Ask::Job(JobAsk::Accept(hold, new, Some(promised), reply));
+        let accepted = self.ask_now(ask).await;
+        self.remove_unless(file, accepted).await
     }
 
     /// Before anything is sent to a vendor for a job.
@@ -197,7 +222,7 @@ impl JobAsk {
     /// Refuses whatever it is, undecided.
     pub(super) fn refuse(&self, why: fn() -> StoreError) {
         match self {
-            Self::Accept(_, _, reply)
+            Self::Accept(_, _, _, reply)
             | Self::Begin(_, reply)
             | Self::Place(_, _, reply)
             | Self::Tried(_, reply) => reply.give(Err(why())),
@@ -209,8 +234,9 @@ impl JobAsk {
     /// What deciding it needs to be known.
     pub(super) fn touch(&self, touched: &mut Touched) {
         match self {
-            Self::Accept(hold, new, _) => {
+            Self::Accept(hold, new, promised, _) => {
                 touch_hold(hold, touched);
+                touched.scopes.extend(promised.as_ref().map(|promised| promised.pledge.scope));
                 touched.jobs_of.insert(new.job.workspace.clone());
             }
             Self::Begin(job, _) | Self::Place(job, _, _) | Self::End(job, _, _) => {

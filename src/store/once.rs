@@ -20,7 +20,14 @@ impl Store {
     /// taken; then nothing was set aside.
     pub async fn hold_once(&self, ask: HoldAsk, named: Named) -> Result<Held, StoreError> {
         let ask = self.on_the_stores_clock(ask);
-        let pledge = Pledge {
+        let pledge = Some(Box::new(self.pledge(&ask, named)));
+        let ask = Box::new(ask);
+        self.ask_now(|reply| Ask::Hold(ask, pledge, reply)).await
+    }
+
+    /// The pledge that is opened with a hold.
+    pub(super) fn pledge(&self, ask: &HoldAsk, named: Named) -> Pledge {
+        Pledge {
             scope: named.scope,
             key: ask.key.clone(),
             fingerprint: named.fingerprint,
@@ -30,9 +37,7 @@ impl Store {
             run: self.run,
             opened_at_ms: self.now().unix_ms,
             state: State::Open { until_ms: ask.expires_at_ms },
-        };
-        let (ask, pledge) = (Box::new(ask), Some(Box::new(pledge)));
-        self.ask_now(|reply| Ask::Hold(ask, pledge, reply)).await
+        }
     }
 
     /// Makes an answer ready to be kept with the end of its hold. Never fails: an answer that
@@ -157,14 +162,16 @@ impl Store {
     }
 
     /// A file whose row will never be is removed; where that is not known, the next start sees.
-    async fn remove_unless<T>(
+    pub(super) async fn remove_unless<T>(
         &self,
         file: Option<HoldId>,
         done: Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        if let (Some(hold), Shelf::Folder(answers), Err(StoreError::Ledger(_))) =
-            (file, &self.shelf, &done)
-        {
+        let is_refused = matches!(
+            done,
+            Err(StoreError::Ledger(_) | StoreError::Job(_) | StoreError::Pledged(_))
+        );
+        if let (Some(hold), Shelf::Folder(answers), true) = (file, &self.shelf, is_refused) {
             let answers = answers.clone();
             drop(tokio::task::spawn_blocking(move || answers.remove(&[hold])).await);
         }

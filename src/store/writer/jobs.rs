@@ -8,10 +8,11 @@ use crate::id::{JobId, NoticeId, WorkspaceId};
 use crate::job::{Failure, Job, JobError, NewJob, Outcome};
 use crate::ledger::{HoldAsk, LedgerError};
 use crate::notice::{Notice, Verdict};
+use crate::pledge::{End, Verdict as Pledged};
 
 use super::super::ask::Answer;
 use super::super::error::StoreError;
-use super::super::jobs::{JobAsk, JobEnd};
+use super::super::jobs::{JobAsk, JobEnd, Promised};
 use super::{Batch, Writer};
 
 /// The jobs that have not ended, as the writer knows them.
@@ -72,9 +73,18 @@ impl Writer {
         now: Now,
     ) -> Result<(), StoreError> {
         let answer = match ask {
-            JobAsk::Accept(hold, new, reply) => {
-                self.recall(&hold.hold)?;
-                Answer::new(reply, self.accept(&hold, *new, batch, now))
+            JobAsk::Accept(hold, new, promised, reply) => {
+                let verdict = match &promised {
+                    Some(promised) => self.judge_pledge(&promised.pledge, batch, now)?,
+                    None => Pledged::New,
+                };
+                let accepted = if verdict == Pledged::New {
+                    self.recall(&hold.hold)?;
+                    self.accept(&hold, (*new, promised), batch, now)
+                } else {
+                    Err(StoreError::Pledged(verdict))
+                };
+                Answer::new(reply, accepted)
             }
             JobAsk::Begin(id, reply) => {
                 let verdict = self.change_job(&id, batch, |job| job.begin(now));
@@ -121,7 +131,7 @@ impl Writer {
     fn accept(
         &mut self,
         hold: &HoldAsk,
-        new: NewJob,
+        (new, promised): (NewJob, Option<Promised>),
         batch: &mut Batch,
         now: Now,
     ) -> Result<(), StoreError> {
@@ -138,6 +148,13 @@ impl Writer {
         batch.rows.open(hold.hold.clone());
         batch.rows.jobs.accept(job.clone(), input);
         self.books.jobs.jobs.insert(job.id.clone(), job);
+        if let Some(Promised { pledge, kept }) = promised {
+            // Answered at once, and whatever the job comes to: its hold has no say in it.
+            let done = pledge.clone().ended(End::Settled(kept.gone()), now);
+            let name = (pledge.scope, pledge.hold.clone());
+            batch.rows.pledges.open(pledge);
+            batch.rows.pledges.end(name, done, Some(Box::new(kept)));
+        }
         Ok(())
     }
 
