@@ -174,7 +174,7 @@ impl Gateway {
     ) -> Result<WireReply, Refusal> {
         visit.must_not_ask_for_webhook()?;
         Ok(match visit.claim.clone() {
-            Claim::Images => self.answer_once(visit, body).await,
+            Claim::Images => self.answer_once(visit, body).await?,
             Claim::Quote => self.quote(visit, body).await?,
             Claim::Usage => self.tell_usage(visit).await?,
             Claim::Prompt => self.write_prompt(visit, body).await?,
@@ -194,12 +194,8 @@ impl Gateway {
         })
     }
 
-    /// The answer to a body that asks for pictures: one request, or several.
+    /// The answer to a body that asks for pictures.
     async fn draw_asked(&self, visit: &mut Visit, body: Bytes) -> Result<WireReply, Refusal> {
-        if let Some(batched) = self.batch(visit, &body)? {
-            once::let_go(visit)?;
-            return Ok(self.serve_batch(visit, batched).await);
-        }
         let fulfilled = self.fulfil(visit, body).await?;
         Ok(self.reply_with_pictures(visit, &fulfilled))
     }

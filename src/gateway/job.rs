@@ -11,15 +11,17 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::canonical::{Delivery, ImageRequest, LABELS_HEADER, Refusal};
+use crate::clock::Now;
 use crate::config;
 use crate::dialect::{Claim, WireReply};
 use crate::id::{JobId, WorkspaceId};
 use crate::job::{Input, Job, JobError, NewJob, State};
+use crate::ledger::HoldAsk;
 use crate::store::{StoreError, Whose};
 use crate::telemetry::Bound;
 
 use super::admit::Stake;
-use super::{Gateway, Visit, decode, micros, notices, refuse, reply};
+use super::{Gateway, Visit, Work, decode, micros, notices, refuse, reply};
 
 mod errand;
 mod run;
@@ -92,6 +94,34 @@ fn input_of(visit: &Visit, body: &Bytes) -> Input {
     }
 }
 
+/// A job that waits for its turn.
+fn new_job(visit: &Visit, ask: &HoldAsk, work: &Work, (time_max, now): (Duration, Now)) -> Job {
+    let time_ms = i64::try_from(time_max.as_millis()).unwrap_or(i64::MAX);
+    Job {
+        id: JobId::random(),
+        workspace: visit.caller.workspace().clone(),
+        key: visit.caller.key().clone(),
+        test: visit.caller.is_test(),
+        request: visit.receipt.request_id.clone(),
+        hold: ask.hold.clone(),
+        quote: work.quote,
+        tariff: Some(Arc::clone(&work.tariff)),
+        dialect: visit.receipt.dialect.to_owned(),
+        operation: work.request.operation.name().to_owned(),
+        model: work.model.name.clone(),
+        asset_key: work.request.asset_key.clone(),
+        webhook: None,
+        created_at_ms: now.unix_ms,
+        updated_at_ms: now.unix_ms,
+        ends_by_ms: now.unix_ms.saturating_add(time_ms),
+        forgotten_at_ms: None,
+        unwanted: false,
+        state: State::Queued,
+        orders: Vec::new(),
+        outcome: None,
+    }
+}
+
 impl Visit {
     /// Whether the answer is a job: the dialect always answers so, or the app would rather not
     /// wait (RFC 7240).
@@ -140,11 +170,7 @@ impl Gateway {
     }
 
     /// Everything up to the hold, which the job is accepted with.
-    async fn accept(
-        &self,
-        visit: &mut Visit,
-        body: Bytes,
-    ) -> Result<(Job, WireReply), Refusal> {
+    async fn accept(&self, visit: &mut Visit, body: Bytes) -> Result<(Job, WireReply), Refusal> {
         let bounds = &self.desk.bounds;
         let webhook = notices::webhook_of(visit)?;
         if body.len() > bounds.input_bytes_max {
@@ -164,41 +190,16 @@ impl Gateway {
             named: visit.named,
         };
         let ask = Self::hold_ask((&visit.caller, &plan), &stake, &visit.receipt, now);
-        let time_ms = i64::try_from(bounds.time_max.as_millis()).unwrap_or(i64::MAX);
-        let job = Job {
-            id: JobId::random(),
-            workspace: visit.caller.workspace().clone(),
-            key: visit.caller.key().clone(),
-            test: visit.caller.is_test(),
-            request: visit.receipt.request_id.clone(),
-            hold: ask.hold.clone(),
-            quote: work.quote,
-            tariff: Some(Arc::clone(&work.tariff)),
-            dialect: visit.receipt.dialect.to_owned(),
-            operation: work.request.operation.name().to_owned(),
-            model: work.model.name.clone(),
-            asset_key: work.request.asset_key.clone(),
-            webhook,
-            created_at_ms: now.unix_ms,
-            updated_at_ms: now.unix_ms,
-            ends_by_ms: now.unix_ms.saturating_add(time_ms),
-            forgotten_at_ms: None,
-            unwanted: false,
-            state: State::Queued,
-            orders: Vec::new(),
-            outcome: None,
-        };
+        let job = Job { webhook, ..new_job(visit, &ask, &work, (bounds.time_max, now)) };
         let input = input_of(visit, &body);
         let (open_max, untold_max) =
             (bounds.queued_per_workspace_max, bounds.untold_per_workspace_max);
         let new = NewJob { job: job.clone(), input, open_max, untold_max };
         let reply = encode_accepted(visit.client, &job);
         let began = Instant::now();
-        let accepted = match stake.named {
-            Some(named) => {
-                let kept = self.keep_accepted(visit, &ask.hold, reply.clone()).await;
-                self.store.accept_job_once(ask, new, (named, kept)).await
-            }
+        let kept = self.keep_reply(visit, &ask.hold, &reply).await;
+        let accepted = match visit.named.zip(kept) {
+            Some(once) => self.store.accept_job_once(ask, new, once).await,
             None => self.store.accept_job(ask, new).await,
         };
         visit.receipt.store_us += micros(began.elapsed());

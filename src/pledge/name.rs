@@ -96,6 +96,19 @@ impl Scope {
     }
 }
 
+impl Named {
+    /// One request of several that share a name. The first has the name itself, so that nothing else
+    /// of that name is served beside them.
+    #[must_use]
+    pub fn item(self, index: usize) -> Self {
+        if index == 0 {
+            return self;
+        }
+        let scope = Scope(digest(&[&self.scope.0, index.to_string().as_bytes(), b"item"]));
+        Self { scope, ..self }
+    }
+}
+
 impl Fingerprint {
     /// Of the whole request. The boundary of a form is left out, because libraries choose
     /// it anew each time they send the same form.

@@ -27,7 +27,7 @@ pub(super) struct Promised {
 /// What the writer can be asked about jobs.
 #[derive(Clone)]
 pub(super) enum JobAsk {
-    Accept(Box<HoldAsk>, Box<NewJob>, Option<Promised>, Reply<()>),
+    Accept(Box<HoldAsk>, Box<NewJob>, Option<Box<Promised>>, Reply<()>),
     Begin(JobId, Reply<()>),
     Place(JobId, Box<Order>, Reply<()>),
     Cancel(JobId, Reply<Job>),
@@ -120,7 +120,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         let file = kept.is_in_file().then(|| hold.hold.clone());
         let (hold, new) = (Box::new(self.on_the_stores_clock(hold)), Box::new(new));
-        let promised = Promised { pledge: self.pledge(&hold, named), kept };
+        let promised = Box::new(Promised { pledge: self.pledge(&hold, named), kept });
         let ask = |reply| Ask::Job(JobAsk::Accept(hold, new, Some(promised), reply));
         let accepted = self.ask_now(ask).await;
         self.remove_unless(file, accepted).await

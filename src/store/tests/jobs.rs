@@ -7,12 +7,16 @@ use crate::job::{
     Delivered, Failure, Input, Job, JobError, Kept, NewJob, Order, Outcome, Question, State,
 };
 
+use crate::pledge::{Named, Verdict};
+
+use super::pledges::{answer, named};
 use super::world::receipt;
 use super::*;
 
 on_every_store! {
     a_job_is_accepted_with_its_hold_or_not_at_all
     what_a_crash_leaves_is_what_was_answered
+    a_name_stands_for_its_job_whatever_became_of_it_and_for_none_that_was_not_accepted
     pictures_that_come_after_the_hold_expired_are_not_charged_and_not_given
     a_forgotten_job_is_not_found_and_its_row_goes
 }
@@ -111,6 +115,36 @@ async fn a_job_is_accepted_with_its_hold_or_not_at_all(world: World) {
     assert_eq!(world.store().find_job("job_6", whose(&world)).await.unwrap(), None);
     let open = "SELECT count(*) AS n FROM job WHERE forgotten_at_ms IS NULL";
     assert_eq!(world.count(open).await, 1);
+    world.must_balance().await;
+}
+
+async fn a_name_stands_for_its_job_whatever_became_of_it_and_for_none_that_was_not_accepted(
+    mut world: World,
+) {
+    async fn accept_once(world: &World, number: usize, asked: Named) -> Result<(), StoreError> {
+        let (id, hold) = (format!("job_{number}"), format!("h{number}"));
+        let kept = world.store().keep(&HoldId::known(&hold), answer(9)).await;
+        let new = (job(world, &id, &hold), (asked, kept));
+        world.store().accept_job_once(world.ask(&hold, 2), new.0, new.1).await
+    }
+    let short = accept_once(&world, 0, named(1, 1)).await;
+    assert!(matches!(short, Err(StoreError::Ledger(LedgerError::Short { .. }))), "{short:?}");
+    assert_eq!(world.store().look_up(named(1, 1)).await.unwrap().0, Verdict::New);
+    world.grant(5).await;
+    accept_once(&world, 1, named(1, 1)).await.unwrap();
+    for (asked, told) in [(1, Verdict::Replay), (2, Verdict::Mismatch)] {
+        let again = accept_once(&world, 2, named(1, asked)).await;
+        assert!(matches!(again, Err(StoreError::Pledged(verdict)) if verdict == told), "{again:?}");
+    }
+    assert_eq!(world.balance().await.held, credits(2));
+    world.crash().await;
+    world.store().adopt_jobs().await.unwrap();
+    end(&world, "job_1", Outcome::Cancelled, 0).await.unwrap();
+    let (told, known) = world.store().look_up(named(1, 1)).await.unwrap();
+    assert_eq!((told, known.unwrap().hold), (Verdict::Replay, HoldId::known("h1")));
+    let kept = world.store().kept_answer(HoldId::known("h1")).await.unwrap().unwrap();
+    assert_eq!(kept.body.len(), 9);
+    assert_eq!(world.count("SELECT count(*) AS n FROM job").await, 1);
     world.must_balance().await;
 }
 

@@ -22,11 +22,11 @@ on_every_store! {
     a_repeat_finds_the_latest_call_of_its_key_that_asked_the_same
 }
 
-fn named(name: u8, asked: u8) -> Named {
+pub(super) fn named(name: u8, asked: u8) -> Named {
     Named { scope: Scope([name; 32]), fingerprint: Fingerprint([asked; 32]), is_implied: false }
 }
 
-fn answer(bytes: usize) -> KeptAnswer {
+pub(super) fn answer(bytes: usize) -> KeptAnswer {
     KeptAnswer {
         status: 200,
         headers: HeaderMap::from_iter([(

@@ -123,7 +123,12 @@ impl Writer {
     }
 
     /// What a new pledge is told: by what is open, by what this batch ended, by the tables.
-    pub(super) fn judge_pledge(&self, new: &Pledge, batch: &Batch, now: Now) -> Result<Verdict, StoreError> {
+    pub(super) fn judge_pledge(
+        &self,
+        new: &Pledge,
+        batch: &Batch,
+        now: Now,
+    ) -> Result<Verdict, StoreError> {
         let stored = match batch.rows.pledges.find(&new.scope) {
             InBatch::Named(pledge) => Some(pledge.clone()),
             InBatch::Freed => None,

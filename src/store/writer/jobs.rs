@@ -131,7 +131,7 @@ impl Writer {
     fn accept(
         &mut self,
         hold: &HoldAsk,
-        (new, promised): (NewJob, Option<Promised>),
+        (new, promised): (NewJob, Option<Box<Promised>>),
         batch: &mut Batch,
         now: Now,
     ) -> Result<(), StoreError> {
@@ -148,7 +148,8 @@ impl Writer {
         batch.rows.open(hold.hold.clone());
         batch.rows.jobs.accept(job.clone(), input);
         self.books.jobs.jobs.insert(job.id.clone(), job);
-        if let Some(Promised { pledge, kept }) = promised {
+        if let Some(promised) = promised {
+            let Promised { pledge, kept } = *promised;
             // Answered at once, and whatever the job comes to: its hold has no say in it.
             let done = pledge.clone().ended(End::Settled(kept.gone()), now);
             let name = (pledge.scope, pledge.hold.clone());
