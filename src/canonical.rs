@@ -5,6 +5,7 @@
 
 mod frame;
 mod library;
+mod named_input;
 mod picture;
 mod prompt;
 mod refusal;
@@ -14,6 +15,7 @@ mod response;
 
 pub use frame::{BadFrame, Frame, Ratio, Size};
 pub use library::{Kept, LibraryAsk, Page, Place, Shown};
+pub use named_input::{InputName, InputRole, NamedInput};
 pub use picture::{Format, Picture};
 pub use prompt::{PromptAsk, PromptParts};
 pub use refusal::{Blame, Problem, Refusal, RefusalKind};

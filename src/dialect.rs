@@ -8,6 +8,7 @@ use http::Method;
 use crate::canonical::{Answer, ImageRequest, Refusal, RefusalKind, Standing};
 use crate::id::RequestId;
 
+mod address;
 mod automatic1111;
 mod azure;
 mod bare;
@@ -57,6 +58,7 @@ mod vendor_side;
 mod wire;
 mod xai;
 
+pub use address::with_pictures;
 pub use claim::Claim;
 pub use extras::{Batching, Item, ItemAnswer, Prompting, Reporting};
 pub use job::{AssetShown, JobShown, Step, VersionShown};

@@ -33,6 +33,7 @@ mod exchange;
 mod fan_out;
 mod health;
 mod hedge;
+mod inputs;
 mod job;
 mod library;
 pub mod live;
@@ -49,6 +50,7 @@ mod worth;
 
 use admit::{Stake, Windows};
 use health::HealthBoard;
+use meet::note_caller;
 use once::Running;
 
 pub use library::Unserved;
@@ -74,6 +76,7 @@ pub struct Gateway {
     health: HealthBoard,
     desk: job::Desk,
     running: Running,
+    inputs: inputs::Room,
 }
 
 impl std::fmt::Debug for Gateway {
@@ -97,6 +100,8 @@ pub struct Hands {
     pub telemetry: Telemetry,
     /// Bounds on requests whose clients do not wait.
     pub jobs: crate::config::Jobs,
+    /// Bounds on pictures that are fetched for callers.
+    pub input_pictures: crate::config::InputPictures,
 }
 
 /// What is to be done, by whom it can be, and the most that it may cost the caller.
@@ -121,7 +126,8 @@ struct Fulfilled {
 impl Gateway {
     /// A gateway that has served nobody yet.
     pub fn new(clock: Arc<dyn Clock>, hands: Hands) -> Arc<Self> {
-        let Hands { policy, store, upstream, media, telemetry, jobs } = hands;
+        let Hands { policy, store, upstream, media, telemetry, jobs, input_pictures } = hands;
+        let inputs = inputs::Room::new(&input_pictures, telemetry.metrics().input_bytes.clone());
         Arc::new(Self {
             clock,
             policy,
@@ -134,6 +140,7 @@ impl Gateway {
             health: HealthBoard::default(),
             desk: job::Desk::new(jobs),
             running: Running::default(),
+            inputs,
         })
     }
 
@@ -199,8 +206,9 @@ impl Gateway {
         visit: &mut Visit,
         request: ImageRequest,
     ) -> Result<Fulfilled, Refusal> {
-        let (plan, work) = self.understand(visit, request).await?;
+        let (plan, mut work) = self.understand(visit, request).await?;
         let lease = self.admit(&visit.caller, &plan, work.request.count)?;
+        let _held = self.gather(visit, &mut work.request).await?;
         let stake = Stake {
             amount: work.quote,
             images: work.request.count,
@@ -244,6 +252,7 @@ impl Gateway {
         visit.receipt.quality = request.quality;
 
         policy.rules.judge(&request).map_err(refuse::denied)?;
+        Self::may_name(visit, &request)?;
         let plan = plan(&policy, &visit.caller)?;
         let model = model(&policy, &plan, &request)?;
         visit.receipt.model = Some(model.name.clone());
@@ -380,14 +389,4 @@ fn note_delivered(receipt: &mut Receipt, delivered: &Delivered) {
     receipt.images = u32::try_from(delivered.response.images.len()).unwrap_or(u32::MAX);
     receipt.size = Some(delivered.size);
     receipt.status = 200;
-}
-
-/// Writes what was noted about a receipt by the parts of the path.
-fn note_caller(receipt: &mut Receipt, caller: &Caller) {
-    receipt.caller = Some(crate::receipt::ReceiptCaller {
-        workspace: caller.workspace().clone(),
-        key: caller.key().clone(),
-        plan: caller.plan().to_owned(),
-        test: caller.is_test(),
-    });
 }

@@ -88,6 +88,7 @@ pub(super) async fn start(
         media,
         telemetry,
         jobs: config.jobs.clone(),
+        input_pictures: config.input_pictures,
     };
     let gateway = Gateway::new(clock, hands);
     let rebuilt = gateway.rebuild_windows().await?;

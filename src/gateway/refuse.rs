@@ -19,6 +19,8 @@ use crate::routing::NoCandidate;
 use crate::rules::Denied;
 use crate::store::StoreError;
 
+pub(super) mod input;
+
 /// When the store is worth asking again.
 const STORE_WAIT: Duration = Duration::from_secs(2);
 

@@ -136,7 +136,7 @@ pub(super) fn fit(
 
 /// What no emulation makes up for, and nobody would want dropped.
 fn refuse_unable(can: &Capabilities, request: &ImageRequest) -> Result<(), String> {
-    let inputs = request.inputs.len();
+    let inputs = request.inputs_count();
     if inputs > usize::try_from(can.inputs_max).unwrap_or(usize::MAX) {
         return Err(match can.inputs_max {
             0 => "cannot work from pictures".to_owned(),
@@ -149,7 +149,7 @@ fn refuse_unable(can: &Capabilities, request: &ImageRequest) -> Result<(), Strin
     if request.operation == Operation::Variation && !can.variation {
         return Err("draws no variations".to_owned());
     }
-    if request.mask.is_some() && !can.mask {
+    if request.has_mask() && !can.mask {
         return Err("cannot be told where to change a picture".to_owned());
     }
     Ok(())

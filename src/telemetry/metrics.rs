@@ -33,6 +33,8 @@ pub enum Bound {
     JobInput,
     /// `jobs.time_max`
     JobTime,
+    /// `input_pictures.in_flight_bytes_max`
+    InputPicturesBytes,
     /// `plans.*.pictures_max`
     Pictures,
     /// `plans.*.pictures_bytes_max`
@@ -54,6 +56,7 @@ impl Bound {
             Self::JobsQueued => "queued_per_workspace_max",
             Self::JobInput => "input_bytes_max",
             Self::JobTime => "time_max",
+            Self::InputPicturesBytes => "input_pictures.in_flight_bytes_max",
             Self::Pictures => "pictures_max",
             Self::PicturesBytes => "pictures_bytes_max",
         }
@@ -104,6 +107,10 @@ pub struct Metrics {
     pub in_flight: IntGauge,
     /// Bytes of request bodies held now.
     pub in_flight_bytes: IntGauge,
+    /// Pictures that requests named, by what became of them: `fetched`, `kept`, or why not.
+    pub input_pictures: IntCounterVec,
+    /// Bytes of such pictures held now.
+    pub input_bytes: IntGauge,
     /// Requests that met a bound.
     pub bounds_met: IntCounterVec,
     /// Policy reloads by result: `swapped` or `kept`.
@@ -236,6 +243,17 @@ impl Metrics {
                 &r,
                 "pixelgate_in_flight_bytes",
                 "Bytes of request bodies held now",
+            )?,
+            input_pictures: counters(
+                &r,
+                "pixelgate_input_pictures_total",
+                "Pictures that requests named instead of sending, by what became of them",
+                &["outcome"],
+            )?,
+            input_bytes: gauge(
+                &r,
+                "pixelgate_input_pictures_bytes",
+                "Bytes of pictures that requests named, held now",
             )?,
             bounds_met: counters(
                 &r,

@@ -22,6 +22,7 @@ mod google;
 mod hostile;
 mod idempotency;
 mod imageapi;
+mod inputs;
 mod jobs;
 mod keys;
 mod limits;
