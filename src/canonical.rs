@@ -19,6 +19,8 @@ pub use named_input::{InputName, InputRole, NamedInput};
 pub use picture::{Format, Picture};
 pub use prompt::{PromptAsk, PromptParts};
 pub use refusal::{Blame, Problem, Refusal, RefusalKind};
-pub use report::{Allowance, Check, HealthReport, Tally, UsageReport};
+pub use report::{Check, HealthReport, Tally, UsageReport};
 pub use request::{Background, Delivery, ImageRequest, InputImage, Operation, Quality, Safety};
-pub use response::{Answer, Change, Image, ImageResponse, Standing, Stored, TokenUsage};
+pub use response::{
+    Answer, Change, Image, ImageResponse, QuotaStanding, Standing, Stored, TokenUsage,
+};

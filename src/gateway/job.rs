@@ -178,7 +178,7 @@ impl Gateway {
                 self.telemetry.metrics().bound_met(Bound::JobsQueued);
             }
             lease.take_back();
-            return Err(refuse::store(&error, now));
+            return Err(refuse::hold(&error, &plan, now));
         }
         visit.receipt.hold = Some(job.hold.clone());
         Ok(job)

@@ -20,6 +20,7 @@ use crate::secret::Secret;
 use super::job::Errand;
 use super::live::{BeginWith, Begun};
 use super::once::Turn;
+use super::permit::permit;
 use super::{Gateway, passthrough, refuse, reply};
 
 /// A request's head, as the edge read it.
@@ -130,13 +131,12 @@ impl Gateway {
             return Err(Box::new(reply.with_header("x-request-id", head.request_id.as_str())));
         }
         let presented = head.key(client);
-        let scope = client.scope(&claim);
         let known =
             self.store.keys().authenticate(presented, now.unix_ms).map_err(refuse::auth).and_then(
                 |caller| {
                     note_caller(&mut receipt, &caller);
                     self.store.touch(caller.key());
-                    if caller.has_scope(scope) { Ok(caller) } else { Err(refuse::scope(scope)) }
+                    permit(&policy, (name, client), &claim, &caller).map(|()| caller)
                 },
             );
         match known {

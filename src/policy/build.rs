@@ -10,8 +10,8 @@ use crate::rules::{DeniedTerm, Rules};
 
 use super::raw::RawFile;
 use super::{
-    FindSecret, InputPictures, Policy, PolicyFault, PolicyText, inputs, offering, plan, prompts,
-    vendor,
+    FindSecret, InputPictures, Policy, PolicyFault, PolicyText, inputs, offering, plan, preset,
+    prompts, vendor,
 };
 
 /// Every fault found so far, and the file that is being read.
@@ -44,6 +44,7 @@ pub fn build(
         models: BTreeMap::new(),
         model_default: None,
         plans: BTreeMap::new(),
+        presets: BTreeMap::new(),
         prompts: None,
         input_pictures: InputPictures::default(),
         rules: Rules::default(),
@@ -62,6 +63,7 @@ pub fn build(
     for (text, file) in &files {
         faults.source = text;
         plan::plans(&mut policy, file, &mut faults);
+        preset::presets(&mut policy, file, &mut faults);
         prompts::prompts(&mut policy, file, &mut faults);
         inputs::input_pictures(&mut policy, file, &mut faults);
         rules_and_defaults(&mut policy, &mut denied, file, &mut faults);

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::super::address::{self, Address, INPUT_FORMATS};
+use super::super::named::{self, Address, INPUT_FORMATS};
 use super::node::Node;
 use crate::canonical::{
     InputImage, InputName, InputRole, NamedInput, Picture, Problem, Refusal, RefusalKind,
@@ -48,7 +48,7 @@ impl Inputs {
         address: String,
     ) -> Result<(), Refusal> {
         let place = node.place(field);
-        match address::read(&address) {
+        match named::read(&address) {
             Address::Content(text) => self.here.push(of_base64(&place, text.to_owned())?),
             Address::Elsewhere => self.named.push(NamedInput {
                 role: InputRole::Input(self.len()),

@@ -11,9 +11,9 @@ use crate::canonical::{
     Format, InputImage, InputName, InputRole, NamedInput, Picture, Problem, Refusal, RefusalKind,
 };
 
-use super::super::super::address::{self, Address, INPUT_FORMATS};
 use super::super::super::json::Fields;
 use super::super::super::multipart::{self, FormPart};
+use super::super::super::named::{self, Address, INPUT_FORMATS};
 use super::parameters::not_offered;
 
 const IMAGES_MAX: usize = 16;
@@ -178,7 +178,7 @@ fn at_address(place: &str, address: String) -> Result<Found, Refusal> {
         let message = format!("`{place}` is too long; use at most {ADDRESS_CHARS_MAX} characters");
         return Err(Refusal::field(place.to_owned(), Problem::TooLong, message));
     }
-    let content = match address::read(&address) {
+    let content = match named::read(&address) {
         Address::Content(text) => STANDARD.decode(text).ok(),
         Address::Elsewhere => return Ok(Found::Named(InputName::Address(address))),
         Address::Other => None,
