@@ -64,6 +64,7 @@ fn model() -> Model {
         title: None,
         description: None,
         pixels_max: None,
+        format: None,
     }
 }
 

@@ -16,7 +16,7 @@ mod response;
 pub use frame::{BadFrame, Frame, Ratio, Size};
 pub use library::{Kept, LibraryAsk, Page, Place, Shown};
 pub use named_input::{InputName, InputRole, NamedInput};
-pub use picture::{Format, Picture};
+pub use picture::{AVIF_PIXELS_MAX, Format, Picture};
 pub use prompt::{PromptAsk, PromptParts};
 pub use refusal::{Blame, Problem, Refusal, RefusalKind};
 pub use report::{Check, HealthReport, Tally, UsageReport};

@@ -9,9 +9,11 @@ use crate::config::LogFormat;
 use crate::fault::VendorFault;
 use crate::receipt::Receipt;
 
+mod bound;
 mod metrics;
 
-pub use metrics::{Bound, Metrics};
+pub use bound::Bound;
+pub use metrics::Metrics;
 
 /// Where receipts are told.
 #[derive(Clone, Debug)]

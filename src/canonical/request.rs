@@ -178,9 +178,10 @@ pub struct InputImage {
 }
 
 impl InputImage {
-    /// A picture whose content says what it is; `None` when it is no known picture.
+    /// A picture whose content says what it is; `None` when it is no picture that can be opened.
     pub fn new(picture: Picture) -> Option<Self> {
-        Some(Self { format: picture.sniff()?, picture })
+        let format = picture.sniff().filter(|format| format.is_opened())?;
+        Some(Self { format, picture })
     }
 }
 

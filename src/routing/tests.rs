@@ -77,6 +77,7 @@ fn model(offerings: Vec<Offering>) -> Model {
         title: None,
         description: None,
         pixels_max: None,
+        format: None,
     }
 }
 

@@ -8,60 +8,7 @@ use prometheus::{
     IntGaugeVec, Opts, Registry,
 };
 
-/// A bound that a request can meet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bound {
-    /// `public.head_bytes_max`
-    HeadBytes,
-    /// `public.head_fields_max`
-    HeadFields,
-    /// `public.body_bytes_max`
-    BodyBytes,
-    /// `public.head_timeout`
-    HeadTime,
-    /// `public.body_timeout`
-    BodyTime,
-    /// `public.in_flight_max`
-    InFlight,
-    /// `public.in_flight_bytes_max`
-    InFlightBytes,
-    /// `batch.items_max` of a plan
-    BatchItems,
-    /// `jobs.queued_per_workspace_max`
-    JobsQueued,
-    /// `jobs.input_bytes_max`
-    JobInput,
-    /// `jobs.time_max`
-    JobTime,
-    /// `input_pictures.in_flight_bytes_max`
-    InputPicturesBytes,
-    /// `plans.*.pictures_max`
-    Pictures,
-    /// `plans.*.pictures_bytes_max`
-    PicturesBytes,
-}
-
-impl Bound {
-    /// Its name in config and as a label.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::HeadBytes => "head_bytes_max",
-            Self::HeadFields => "head_fields_max",
-            Self::BodyBytes => "body_bytes_max",
-            Self::HeadTime => "head_timeout",
-            Self::BodyTime => "body_timeout",
-            Self::InFlight => "in_flight_max",
-            Self::InFlightBytes => "in_flight_bytes_max",
-            Self::BatchItems => "batch.items_max",
-            Self::JobsQueued => "queued_per_workspace_max",
-            Self::JobInput => "input_bytes_max",
-            Self::JobTime => "time_max",
-            Self::InputPicturesBytes => "input_pictures.in_flight_bytes_max",
-            Self::Pictures => "pictures_max",
-            Self::PicturesBytes => "pictures_bytes_max",
-        }
-    }
-}
+use super::bound::Bound;
 
 /// Every metric of this process.
 #[derive(Debug)]
@@ -111,6 +58,10 @@ pub struct Metrics {
     pub input_pictures: IntCounterVec,
     /// Bytes of such pictures held now.
     pub input_bytes: IntGauge,
+    /// Making a picture into another, the wait for its turn included, by the encoding it ends in.
+    pub rework_seconds: HistogramVec,
+    /// Pictures that are worked on or wait for it now.
+    pub reworks_running: IntGauge,
     /// Requests that met a bound.
     pub bounds_met: IntCounterVec,
     /// Policy reloads by result: `swapped` or `kept`.
@@ -254,6 +205,18 @@ impl Metrics {
                 &r,
                 "pixelgate_input_pictures_bytes",
                 "Bytes of pictures that requests named, held now",
+            )?,
+            rework_seconds: histograms(
+                &r,
+                "pixelgate_rework_duration_seconds",
+                "Making a picture into another, the wait for its turn included",
+                &["format"],
+                VENDOR_BUCKETS,
+            )?,
+            reworks_running: gauge(
+                &r,
+                "pixelgate_reworks_running",
+                "Pictures that are worked on or wait for it now",
             )?,
             bounds_met: counters(
                 &r,

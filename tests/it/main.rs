@@ -13,6 +13,7 @@ mod vendor;
 mod world;
 
 mod allowance;
+mod avif;
 mod bad_input;
 mod bounds;
 mod bucket;
