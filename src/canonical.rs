@@ -4,6 +4,7 @@
 //! sides do the reverse. Nothing here knows how any dialect spells it.
 
 mod frame;
+mod labels;
 mod library;
 mod named_input;
 mod picture;
@@ -14,6 +15,7 @@ mod request;
 mod response;
 
 pub use frame::{BadFrame, Frame, Ratio, Size};
+pub use labels::{LABEL_CHARS_MAX, LABELS_HEADER, LABELS_MAX, bad_labels, read_labels};
 pub use library::{Kept, LibraryAsk, Page, Place, Shown};
 pub use named_input::{InputName, InputRole, NamedInput};
 pub use picture::{AVIF_PIXELS_MAX, Format, Picture};

@@ -2,6 +2,7 @@
 //!
 //! Filled along the way and written once at the end. No logic ever reads it back.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::canonical::{Quality, RefusalKind, Size};
@@ -35,6 +36,8 @@ pub struct Receipt {
     pub size: Option<Size>,
     /// The quality that was priced.
     pub quality: Option<Quality>,
+    /// What its app put on it, for finance.
+    pub labels: BTreeMap<String, String>,
     /// The credits set aside for it.
     pub hold: Option<HoldId>,
     /// What the caller paid.
@@ -57,6 +60,10 @@ pub struct Receipt {
     pub answer_bytes: u64,
     /// The policy that the whole request ran under.
     pub policy_version: Arc<str>,
+    /// The version of the price that the caller was quoted and charged by.
+    pub price_version: Option<Arc<str>>,
+    /// The version of the cost of the offering that is named.
+    pub cost_version: Option<Arc<str>>,
     /// Whether a vendor may have drawn and billed without our knowing.
     pub outcome_unknown: bool,
     /// Whether it was cancelled by its app.
@@ -92,6 +99,7 @@ impl Receipt {
             images: 0,
             size: None,
             quality: None,
+            labels: BTreeMap::new(),
             hold: None,
             charged: Credits::ZERO,
             cost: Cost::ZERO,
@@ -103,6 +111,8 @@ impl Receipt {
             store_us: 0,
             answer_bytes: 0,
             policy_version,
+            price_version: None,
+            cost_version: None,
             outcome_unknown: false,
             cancelled: false,
         }

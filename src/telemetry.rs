@@ -10,10 +10,11 @@ use crate::fault::VendorFault;
 use crate::receipt::Receipt;
 
 mod bound;
+mod kinds;
 mod metrics;
 
 pub use bound::Bound;
-pub use metrics::Metrics;
+pub use metrics::{Metrics, PriceMetrics};
 
 /// Where receipts are told.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! What the head alone decides: which dialect claims the path, and who asks.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,7 +10,9 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::auth::Caller;
-use crate::canonical::{Refusal, RefusalKind};
+use crate::canonical::{
+    ImageRequest, LABELS_HEADER, Refusal, RefusalKind, bad_labels, read_labels,
+};
 use crate::dialect::{self, Claim, ClientSide, Pieces, WireReply, WireRequest};
 use crate::id::RequestId;
 use crate::pledge::Named;
@@ -100,6 +103,13 @@ impl Visit {
         begun
     }
 
+    /// Puts the labels of the header on what is asked, beside those that its dialect has words for.
+    pub(super) fn label(&mut self, request: &mut ImageRequest) -> Result<(), Refusal> {
+        request.labels.extend(labels(&self.head.headers)?);
+        self.receipt.labels.clone_from(&request.labels);
+        Ok(())
+    }
+
     /// The whole request as the dialect reads it.
     pub(super) fn wire(&self, body: Bytes) -> WireRequest {
         WireRequest {
@@ -109,6 +119,16 @@ impl Visit {
             body: Pieces::one(body),
         }
     }
+}
+
+/// The labels of a head.
+pub(super) fn labels(headers: &HeaderMap) -> Result<BTreeMap<String, String>, Refusal> {
+    let mut labels = BTreeMap::new();
+    for value in headers.get_all(LABELS_HEADER) {
+        let text = value.to_str().map_err(|_| bad_labels())?;
+        labels.extend(read_labels(text)?);
+    }
+    Ok(labels)
 }
 
 impl Gateway {

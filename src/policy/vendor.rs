@@ -178,7 +178,7 @@ fn named_scheme(way: &str, name: &str) -> Option<AuthScheme> {
     }
 }
 
-fn secret_place(
+pub(super) fn secret_place(
     text: &Spanned<String>,
     place: &str,
     faults: &mut Faults<'_>,

@@ -21,6 +21,8 @@ pub enum Bound {
     BatchItems,
     /// `jobs.queued_per_workspace_max`
     JobsQueued,
+    /// `jobs.untold_per_workspace_max`
+    JobsUntold,
     /// `jobs.input_bytes_max`
     JobInput,
     /// `jobs.time_max`
@@ -46,6 +48,7 @@ impl Bound {
             Self::InFlightBytes => "in_flight_bytes_max",
             Self::BatchItems => "batch.items_max",
             Self::JobsQueued => "queued_per_workspace_max",
+            Self::JobsUntold => "untold_per_workspace_max",
             Self::JobInput => "input_bytes_max",
             Self::JobTime => "time_max",
             Self::InputPicturesBytes => "input_pictures.in_flight_bytes_max",

@@ -1,7 +1,6 @@
 //! A watermark that a plan requires is really in the picture, in every dialect and however the picture arrives;
 //! where none is required the vendor's bytes are the caller's.
 
-use image::GenericImageView as _;
 use serde_json::{Value, json};
 
 use crate::vendor::{Answers, FakeVendor, png};
@@ -32,21 +31,17 @@ offerings = [{ vendor = "acme", model = "gpt-image-2", sizes = ["512x512"], coun
 
 /// Whether the picture is plain but for a mark in its lower right corner.
 fn is_marked(bytes: &[u8]) -> bool {
-    let picture = image::load_from_memory(bytes).expect("a decoder opens the picture");
+    let picture = image::load_from_memory(bytes).expect("a decoder opens the picture").into_rgb8();
     let (width, height) = picture.dimensions();
-    let differs = |x: u32, y: u32| {
-        let own = picture.get_pixel(x, y).0;
-        own.iter().zip(GROUND).any(|(own, ground)| own.abs_diff(ground) > 12)
-    };
-    let all = (0..width).flat_map(|x| (0..height).map(move |y| (x, y)));
-    let marked: Vec<_> = all.filter(|(x, y)| differs(*x, *y)).collect();
-    let in_corner = marked.iter().all(|(x, y)| *x > width / 2 && *y > height * 4 / 5);
-    assert!(in_corner, "something else than a corner was touched");
+    let differs = |own: &[u8; 3]| own.iter().zip(GROUND).any(|(own, g)| own.abs_diff(g) > 12);
+    let marked = picture.enumerate_pixels().filter(|(.., pixel)| differs(&pixel.0));
+    let (mut light, mut dark) = (0, 0);
+    for (x, y, pixel) in marked {
+        assert!(x > width / 2 && y > height * 4 / 5, "something else than a corner was touched");
+        if pixel.0.iter().all(|channel| *channel > 180) { light += 1 } else { dark += 1 }
+    }
     // Dark of the plate and light of the letters, enough of both to be read.
-    let is_light =
-        |(x, y): &&(u32, u32)| picture.get_pixel(*x, *y).0.iter().take(3).all(|c| *c > 180);
-    let light = marked.iter().filter(is_light).count();
-    light > 50 && marked.len() - light > 200
+    light > 50 && dark > 200
 }
 
 async fn ask(world: &World, key: &str, path: &str, body: &Value) -> Reply {

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use tokio::time::Instant;
 
 use crate::auth::Caller;
-use crate::canonical::{Refusal, RefusalKind};
+use crate::canonical::{LABELS_HEADER, Refusal, RefusalKind};
 use crate::credits::Credits;
 use crate::dialect::{self, Claim, WireRequest};
 use crate::fault::Next;
@@ -21,7 +21,7 @@ use crate::telemetry::Bound;
 use super::super::attempt::{Attempt, Trace};
 use super::super::{
     Delivered, Gateway, Head, Treated, Visit, Work, delivered_size, micros, note_asked,
-    note_caller, note_delivered, refuse, treat,
+    note_caller, note_delivered, refuse, treat, worth,
 };
 use super::Errand;
 
@@ -147,6 +147,11 @@ impl Gateway {
         {
             headers.insert(http::header::CONTENT_TYPE, kind);
         }
+        if let Ok(labels) = HeaderValue::from_str(&input.labels)
+            && !labels.is_empty()
+        {
+            headers.insert(LABELS_HEADER, labels);
+        }
         let client = dialect::by_name(&job.dialect).and_then(|dialect| dialect.client);
         let mut receipt = self.receipt_of(job);
         note_caller(&mut receipt, &caller);
@@ -185,6 +190,7 @@ impl Gateway {
         receipt.dialect = dialect::by_name(&job.dialect).map_or("", |dialect| dialect.name);
         receipt.model = Some(job.model.clone());
         receipt.hold = Some(job.hold.clone());
+        receipt.price_version = job.tariff.as_ref().map(|tariff| Arc::clone(&tariff.version));
         receipt
     }
 
@@ -250,6 +256,7 @@ impl Gateway {
             Ok(job) => {
                 self.telemetry.metrics().jobs.with_label_values(&[job.state.name()]).inc();
                 tracing::info!(job = %job.id, state = job.state.name(), "a job has ended");
+                self.tell_of_end(&job);
                 self.telemetry.tell(&receipt, said.as_deref());
             }
             // Someone else ended it meanwhile, and told of it.
@@ -267,7 +274,9 @@ fn ordered(visit: &mut Visit, work: &Work, job: &Job) -> Result<Candidate, Refus
     let name = job.orders.first().map_or("", |order| order.offering.as_str());
     let plan = super::super::plan(&visit.policy, &visit.caller)?;
     let fidelity = plan.fidelity.unwrap_or(work.model.fidelity);
-    routing::candidate_of(&work.model, name, &work.request, fidelity).ok_or_else(|| {
+    let asked = (&work.request, job.created_at_ms);
+    let candidate = routing::candidate_of(&work.model, name, asked, fidelity);
+    candidate.ok_or_else(|| {
         tracing::error!(job = %job.id, offering = name, "policy has lost what was ordered");
         visit.receipt.outcome_unknown = true;
         refuse::job_lost()
@@ -276,14 +285,17 @@ fn ordered(visit: &mut Visit, work: &Work, job: &Job) -> Result<Candidate, Refus
 
 /// The request as it was read when it was accepted, with nobody to draw it yet.
 fn work_again(visit: &mut Visit, job: &Job, input: Input) -> Result<Work, Refusal> {
-    let asked = visit.client.decode_request(&visit.wire(input.body.into()))?;
+    let mut asked = visit.client.decode_request(&visit.wire(input.body.into()))?;
+    visit.label(&mut asked)?;
     note_asked(&mut visit.receipt, &asked);
     let model = visit.policy.model(&job.model).cloned();
     let model = model.ok_or_else(|| refuse::unknown_model(&job.model))?;
+    let tariff = job.tariff.clone();
+    let tariff = tariff.unwrap_or_else(|| worth::tariff_at(&model, job.created_at_ms));
     let plan = super::super::plan(&visit.policy, &visit.caller)?;
     // What was not kept was found good enough when the job was accepted.
     let Treated { request, changes } = treat(&visit.policy, &plan, &model, &asked);
-    Ok(Work { model, asked, request, changes, candidates: Vec::new(), quote: job.quote })
+    Ok(Work { model, tariff, asked, request, changes, candidates: Vec::new(), quote: job.quote })
 }
 
 /// The kind of refusal that has this code.

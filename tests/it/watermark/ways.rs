@@ -17,11 +17,11 @@ use crate::world::{NEARIQ, OPENAI, PAINTED, Reply, World, read};
 fn world_of(vendor: &FakeVendor, dialect: &str, offering: &str, config: &str) -> World {
     let mut policy = format!(
         "{PAINTED}\n{MARKED}\n[defaults]\nmodel = \"any\"\n{}",
-        vendor.policy("acme", dialect).replace("\"2s\"", "\"60s\"")
+        vendor.policy("acme", dialect).replace("\"2s\"", "\"300s\"")
     );
     for name in models() {
         let model = format!(
-            "[models.\"{name}\"]\ndeadline = \"60s\"\nprice = [{{ image = \"1\" }}]\n\
+            "[models.\"{name}\"]\ndeadline = \"300s\"\nprice = [{{ image = \"1\" }}]\n\
              offerings = [{{ vendor = \"acme\", {offering}, cost = [{{ image = \"0\" }}] }}]\n"
         );
         policy.push_str(&model);
@@ -31,7 +31,7 @@ fn world_of(vendor: &FakeVendor, dialect: &str, offering: &str, config: &str) ->
     world
 }
 
-const PLAIN: &str = "model = \"gpt-image-2\", sizes = [\"512x512\", \"1024x1024\"], count_max = 4, \
+const PLAIN: &str = "model = \"gpt-image-2\", sizes = [\"512x512\"], count_max = 4, \
      formats = [\"png\", \"jpeg\", \"webp\"]";
 
 /// A vendor that answers at once with plain pictures.
