@@ -144,16 +144,8 @@ struct Fulfilled {
 impl Gateway {
     /// A gateway that has served nobody yet.
     pub fn new(clock: Arc<dyn Clock>, hands: Hands) -> Arc<Self> {
-        let Hands {
-            policy,
-            store,
-            upstream,
-            media,
-            telemetry,
-            jobs,
-            input_pictures,
-            webhooks,
-        } = hands;
+        let Hands { policy, store, upstream, media, telemetry, jobs, input_pictures, webhooks } =
+            hands;
         let inputs = inputs::Room::new(&input_pictures, telemetry.metrics().input_bytes.clone());
         Arc::new(Self {
             clock,
