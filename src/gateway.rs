@@ -34,6 +34,7 @@ mod exchange;
 mod fan_out;
 mod health;
 mod hedge;
+mod inputs;
 mod job;
 mod library;
 pub mod live;
@@ -83,6 +84,7 @@ pub struct Gateway {
     desk: job::Desk,
     teller: notices::Teller,
     running: Running,
+    inputs: inputs::Room,
 }
 
 impl std::fmt::Debug for Gateway {
@@ -106,6 +108,8 @@ pub struct Hands {
     pub telemetry: Telemetry,
     /// Bounds on requests whose clients do not wait.
     pub jobs: crate::config::Jobs,
+    /// Bounds on pictures that are fetched for callers.
+    pub input_pictures: crate::config::InputPictures,
     /// Bounds on telling apps of their jobs.
     pub webhooks: crate::config::Webhooks,
 }
@@ -140,7 +144,9 @@ struct Fulfilled {
 impl Gateway {
     /// A gateway that has served nobody yet.
     pub fn new(clock: Arc<dyn Clock>, hands: Hands) -> Arc<Self> {
-        let Hands { policy, store, upstream, media, telemetry, jobs, webhooks } = hands;
+        let Hands { policy, store, upstream, media, telemetry, jobs, input_pictures, webhooks } =
+            hands;
+        let inputs = inputs::Room::new(&input_pictures, telemetry.metrics().input_bytes.clone());
         Arc::new(Self {
             clock,
             policy,
@@ -154,6 +160,7 @@ impl Gateway {
             desk: job::Desk::new(jobs),
             teller: notices::Teller::new(&webhooks),
             running: Running::default(),
+            inputs,
         })
     }
 
@@ -217,8 +224,9 @@ impl Gateway {
         visit: &mut Visit,
         request: ImageRequest,
     ) -> Result<Fulfilled, Refusal> {
-        let (plan, work) = self.understand(visit, request).await?;
+        let (plan, mut work) = self.understand(visit, request).await?;
         let lease = self.admit(&visit.caller, &plan, work.request.count)?;
+        let _held = self.gather(visit, &mut work.request).await?;
         let stake = Stake {
             amount: work.quote,
             images: work.request.count,
@@ -261,6 +269,7 @@ impl Gateway {
         visit.label(&mut asked)?;
         note_asked(&mut visit.receipt, &asked);
         policy.rules.judge(&asked).map_err(refuse::denied)?;
+        Self::may_name(visit, &asked)?;
         let plan = plan(&policy, &visit.caller)?;
         let model = model(&policy, &plan, &asked)?;
         visit.receipt.model = Some(model.name.clone());

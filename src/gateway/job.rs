@@ -145,16 +145,15 @@ impl Gateway {
     async fn accept(&self, visit: &mut Visit, body: Bytes) -> Result<Job, Refusal> {
         let bounds = &self.desk.bounds;
         let webhook = notices::webhook_of(visit)?;
-        if body.len() > bounds.input_bytes_max {
-            self.telemetry.metrics().bound_met(Bound::JobInput);
-            return Err(refuse::job_input(bounds.input_bytes_max));
-        }
+        self.fits_a_job(&body)?;
         let request = decode(visit.client, &visit.wire(body.clone()))?;
         let (plan, work) = self.understand(visit, request).await?;
         let now = self.clock.now();
         // Counted in every window as any request; a job that waits is not one that runs, so its
         // place among those is given back at once.
         let lease = self.admit(&visit.caller, &plan, work.request.count)?;
+        let body = self.gather_into(visit, &work.request, body).await?;
+        self.fits_a_job(&body)?;
         let stake = Stake {
             amount: work.quote,
             images: work.request.count,
@@ -203,6 +202,15 @@ impl Gateway {
         }
         visit.receipt.hold = Some(job.hold.clone());
         Ok(job)
+    }
+
+    fn fits_a_job(&self, body: &Bytes) -> Result<(), Refusal> {
+        let most = self.desk.bounds.input_bytes_max;
+        if body.len() <= most {
+            return Ok(());
+        }
+        self.telemetry.metrics().bound_met(Bound::JobInput);
+        Err(refuse::job_input(most))
     }
 
     /// The answer about jobs, or about pictures by their names.

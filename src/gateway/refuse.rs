@@ -19,6 +19,7 @@ use crate::store::StoreError;
 
 use super::notices;
 
+pub(super) mod input;
 pub(super) mod repeat;
 
 /// When the store is worth asking again.

@@ -17,6 +17,7 @@ mod vendor;
 mod world;
 
 mod allowance;
+mod avif;
 mod bad_input;
 mod bounds;
 mod browser;
@@ -29,6 +30,7 @@ mod google;
 mod hostile;
 mod idempotency;
 mod imageapi;
+mod inputs;
 mod jobs;
 mod keys;
 mod limits;
