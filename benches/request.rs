@@ -74,7 +74,7 @@ fn spawn(work: impl Future<Output = ()> + Send + 'static) {
 
 /// A gateway in front of that vendor, its books in `folder`; returns its address and a key.
 async fn gateway(folder: &Path, vendor: SocketAddr) -> (SocketAddr, String, Edge) {
-    let policies = folder.join("policies");
+    let (policies, defaults) = (folder.join("policies"), Config::defaults().unwrap());
     std::fs::create_dir_all(&policies).unwrap();
     let policy = format!(
         r#"
@@ -121,16 +121,16 @@ concurrency_max = 1000
         policy: Arc::new(LivePolicy::load(&policies).unwrap()),
         store,
         upstream: Arc::new(Upstream::new(Painter::new(1).into_vendor(), Arc::clone(&clock) as _)),
-        media: Media::open(&Config::defaults().unwrap().library, folder, 1).unwrap(),
+        media: Media::open(&defaults.library, folder, 1).unwrap(),
         telemetry: Telemetry::new().unwrap(),
-        jobs: Config::defaults().unwrap().jobs,
+        jobs: defaults.jobs,
+        limits: defaults.limits,
     };
     let gateway = Gateway::new(clock, hands);
-    let any = "127.0.0.1:0".parse().unwrap();
-    let (public, admin) = (Socket::bind(any).unwrap(), Socket::bind(any).unwrap());
+    let bind = || Socket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let (public, admin) = (bind(), bind());
     let address = public.address();
-    let bounds = Config::defaults().unwrap().public;
-    let edge = Edge::start(&gateway, &bounds, public, admin).unwrap();
+    let edge = Edge::start(&gateway, &defaults.public, public, admin).unwrap();
     (address, key, edge)
 }
 

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use dashmap::DashMap;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
@@ -16,13 +17,15 @@ use crate::catalog::Model;
 use crate::clock::Clock;
 use crate::credits::{Cost, Credits};
 use crate::dialect::{Claim, ClientSide, WireReply, WireRequest};
+use crate::id::HoldId;
+use crate::limit::Guesses;
 use crate::media::Media;
 use crate::policy::{Plan, Policy};
-use crate::receipt::Receipt;
 use crate::reload::LivePolicy;
 use crate::routing::{self, Candidate, Want};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
+use crate::turnstile::{Counted, Turnstile};
 use crate::upstream::Upstream;
 
 mod admit;
@@ -35,8 +38,10 @@ mod health;
 mod hedge;
 mod job;
 mod library;
+mod limits;
 pub mod live;
 mod meet;
+mod note;
 mod once;
 mod open;
 pub mod passthrough;
@@ -47,8 +52,10 @@ mod reply;
 mod usage;
 mod worth;
 
-use admit::{Stake, Windows};
+use admit::Stake;
 use health::HealthBoard;
+use limits::Asking;
+use note::{note_caller, note_delivered};
 use once::Running;
 
 pub use library::Unserved;
@@ -70,7 +77,10 @@ pub struct Gateway {
     pub telemetry: Telemetry,
     /// What must be finished before the process may end.
     pub tasks: TaskTracker,
-    windows: Arc<Windows>,
+    guesses: Guesses,
+    turnstile: Turnstile,
+    /// Holds whose price windows of credits wait for.
+    unsettled: DashMap<HoldId, Counted>,
     health: HealthBoard,
     desk: job::Desk,
     running: Running,
@@ -97,6 +107,8 @@ pub struct Hands {
     pub telemetry: Telemetry,
     /// Bounds on requests whose clients do not wait.
     pub jobs: crate::config::Jobs,
+    /// How requests are counted.
+    pub limits: crate::config::Limits,
 }
 
 /// What is to be done, by whom it can be, and the most that it may cost the caller.
@@ -121,7 +133,7 @@ struct Fulfilled {
 impl Gateway {
     /// A gateway that has served nobody yet.
     pub fn new(clock: Arc<dyn Clock>, hands: Hands) -> Arc<Self> {
-        let Hands { policy, store, upstream, media, telemetry, jobs } = hands;
+        let Hands { policy, store, upstream, media, telemetry, jobs, limits } = hands;
         Arc::new(Self {
             clock,
             policy,
@@ -130,7 +142,9 @@ impl Gateway {
             media,
             telemetry,
             tasks: TaskTracker::new(),
-            windows: Arc::new(Windows::default()),
+            guesses: Guesses::new(limits.wrong_keys_max, limits.wrong_keys_per),
+            turnstile: Turnstile::default(),
+            unsettled: DashMap::new(),
             health: HealthBoard::default(),
             desk: job::Desk::new(jobs),
             running: Running::default(),
@@ -200,15 +214,22 @@ impl Gateway {
         request: ImageRequest,
     ) -> Result<Fulfilled, Refusal> {
         let (plan, work) = self.understand(visit, request).await?;
-        let lease = self.admit(&visit.caller, &plan, work.request.count)?;
         let stake = Stake {
             amount: work.quote,
             images: work.request.count,
+            pixels: visit.receipt.pixels_asked,
             time: work.model.deadline,
             named: visit.named,
         };
-        let asking = (&visit.caller, &*plan);
-        let (hold, lease) = self.hold(asking, &stake, lease, &mut visit.receipt).await?;
+        let policy = Arc::clone(&visit.policy);
+        let asking = Asking {
+            policy: &policy,
+            caller: &visit.caller,
+            plan: &plan,
+            model: Some(&work.model.name),
+        };
+        let lease = self.admit(&asking, stake.weight())?;
+        let (hold, lease) = self.hold(&asking, &stake, lease, &mut visit.receipt).await?;
 
         match self.draw(visit, &work).await {
             Ok((delivered, price)) => {
@@ -253,6 +274,7 @@ impl Gateway {
         self.has_room(visit, &plan, &request).await?;
         let quote = worth::quote(&model, &candidates, &request, &visit.caller)?;
         visit.receipt.size = candidates.first().map(delivered_size);
+        visit.receipt.pixels_asked = worth::pixels(&candidates, &request);
         Ok((plan, Work { model, request, candidates, quote }))
     }
 
@@ -372,22 +394,4 @@ impl Fulfilled {
                 .and_then(|plan| plan.storage.as_deref()),
         }
     }
-}
-
-/// Notes what was delivered, and what it cost us.
-fn note_delivered(receipt: &mut Receipt, delivered: &Delivered) {
-    receipt.cost = delivered.cost;
-    receipt.images = u32::try_from(delivered.response.images.len()).unwrap_or(u32::MAX);
-    receipt.size = Some(delivered.size);
-    receipt.status = 200;
-}
-
-/// Writes what was noted about a receipt by the parts of the path.
-fn note_caller(receipt: &mut Receipt, caller: &Caller) {
-    receipt.caller = Some(crate::receipt::ReceiptCaller {
-        workspace: caller.workspace().clone(),
-        key: caller.key().clone(),
-        plan: caller.plan().to_owned(),
-        test: caller.is_test(),
-    });
 }

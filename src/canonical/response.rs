@@ -80,6 +80,10 @@ pub struct Change {
 pub struct Standing {
     /// The limit's name in policy.
     pub limit: String,
+    /// Whether it is what stood in the way.
+    pub is_met: bool,
+    /// What it counts: `requests`, `images`, `megapixels` or `credits`.
+    pub unit: &'static str,
     /// What it allows per window.
     pub most: u64,
     /// What is left now.

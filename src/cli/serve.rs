@@ -88,6 +88,7 @@ pub(super) async fn start(
         media,
         telemetry,
         jobs: config.jobs.clone(),
+        limits: config.limits.clone(),
     };
     let gateway = Gateway::new(clock, hands);
     let rebuilt = gateway.rebuild_windows().await?;

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::scalar::{BadScalar, ByteCount, Span};
 use crate::secret::SecretPlace;
 
+use super::limits::networks;
 use super::{
     Answers, Config, ConfigError, Jobs, Library, LogFormat, Origins, Public, S3, TlsFiles,
 };
@@ -19,7 +20,7 @@ macro_rules! sections {
         #[derive(Debug, Default, Deserialize)]
         #[serde(deny_unknown_fields, default)]
         pub(super) struct $section {
-            $($key: Option<$kind>,)*
+            $(pub(super) $key: Option<$kind>,)*
         }
 
         impl $section {
@@ -46,6 +47,7 @@ sections! {
         in_flight_max: usize,
         in_flight_bytes_max: ByteCount,
         cors_origins: Vec<String>,
+        trusted_proxies: Vec<String>,
     }
     RawAdmin { address: String }
     RawStore { directory: PathBuf }
@@ -70,6 +72,7 @@ sections! {
         time_max: Span,
         kept_for: Span,
     }
+    RawLimits { wrong_keys_max: u32, wrong_keys_per: Span }
     RawLog { format: LogFormat, level: String }
     RawLife { drain_timeout: Span }
 }
@@ -84,6 +87,7 @@ pub(super) struct RawConfig {
     policy: RawPolicy,
     media: RawMedia,
     jobs: RawJobs,
+    limits: RawLimits,
     log: RawLog,
     life: RawLife,
 }
@@ -99,6 +103,7 @@ impl RawConfig {
             policy: self.policy.over(below.policy),
             media: self.media.over(below.media),
             jobs: self.jobs.over(below.jobs),
+            limits: self.limits.over(below.limits),
             log: self.log.over(below.log),
             life: self.life.over(below.life),
         }
@@ -116,6 +121,7 @@ impl RawConfig {
             media_workers_max: Some(set("media.workers_max", self.media.workers_max)?)
                 .filter(|workers| *workers > 0),
             jobs: self.jobs.build()?,
+            limits: self.limits.build()?,
             library: self.media.build()?,
             log_format: set("log.format", self.log.format)?,
             log_level: level.parse().map_err(|_| {
@@ -159,6 +165,10 @@ impl RawPublic {
                 self.in_flight_bytes_max.map(|b| b.0),
             )?,
             cors_origins: origins(&set("public.cors_origins", self.cors_origins)?)?,
+            trusted_proxies: networks(
+                "public.trusted_proxies",
+                &set("public.trusted_proxies", self.trusted_proxies)?,
+            )?,
         })
     }
 }
@@ -266,11 +276,11 @@ fn secret_place(
     }
 }
 
-fn wrong(place: &'static str, problem: impl Into<String>) -> ConfigError {
+pub(super) fn wrong(place: &'static str, problem: impl Into<String>) -> ConfigError {
     ConfigError::Value { place, problem: problem.into() }
 }
 
-fn set<T>(place: &'static str, value: Option<T>) -> Result<T, ConfigError> {
+pub(super) fn set<T>(place: &'static str, value: Option<T>) -> Result<T, ConfigError> {
     value.ok_or_else(|| wrong(place, "has no default; this is a fault of the build"))
 }
 

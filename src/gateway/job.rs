@@ -11,15 +11,18 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::canonical::{Delivery, ImageRequest, Refusal};
+use crate::clock::Now;
 use crate::config;
 use crate::dialect::{Claim, WireReply};
 use crate::id::{JobId, WorkspaceId};
 use crate::job::{Input, Job, JobError, NewJob, State};
+use crate::ledger::HoldAsk;
 use crate::store::{StoreError, Whose};
 use crate::telemetry::Bound;
 
 use super::admit::Stake;
-use super::{Gateway, Visit, decode, micros, refuse};
+use super::limits::Asking;
+use super::{Gateway, Visit, Work, decode, micros, refuse};
 
 mod errand;
 mod run;
@@ -135,19 +138,48 @@ impl Gateway {
         let request = decode(visit.client, &visit.wire(body.clone()))?;
         let (plan, work) = self.understand(visit, request).await?;
         let now = self.clock.now();
-        // Counted in every window as any request; a job that waits is not one that runs, so its
-        // place among those is given back at once.
-        let lease = self.admit(&visit.caller, &plan, work.request.count)?;
         let stake = Stake {
             amount: work.quote,
             images: work.request.count,
+            pixels: visit.receipt.pixels_asked,
             time: bounds.time_max,
             // The answer to its repeats would be the job, which nothing keeps for them yet.
             named: None,
         };
-        let ask = Self::hold_ask((&visit.caller, &plan), &stake, &visit.receipt, now);
-        let time_ms = i64::try_from(bounds.time_max.as_millis()).unwrap_or(i64::MAX);
-        let job = Job {
+        let policy = Arc::clone(&visit.policy);
+        let asking = Asking {
+            policy: &policy,
+            caller: &visit.caller,
+            plan: &plan,
+            model: Some(&work.model.name),
+        };
+        // Counted in every window as any request; a job that waits is not one that runs, so its
+        // place among those is given back at once.
+        let lease = self.admit(&asking, stake.weight())?;
+        let ask = Self::hold_ask(&asking, &stake, &visit.receipt, now);
+        let job = self.new_job(visit, &work, &ask, now);
+        let input = input_of(visit, &body);
+        let open_max = bounds.queued_per_workspace_max;
+        let began = Instant::now();
+        let accepted =
+            self.store.accept_job(ask, NewJob { job: job.clone(), input, open_max }).await;
+        visit.receipt.store_us += micros(began.elapsed());
+        if let Err(error) = accepted {
+            if let StoreError::Job(JobError::Full { .. }) = error {
+                self.telemetry.metrics().bound_met(Bound::JobsQueued);
+            }
+            lease.take_back();
+            return Err(refuse::hold(&error, &asking, now));
+        }
+        self.await_price(&asking, &job.hold, &lease);
+        visit.receipt.hold = Some(job.hold.clone());
+        Ok(job)
+    }
+
+    /// A job that waits for its turn.
+    fn new_job(&self, visit: &Visit, work: &Work, ask: &HoldAsk, now: Now) -> Job {
+        let time_ms = i64::try_from(self.desk.bounds.time_max.as_millis()).unwrap_or(i64::MAX);
+        Job {
             id: JobId::random(),
             workspace: visit.caller.workspace().clone(),
             key: visit.caller.key().clone(),
@@ -167,22 +199,7 @@ impl Gateway {
             state: State::Queued,
             orders: Vec::new(),
             outcome: None,
-        };
-        let input = input_of(visit, &body);
-        let open_max = bounds.queued_per_workspace_max;
-        let began = Instant::now();
-        let accepted =
-            self.store.accept_job(ask, NewJob { job: job.clone(), input, open_max }).await;
-        visit.receipt.store_us += micros(began.elapsed());
-        if let Err(error) = accepted {
-            if let StoreError::Job(JobError::Full { .. }) = error {
-                self.telemetry.metrics().bound_met(Bound::JobsQueued);
-            }
-            lease.take_back();
-            return Err(refuse::store(&error, now));
         }
-        visit.receipt.hold = Some(job.hold.clone());
-        Ok(job)
     }
 
     /// The answer about jobs, or about pictures by their names.

@@ -156,7 +156,13 @@ pub(super) fn standing_headers(standings: &[Standing]) -> Vec<(&'static str, Str
     let list = |item: &dyn Fn(&Standing) -> String| {
         standings.iter().map(item).collect::<Vec<_>>().join(", ")
     };
-    let policy = list(&|s| format!("\"{}\";q={};w={}", s.limit, s.most, s.window.as_secs()));
+    // A unit is named where it is not the one that is meant without a word.
+    let unit = |s: &Standing| match s.unit {
+        "requests" => String::new(),
+        unit => format!(";qu=\"{unit}\""),
+    };
+    let policy =
+        list(&|s| format!("\"{}\";q={};w={}{}", s.limit, s.most, s.window.as_secs(), unit(s)));
     let state = list(&|s| {
         format!("\"{}\";r={};t={}", s.limit, s.remaining, s.resets_in.as_millis().div_ceil(1000))
     });

@@ -3,11 +3,10 @@
 use crate::canonical::{Allowance, Refusal, UsageReport};
 use crate::clock::Now;
 use crate::dialect::{Asked, WireReply};
-use crate::ledger::QuotaUnit;
 use crate::limit::Unit;
-use crate::policy::{Period, Plan};
+use crate::policy::{Period, Plan, Quota};
 
-use super::admit::subject;
+use super::admit::{quota_unit, subject};
 use super::{Gateway, Visit, plan, refuse, reply};
 
 const DAY_MS: i64 = 86_400_000;
@@ -50,7 +49,7 @@ impl Gateway {
         })
     }
 
-    /// What a period allows, by the quota of which the least is left.
+    /// What a period allows, by the quota of requests or images of which the least is left.
     async fn allowance(
         &self,
         visit: &Visit,
@@ -59,17 +58,15 @@ impl Gateway {
         now: Now,
     ) -> Result<Option<Allowance>, Refusal> {
         let mut least: Option<Allowance> = None;
-        for quota in plan.quotas.iter().filter(|quota| quota.per == per) {
-            let unit = match quota.unit {
-                Unit::Requests => QuotaUnit::Requests,
-                Unit::Images => QuotaUnit::Images,
-            };
-            let subject = subject(visit.caller.key(), quota);
-            let used = self.store.quota_used(subject, unit, per.begin(now)).await;
+        let counts = |quota: &&Quota| matches!(quota.unit, Unit::Requests | Unit::Images);
+        let quotas = plan.quotas.iter().filter(|quota| quota.per == per);
+        for quota in quotas.filter(counts) {
+            let subject = subject(&visit.caller, quota, None);
+            let used = self.store.quota_used(subject, quota_unit(quota.unit), per.begin(now)).await;
             let used = used.map_err(|error| refuse::store(&error, now))?;
-            let remaining = u64::from(quota.most.saturating_sub(used));
+            let remaining = quota.most.saturating_sub(used);
             if least.is_none_or(|least| remaining < least.remaining) {
-                least = Some(Allowance { most: u64::from(quota.most), remaining });
+                least = Some(Allowance { most: quota.most, remaining });
             }
         }
         Ok(least)

@@ -31,6 +31,12 @@ pub(super) fn quote(
     Ok(most)
 }
 
+/// The most pixels that may come of it, of all its pictures together.
+pub(super) fn pixels(candidates: &[Candidate], request: &ImageRequest) -> u64 {
+    let sizes = candidates.iter().map(|candidate| delivered_size(candidate).pixels());
+    sizes.max().unwrap_or(0).saturating_mul(u64::from(request.count))
+}
+
 /// What it did cost: never more than was held for it.
 pub(super) fn price(
     model: &Model,

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::rules::{DeniedTerm, Rules};
 
 use super::raw::RawFile;
-use super::{FindSecret, Policy, PolicyFault, PolicyText, offering, plan, prompts, vendor};
+use super::{FindSecret, Policy, PolicyFault, PolicyText, bounds, offering, plan, prompts, vendor};
 
 /// Every fault found so far, and the file that is being read.
 pub(super) struct Faults<'a> {
@@ -40,6 +40,7 @@ pub fn build(
         vendors: BTreeMap::new(),
         models: BTreeMap::new(),
         model_default: None,
+        model_bounds: BTreeMap::new(),
         plans: BTreeMap::new(),
         prompts: None,
         rules: Rules::default(),
@@ -53,6 +54,7 @@ pub fn build(
     for (text, file) in &files {
         faults.source = text;
         offering::models(&mut policy, file, &mut faults);
+        bounds::of_models(&mut policy, file, &mut faults);
     }
     let mut denied = Vec::new();
     for (text, file) in &files {

@@ -8,6 +8,7 @@ use toml::Spanned;
 
 use crate::canonical::{Format, Quality, Ratio, Size};
 use crate::catalog::{Ability, AfterUnknown, Balance, Fidelity, PlayedFault, Strategy};
+use crate::limit::Of;
 use crate::scalar::{ByteCount, Span};
 
 use super::Period;
@@ -107,6 +108,10 @@ pub(super) struct RawModel {
     pub(super) description: Option<String>,
     pub(super) price: Spanned<Vec<RawTariffRow>>,
     pub(super) offerings: Spanned<Vec<Spanned<RawOffering>>>,
+    #[serde(default)]
+    pub(super) limits: Vec<Spanned<RawLimit>>,
+    #[serde(default)]
+    pub(super) quotas: Vec<Spanned<RawQuota>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -184,7 +189,13 @@ pub(super) struct RawLimit {
     pub(super) name: String,
     pub(super) requests: Option<NonZeroU32>,
     pub(super) images: Option<NonZeroU32>,
+    pub(super) megapixels: Option<NonZeroU32>,
+    pub(super) credits: Option<String>,
     pub(super) per: Span,
+    #[serde(default)]
+    pub(super) of: Of,
+    #[serde(default)]
+    pub(super) shadow: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -193,7 +204,11 @@ pub(super) struct RawQuota {
     pub(super) name: String,
     pub(super) requests: Option<NonZeroU32>,
     pub(super) images: Option<NonZeroU32>,
+    pub(super) megapixels: Option<NonZeroU32>,
+    pub(super) credits: Option<String>,
     pub(super) per: Period,
+    #[serde(default)]
+    pub(super) of: Of,
 }
 
 /// Whether pictures are kept, or what the storage is called that they are kept in.

@@ -26,7 +26,7 @@ pub(super) struct Rows {
     grants: BTreeSet<GrantId>,
     opened: Vec<HoldId>,
     ended: Vec<HoldId>,
-    quotas: BTreeMap<(i64, Arc<str>, QuotaUnit), u32>,
+    quotas: BTreeMap<(i64, Arc<str>, QuotaUnit), u64>,
     receipts: Vec<Receipt>,
     pub(super) jobs: jobs::JobRows,
     pub(super) pledges: PledgeRows,
@@ -102,7 +102,12 @@ impl Rows {
         for ((period, subject, unit), used) in &self.quotas {
             database
                 .prepare_cached("INSERT OR REPLACE INTO quota (period, subject, unit, used) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![period, subject, unit.name(), used])?;
+                .execute(params![
+                    period,
+                    subject,
+                    unit.name(),
+                    i64::try_from(*used).unwrap_or(i64::MAX)
+                ])?;
         }
         for receipt in &self.receipts {
             usage::write(database, receipt)?;
@@ -228,8 +233,8 @@ fn open_hold(database: &Connection, hold: &Hold) -> rusqlite::Result<()> {
         .prepare_cached(
             "INSERT INTO hold (id, workspace, key, request, amount_nanos, opened_at_ms,
                                expires_at_ms, policy_version, pinned, quotas, remaining_nanos,
-                               state)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'open')",
+                               weighs, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'open')",
         )?
         .execute(params![
             ask.hold.as_str(),
@@ -242,7 +247,8 @@ fn open_hold(database: &Connection, hold: &Hold) -> rusqlite::Result<()> {
             &*ask.policy_version,
             json(&pinned)?,
             quotas,
-            hold.held.remaining.nanos()
+            hold.held.remaining.nanos(),
+            json(&ask.weighs)?
         ])?;
     Ok(())
 }

@@ -37,6 +37,8 @@ pub enum Bound {
     Pictures,
     /// `plans.*.pictures_bytes_max`
     PicturesBytes,
+    /// `limits.wrong_keys_max`
+    WrongKeys,
 }
 
 impl Bound {
@@ -56,6 +58,7 @@ impl Bound {
             Self::JobTime => "time_max",
             Self::Pictures => "pictures_max",
             Self::PicturesBytes => "pictures_bytes_max",
+            Self::WrongKeys => "wrong_keys_max",
         }
     }
 }
@@ -106,6 +109,8 @@ pub struct Metrics {
     pub in_flight_bytes: IntGauge,
     /// Requests that met a bound.
     pub bounds_met: IntCounterVec,
+    /// Limits that were met, by name, whose they are and whether they refused.
+    pub limits_met: IntCounterVec,
     /// Policy reloads by result: `swapped` or `kept`.
     pub policy_reloads: IntCounterVec,
     /// 1 for the version of policy in force.
@@ -243,6 +248,12 @@ impl Metrics {
                 "Requests that met a bound, by its name in config",
                 &["bound"],
             )?,
+            limits_met: counters(
+                &r,
+                "pixelgate_limits_met_total",
+                "Limits of policy that were met: refused, or would have (shadow)",
+                &["limit", "of", "mode"],
+            )?,
             policy_reloads: counters(
                 &r,
                 "pixelgate_policy_reloads_total",
@@ -302,6 +313,11 @@ impl Metrics {
     /// A request met this bound.
     pub fn bound_met(&self, bound: Bound) {
         self.bounds_met.with_label_values(&[bound.name()]).inc();
+    }
+
+    /// A limit of policy was met.
+    pub fn limit_met(&self, limit: &str, of: &str, mode: &str) {
+        self.limits_met.with_label_values(&[limit, of, mode]).inc();
     }
 
     /// This version of policy is in force, and no other.

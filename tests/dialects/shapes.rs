@@ -388,13 +388,13 @@ pub(crate) fn refusal(kind: RefusalKind) -> Refusal {
 pub(crate) fn standings() -> Vec<Standing> {
     let standing = |limit: &str, most, remaining, window, resets_in| Standing {
         limit: limit.to_owned(),
+        is_met: remaining == 0,
+        unit: "requests",
         most,
         remaining,
         window: Duration::from_secs(window),
         resets_in: Duration::from_millis(resets_in),
     };
-    vec![
-        standing("hourly", 200, 180, 3_600, 1_800_000),
-        standing("five minutes", 50, 3, 300, 58_891),
-    ]
+    let minutes = standing("five minutes", 50, 3, 300, 58_891);
+    vec![standing("hourly", 200, 180, 3_600, 1_800_000), minutes]
 }
