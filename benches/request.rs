@@ -125,6 +125,7 @@ concurrency_max = 1000
         telemetry: Telemetry::new().unwrap(),
         jobs: defaults.jobs,
         limits: defaults.limits,
+        turnstile: Arc::default(),
     };
     let gateway = Gateway::new(clock, hands);
     let bind = || Socket::bind("127.0.0.1:0".parse().unwrap()).unwrap();

@@ -17,7 +17,7 @@ mod raw;
 
 use raw::RawConfig;
 
-pub use limits::Limits;
+pub use limits::{Limits, Lost, Redis, RedisAddress};
 
 /// The defaults, which also document every key.
 pub const DEFAULTS: &str = include_str!("../config/gateway.toml");
@@ -244,6 +244,10 @@ mod tests {
             ("[public]\ncors_origins = [\"*\", \"https://a.example\"]", "public.cors_origins"),
             ("[public]\ntrusted_proxies = [\"proxy\"]", "public.trusted_proxies"),
             ("[limits]\nwrong_keys_max = 5000", "limits.wrong_keys_max"),
+            ("[limits]\nredis = \"localhost\"", "limits.redis"),
+            ("[limits]\nredis = \"redis://:secret@host\"", "limits.redis"),
+            ("[limits]\nlost = \"allow\"", "limits.lost"),
+            ("[limits]\nlost = \"local_share\"\nnodes = 0", "limits.nodes"),
             ("[limits]\nwrong_keys_per = \"0s\"", "limits.wrong_keys_per"),
             ("[media]\nplace = \"bucket\"", "media.place"),
             ("[media]\nplace = \"s3://\"", "media.place"),

@@ -78,7 +78,7 @@ pub struct Gateway {
     /// What must be finished before the process may end.
     pub tasks: TaskTracker,
     guesses: Guesses,
-    turnstile: Turnstile,
+    turnstile: Arc<Turnstile>,
     /// Holds whose price windows of credits wait for.
     unsettled: DashMap<HoldId, Counted>,
     health: HealthBoard,
@@ -109,6 +109,8 @@ pub struct Hands {
     pub jobs: crate::config::Jobs,
     /// How requests are counted.
     pub limits: crate::config::Limits,
+    /// Where they are.
+    pub turnstile: Arc<Turnstile>,
 }
 
 /// What is to be done, by whom it can be, and the most that it may cost the caller.
@@ -133,7 +135,7 @@ struct Fulfilled {
 impl Gateway {
     /// A gateway that has served nobody yet.
     pub fn new(clock: Arc<dyn Clock>, hands: Hands) -> Arc<Self> {
-        let Hands { policy, store, upstream, media, telemetry, jobs, limits } = hands;
+        let Hands { policy, store, upstream, media, telemetry, jobs, limits, turnstile } = hands;
         Arc::new(Self {
             clock,
             policy,
@@ -143,7 +145,7 @@ impl Gateway {
             telemetry,
             tasks: TaskTracker::new(),
             guesses: Guesses::new(limits.wrong_keys_max, limits.wrong_keys_per),
-            turnstile: Turnstile::default(),
+            turnstile,
             unsettled: DashMap::new(),
             health: HealthBoard::default(),
             desk: job::Desk::new(jobs),
@@ -228,7 +230,7 @@ impl Gateway {
             plan: &plan,
             model: Some(&work.model.name),
         };
-        let lease = self.admit(&asking, stake.weight())?;
+        let lease = self.admit(&asking, stake.weight()).await?;
         let (hold, lease) = self.hold(&asking, &stake, lease, &mut visit.receipt).await?;
 
         match self.draw(visit, &work).await {

@@ -30,7 +30,7 @@ pub use bounds::{Bounds, Whose};
 pub use coarse::SUB_WINDOWS;
 pub use guess::{Guesses, GuessesMet};
 pub use window::{EXACT_MOST_MAX, EXACT_WINDOW_MS_MAX};
-pub use windows::Windows;
+pub use windows::{Windows, hindsight_ms, stamps_kept};
 
 /// What a denial for too many requests at once calls its limit.
 pub const CONCURRENCY: &str = "concurrency";
@@ -247,7 +247,7 @@ impl Ticket {
 }
 
 /// The bit of a place; places beyond the 64th share the last.
-fn bit(number: usize) -> u64 {
+pub(crate) fn bit(number: usize) -> u64 {
     let shift = u32::try_from(number).map_or(63, |number| number.min(63));
     1_u64.wrapping_shl(shift)
 }

@@ -79,7 +79,7 @@ impl Crowd {
         let weight = Weight { images, pixels: each * 1_000_000, nanos: each * 1_000_000_000 };
         let ask = Ask { places: places.collect(), weight };
         let now = Now { unix_ms: 0, tick_ms: at_ms };
-        let passes = matches!(self.turnstile.admit(&ask, now), Answer::Passed { .. });
+        let passes = matches!(self.turnstile.admit_here(&ask, now), Answer::Passed { .. });
         if passes {
             let amount = match self.unit {
                 Unit::Requests => 1,

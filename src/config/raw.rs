@@ -72,7 +72,15 @@ sections! {
         time_max: Span,
         kept_for: Span,
     }
-    RawLimits { wrong_keys_max: u32, wrong_keys_per: Span }
+    RawLimits {
+        wrong_keys_max: u32,
+        wrong_keys_per: Span,
+        redis: String,
+        lost: String,
+        nodes: u32,
+        redis_deadline: Span,
+        redis_in_flight_max: usize,
+    }
     RawLog { format: LogFormat, level: String }
     RawLife { drain_timeout: Span }
 }
@@ -284,7 +292,7 @@ pub(super) fn set<T>(place: &'static str, value: Option<T>) -> Result<T, ConfigE
     value.ok_or_else(|| wrong(place, "has no default; this is a fault of the build"))
 }
 
-fn positive(place: &'static str, value: Option<usize>) -> Result<usize, ConfigError> {
+pub(super) fn positive(place: &'static str, value: Option<usize>) -> Result<usize, ConfigError> {
     match set(place, value)? {
         0 => Err(wrong(place, "is 0, which would refuse everything; give at least 1")),
         value => Ok(value),

@@ -155,7 +155,7 @@ impl Gateway {
         };
         // Counted in every window as any request; a job that waits is not one that runs, so its
         // place among those is given back at once.
-        let lease = self.admit(&asking, stake.weight())?;
+        let lease = self.admit(&asking, stake.weight()).await?;
         let ask = Self::hold_ask(&asking, &stake, &visit.receipt, now);
         let job = self.new_job(visit, &work, &ask, now);
         let input = input_of(visit, &body);

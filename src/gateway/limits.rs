@@ -42,9 +42,13 @@ impl Asking<'_> {
 
 impl Gateway {
     /// Every window and the concurrency lease, as one step: all or nothing.
-    pub(super) fn admit(&self, asking: &Asking<'_>, weight: Weight) -> Result<Lease, Refusal> {
+    pub(super) async fn admit(
+        &self,
+        asking: &Asking<'_>,
+        weight: Weight,
+    ) -> Result<Lease, Refusal> {
         let metrics = self.telemetry.metrics();
-        match self.turnstile.admit(&asking.ask(weight), self.clock.now()) {
+        match self.turnstile.admit(&asking.ask(weight), self.clock.now()).await {
             Answer::Passed { lease, over } => {
                 for met in &over {
                     metrics.limit_met(&met.limit, met.of.name(), "shadow");
@@ -62,6 +66,7 @@ impl Gateway {
                 metrics.limit_met(&denial.met.limit, denial.met.of.name(), "refused");
                 Err(refuse::limit(denial))
             }
+            Answer::Lost => Err(refuse::uncounted()),
         }
     }
 

@@ -138,7 +138,7 @@ impl Gateway {
         let (amount, time) = (fare.price, vendor.timeout);
         let stake = Stake { amount, images: IMAGES, pixels: 0, time, named: None };
         let asking = Asking { policy, caller: &caller, plan: &plan, model: None };
-        let lease = self.admit(&asking, stake.weight())?;
+        let lease = self.admit(&asking, stake.weight()).await?;
         let (hold, lease) = self.hold(&asking, &stake, lease, receipt).await?;
         Ok(Booked {
             vendor: Arc::clone(vendor),

@@ -48,7 +48,7 @@ impl Gateway {
             time: writer.map_or(Duration::ZERO, |writer| writer.deadline),
             named: None,
         };
-        let lease = self.admit(&asking, stake.weight())?;
+        let lease = self.admit(&asking, stake.weight()).await?;
         let standings = lease.standings();
         let (written, changes) = if let Some(writer) = writer {
             let (hold, _lease) = self.hold(&asking, &stake, lease, &mut visit.receipt).await?;

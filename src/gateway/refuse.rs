@@ -19,7 +19,7 @@ use crate::store::StoreError;
 
 mod limits;
 
-pub(super) use limits::{guesses, hold, limit};
+pub(super) use limits::{guesses, hold, limit, uncounted};
 
 /// When the store is worth asking again.
 const STORE_WAIT: Duration = Duration::from_secs(2);

@@ -80,11 +80,16 @@ impl Coarse {
     }
 
     /// The sub-windows that may reach into the window, oldest first, each with its count.
-    fn live(&self, now_ms: u64) -> impl Iterator<Item = (u64, u64)> {
+    pub(super) fn live(&self, now_ms: u64) -> impl Iterator<Item = (u64, u64)> {
         let oldest = self.number(now_ms).saturating_sub(SUB_WINDOWS);
         let held = self.newest.saturating_sub(SUB_WINDOWS);
         (oldest.max(held)..=self.newest)
             .map(|number| (number, self.counts.get(place(number)).copied().unwrap_or(0)))
+    }
+
+    /// The last tick of a sub-window.
+    pub(super) fn last_of(&self, number: u64) -> u64 {
+        number.saturating_add(1).saturating_mul(self.step_ms()).saturating_sub(1)
     }
 
     fn count_mut(&mut self, number: u64) -> Option<&mut u64> {

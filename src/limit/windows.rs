@@ -74,6 +74,22 @@ impl Windows {
         self.leases.insert(place, tick_ms);
     }
 
+    /// Every admission that is remembered, as tick and images.
+    pub fn stamps(&self) -> impl Iterator<Item = (u64, u32)> {
+        self.ring.iter()
+    }
+
+    /// What counters remember, as unit, window, a tick that is not too early, and how much.
+    pub fn counts(&self) -> impl Iterator<Item = (Unit, u64, u64, u64)> {
+        self.counters.iter().flat_map(|counter| {
+            let live = counter.live(self.latest_ms).filter(|(_, count)| *count > 0);
+            live.map(|(number, count)| {
+                let last_ms = counter.last_of(number).min(self.latest_ms);
+                (counter.unit, counter.window_ms, last_ms, count)
+            })
+        })
+    }
+
     /// Where the subject stands with each limit, in their order.
     pub fn standings(&self, limits: &[Limit], now: Now) -> Vec<Standing> {
         let now_ms = self.latest_ms.max(now.tick_ms);
@@ -158,9 +174,7 @@ impl Windows {
     }
 
     pub(super) fn count(&mut self, limits: &[Limit], tick_ms: u64, weight: Weight) {
-        let exact = limits.iter().filter(|limit| limit.is_exact());
-        let kept = exact.map(|limit| limit.most).max().unwrap_or(0);
-        let kept = usize::try_from(kept.max(STAMPS_KEPT_MIN)).unwrap_or(usize::MAX);
+        let kept = usize::try_from(stamps_kept(limits)).unwrap_or(usize::MAX);
         self.ring.insert(tick_ms, weight.images, kept);
         // Counters that no limit reads just now are fed too: a reload may bring theirs back.
         for counter in &mut self.counters {
@@ -188,8 +202,14 @@ impl Windows {
     }
 }
 
+/// How many stamps are kept under these limits.
+pub fn stamps_kept(limits: &[Limit]) -> u64 {
+    let exact = limits.iter().filter(|limit| limit.is_exact());
+    exact.map(|limit| limit.most).max().unwrap_or(0).max(STAMPS_KEPT_MIN)
+}
+
 /// How far back stamps are kept under these limits.
-fn hindsight_ms(limits: &[Limit]) -> u64 {
+pub fn hindsight_ms(limits: &[Limit]) -> u64 {
     let exact = limits.iter().filter(|limit| limit.is_exact());
     let longest = exact.map(Limit::window_ms).max().unwrap_or(0);
     longest.max(HINDSIGHT_MS)

@@ -7,6 +7,7 @@ use crate::credits::Credits;
 use crate::limit::Ticket;
 
 use super::memory::Seat;
+use super::shared::{Remote, Shared};
 
 /// A request that passed: ends its leases when it goes, on whatever way it goes.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub struct Lease {
 pub struct Counted {
     seats: Arc<[Seat]>,
     ticket: Ticket,
+    /// What other nodes see of it.
+    remote: Option<(Arc<Shared>, Remote)>,
 }
 
 impl Lease {
@@ -44,6 +47,9 @@ impl Lease {
         for seat in self.counted.seats() {
             seat.lock().take_back(&self.counted.ticket);
         }
+        if let Some((shared, remote)) = &self.counted.remote {
+            shared.take_back(remote, self.counted.ticket.weight);
+        }
     }
 }
 
@@ -55,13 +61,20 @@ impl Drop for Lease {
             for seat in self.counted.seats() {
                 seat.lock().finish(&self.counted.ticket);
             }
+            if let Some((shared, remote)) = &self.counted.remote {
+                shared.finish(remote);
+            }
         }
     }
 }
 
 impl Counted {
     pub(super) fn here(seats: Vec<Seat>, ticket: Ticket) -> Self {
-        Self { seats: seats.into(), ticket }
+        Self { seats: seats.into(), ticket, remote: None }
+    }
+
+    pub(super) fn there(self, shared: Arc<Shared>, remote: Remote) -> Self {
+        Self { remote: Some((shared, remote)), ..self }
     }
 
     /// What was spent is known now; windows of credits are given back the rest.
@@ -71,6 +84,9 @@ impl Counted {
         if rest > 0 {
             for seat in self.seats() {
                 seat.lock().give_back(self.ticket.tick_ms, rest);
+            }
+            if let Some((shared, remote)) = &self.remote {
+                shared.give_back(remote, rest);
             }
         }
     }

@@ -34,7 +34,7 @@ fn of_many_at_once_exactly_as_many_pass_as_the_tightest_limit_allows() {
     let ask_often = |key: &str| {
         let ask = ask(&bounds, key);
         for tick in 0..50 {
-            if let Answer::Passed { lease, .. } = turnstile.admit(&ask, at(tick)) {
+            if let Answer::Passed { lease, .. } = turnstile.admit_here(&ask, at(tick)) {
                 passed.lock().unwrap().push(lease);
             }
         }
@@ -51,9 +51,9 @@ fn of_many_at_once_exactly_as_many_pass_as_the_tightest_limit_allows() {
 fn a_lease_ends_when_it_goes_and_what_is_taken_back_was_never_there() {
     let bounds = Bounds::of_plan(&[limit("key", 2, Of::Key)], Some(1));
     let (turnstile, ask) = (Turnstile::default(), ask(&bounds, "a"));
-    let pass = |tick| match turnstile.admit(&ask, at(tick)) {
+    let pass = |tick| match turnstile.admit_here(&ask, at(tick)) {
         Answer::Passed { lease, .. } => Some(lease),
-        Answer::Denied(_) => None,
+        Answer::Denied(_) | Answer::Lost => None,
     };
     let first = pass(0).unwrap();
     assert!(pass(1).is_none(), "one runs");
@@ -67,11 +67,11 @@ fn a_lease_ends_when_it_goes_and_what_is_taken_back_was_never_there() {
 fn idle_subjects_are_forgotten_and_busy_ones_are_not() {
     let bounds = Bounds::of_plan(&[limit("key", 2, Of::Key)], Some(1));
     let turnstile = Turnstile::default();
-    let busy = turnstile.admit(&ask(&bounds, "busy"), at(0));
+    let busy = turnstile.admit_here(&ask(&bounds, "busy"), at(0));
     for number in 0..99_999 {
-        drop(turnstile.admit(&ask(&bounds, &format!("k{number}")), at(0)));
+        drop(turnstile.admit_here(&ask(&bounds, &format!("k{number}")), at(0)));
     }
-    drop(turnstile.admit(&ask(&bounds, "late"), at(2 * 3_600_000)));
+    drop(turnstile.admit_here(&ask(&bounds, "late"), at(2 * 3_600_000)));
     let left = turnstile.memory.len();
     assert!(left <= 3, "{left} are left");
     drop(busy);

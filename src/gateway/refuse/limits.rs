@@ -14,6 +14,9 @@ use super::super::admit::quotas_of;
 use super::super::limits::Asking;
 use super::store;
 
+/// When counting may be possible again.
+const COUNT_WAIT: Duration = Duration::from_secs(2);
+
 /// When it is worth looking whether a request of the same key has finished.
 const LEASE_WAIT: Duration = Duration::from_secs(1);
 
@@ -77,6 +80,12 @@ fn allowed(quota: &Quota) -> String {
             format!("{} credits", Credits::from_nanos(nanos))
         }
     }
+}
+
+/// A no to what cannot be counted: it might be one too many.
+pub(in super::super) fn uncounted() -> Refusal {
+    let message = "requests cannot be counted now; nothing was charged, try again";
+    Refusal::new(Kind::StoreUnavailable, message).retry_after(COUNT_WAIT)
 }
 
 /// A no to whoever shows too many wrong keys; the key that came with it was not looked at.
