@@ -78,7 +78,8 @@ pub struct Gateway {
     /// What must be finished before the process may end.
     pub tasks: TaskTracker,
     guesses: Guesses,
-    turnstile: Arc<Turnstile>,
+    /// Where requests are counted.
+    pub turnstile: Arc<Turnstile>,
     /// Holds whose price windows of credits wait for.
     unsettled: DashMap<HoldId, Counted>,
     health: HealthBoard,

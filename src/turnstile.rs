@@ -67,7 +67,7 @@ pub enum TurnstileError {
 
 /// How counting goes, for metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Tally {
+pub struct Decided {
     /// Whether the shared windows can be asked; `None` where there are none.
     pub is_up: Option<bool>,
     /// Decisions that they made.
@@ -214,11 +214,11 @@ impl Turnstile {
     }
 
     /// How counting went since this was last asked.
-    pub fn take_tally(&self) -> Tally {
+    pub fn take_decided(&self) -> Decided {
         let [shared, alone, refused] =
             self.decisions.each_ref().map(|count| count.swap(0, Ordering::Relaxed));
         let own = self.shared.as_ref().map(|(shared, _)| shared);
-        Tally {
+        Decided {
             is_up: own.map(|own| own.is_up()),
             shared,
             alone,

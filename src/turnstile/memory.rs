@@ -106,13 +106,12 @@ impl Memory {
     /// Counts what another counter has let pass, leases and all.
     pub(super) fn follow(&self, ask: &Ask, ticket: &Ticket) -> Vec<Seat> {
         let seats = self.seats(ask);
-        for (number, (seat, (_, bounds))) in seats.iter().zip(&ask.places).enumerate() {
-            if ticket.counts(number) {
-                let mut windows = seat.lock();
-                windows.remember(&bounds.limits, ticket.tick_ms, ask.weight);
-                if bounds.leases {
-                    windows.lease(ticket.tick_ms);
-                }
+        let places = seats.iter().zip(&ask.places).enumerate();
+        for (_, (seat, (_, bounds))) in places.filter(|(number, _)| ticket.counts(*number)) {
+            let mut windows = seat.lock();
+            windows.remember(&bounds.limits, ticket.tick_ms, ask.weight);
+            if bounds.leases {
+                windows.lease(ticket.tick_ms);
             }
         }
         seats

@@ -34,6 +34,7 @@ mod path;
 mod quote;
 mod reload;
 mod sdk;
+mod shared;
 mod signed;
 mod streaming;
 mod tls;

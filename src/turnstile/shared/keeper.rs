@@ -42,27 +42,38 @@ impl Shared {
         let Some(mut inbox) = self.inbox.lock().take() else {
             return; // Someone else keeps it.
         };
-        let (mut era_before, mut number, mut is_told) = (None, 0_u64, false);
+        let (mut era_before, mut number) = (None::<String>, 0_u64);
         loop {
-            let found = self.find(memory, clock, era_before.as_deref()).await;
-            let (connection, era, is_new) = match found {
-                Ok(found) => found,
-                Err(error) => {
-                    if !std::mem::replace(&mut is_told, true) {
-                        tracing::error!(%error, "the shared windows are not there");
-                    }
-                    sleep(RETRY).await;
-                    continue;
-                }
-            };
+            let (connection, era, is_new) =
+                self.find_at_last(memory, clock, era_before.as_deref()).await;
             number = number.wrapping_add(1);
-            is_told = false;
             era_before = Some(era.to_string());
             let link = Link { connection, era, number };
             *self.link.write() = Some(link.clone());
             self.is_up.send_replace(true);
             tracing::info!(era = &*link.era, "the shared windows are there");
             self.serve(&link, is_new, &mut inbox).await;
+        }
+    }
+
+    /// Looks for the server until it is there.
+    async fn find_at_last(
+        &self,
+        memory: &Memory,
+        clock: &dyn Clock,
+        era_before: Option<&str>,
+    ) -> (MultiplexedConnection, Arc<str>, bool) {
+        let mut is_told = false;
+        loop {
+            match self.find(memory, clock, era_before).await {
+                Ok(found) => return found,
+                Err(_) if is_told => {}
+                Err(error) => {
+                    is_told = true;
+                    tracing::error!(%error, "the shared windows are not there");
+                }
+            }
+            sleep(RETRY).await;
         }
     }
 
