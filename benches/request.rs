@@ -74,7 +74,7 @@ fn spawn(work: impl Future<Output = ()> + Send + 'static) {
 
 /// A gateway in front of that vendor, its books in `folder`; returns its address and a key.
 async fn gateway(folder: &Path, vendor: SocketAddr) -> (SocketAddr, String, Edge) {
-    let (policies, defaults) = (folder.join("policies"), Config::defaults().unwrap());
+    let policies = folder.join("policies");
     std::fs::create_dir_all(&policies).unwrap();
     let policy = format!(
         r#"
@@ -117,21 +117,22 @@ concurrency_max = 1000
         joins_repeats: false,
     };
     let (_, key) = store.create_key(new).await.unwrap();
+    let config = Config::defaults().unwrap();
     let hands = Hands {
         policy: Arc::new(LivePolicy::load(&policies).unwrap()),
         store,
         upstream: Arc::new(Upstream::new(Painter::new(1).into_vendor(), Arc::clone(&clock) as _)),
-        media: Media::open(&defaults.library, folder, 1).unwrap(),
+        media: Media::open(&config.library, folder, 1).unwrap(),
         telemetry: Telemetry::new().unwrap(),
-        jobs: defaults.jobs,
-        limits: defaults.limits,
+        jobs: config.jobs,
+        limits: config.limits,
         turnstile: Arc::default(),
+        webhooks: config.webhooks,
     };
     let gateway = Gateway::new(clock, hands);
-    let bind = || Socket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let (public, admin) = (bind(), bind());
+    let [public, admin] = [(); 2].map(|()| Socket::bind("127.0.0.1:0".parse().unwrap()).unwrap());
     let address = public.address();
-    let edge = Edge::start(&gateway, &defaults.public, public, admin).unwrap();
+    let edge = Edge::start(&gateway, &config.public, public, admin).unwrap();
     (address, key, edge)
 }
 

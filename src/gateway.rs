@@ -12,7 +12,9 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::Caller;
-use crate::canonical::{Answer, Change, ImageRequest, ImageResponse, Refusal, Standing};
+use crate::canonical::{
+    Answer, Change, ImageRequest, ImageResponse, QuotaStanding, Refusal, Standing,
+};
 use crate::catalog::Model;
 use crate::clock::Clock;
 use crate::credits::{Cost, Credits};
@@ -20,7 +22,7 @@ use crate::dialect::{Claim, ClientSide, WireReply, WireRequest};
 use crate::id::HoldId;
 use crate::limit::Guesses;
 use crate::media::Media;
-use crate::policy::{Plan, Policy};
+use crate::policy::Plan;
 use crate::reload::LivePolicy;
 use crate::routing::{self, Candidate, Want};
 use crate::store::Store;
@@ -42,21 +44,26 @@ mod limits;
 pub mod live;
 mod meet;
 mod note;
+mod notices;
 mod once;
 mod open;
 pub mod passthrough;
+mod permit;
 mod prompt;
 pub mod quote;
 mod refuse;
 mod reply;
+mod treat;
 mod usage;
 mod worth;
 
 use admit::Stake;
 use health::HealthBoard;
 use limits::Asking;
-use note::{note_caller, note_delivered};
+use note::{note_asked, note_caller, note_delivered};
 use once::Running;
+use permit::{model, plan};
+use treat::{Treated, treat};
 
 pub use library::Unserved;
 pub use meet::{Head, Visit};
@@ -84,6 +91,7 @@ pub struct Gateway {
     unsettled: DashMap<HoldId, Counted>,
     health: HealthBoard,
     desk: job::Desk,
+    teller: notices::Teller,
     running: Running,
 }
 
@@ -112,12 +120,19 @@ pub struct Hands {
     pub limits: crate::config::Limits,
     /// Where they are.
     pub turnstile: Arc<Turnstile>,
+    /// Bounds on telling apps of their jobs.
+    pub webhooks: crate::config::Webhooks,
 }
 
 /// What is to be done, by whom it can be, and the most that it may cost the caller.
 struct Work {
     model: Arc<Model>,
+    /// As the app asked it; answers show it.
+    asked: ImageRequest,
+    /// As policy treats it; vendors are asked it.
     request: ImageRequest,
+    /// What policy did not keep of it, or does to every picture.
+    changes: Vec<Change>,
     candidates: Vec<Candidate>,
     quote: Credits,
 }
@@ -131,12 +146,14 @@ struct Fulfilled {
     charged: Credits,
     remaining: Credits,
     standings: Vec<Standing>,
+    quotas: Vec<QuotaStanding>,
 }
 
 impl Gateway {
     /// A gateway that has served nobody yet.
     pub fn new(clock: Arc<dyn Clock>, hands: Hands) -> Arc<Self> {
-        let Hands { policy, store, upstream, media, telemetry, jobs, limits, turnstile } = hands;
+        let Hands { policy, store, upstream, media, telemetry, jobs, limits, turnstile, webhooks } =
+            hands;
         Arc::new(Self {
             clock,
             policy,
@@ -150,48 +167,47 @@ impl Gateway {
             unsettled: DashMap::new(),
             health: HealthBoard::default(),
             desk: job::Desk::new(jobs),
+            teller: notices::Teller::new(&webhooks),
             running: Running::default(),
         })
     }
 
     /// Answers a request whose head was met, in the dialect it was asked in. May refuse; never fails.
     pub async fn serve(self: Arc<Self>, mut visit: Visit, body: Bytes) -> WireReply {
-        let reply = match visit.claim.clone() {
-            Claim::Images if visit.answers_later() => self.reply_with_job(&mut visit, body).await,
-            Claim::Images => self.answer_once(&mut visit, body).await,
-            Claim::Quote => match self.quote(&visit, body).await {
-                Ok(reply) => reply,
-                Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
-            },
-            Claim::Usage => match self.tell_usage(&visit).await {
-                Ok(reply) => reply,
-                Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
-            },
-            Claim::Prompt => match self.write_prompt(&mut visit, body).await {
-                Ok(reply) => reply,
-                Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
-            },
-            Claim::Library(ask) => match self.library(&visit, ask).await {
-                Ok(reply) => reply,
-                Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
-            },
-            Claim::Models => self.reply_with_models(&mut visit, None),
-            Claim::Model(name) => self.reply_with_models(&mut visit, Some(&name)),
-            Claim::OpenModels | Claim::Health | Claim::Preflight { .. } => {
-                self.reply_openly(&mut visit)
-            }
-            claim @ (Claim::Jobs | Claim::Job(_) | Claim::CancelJob(_) | Claim::Asset(_)) => {
-                match self.reply_about_jobs(&visit, claim).await {
-                    Ok(reply) => reply,
-                    Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
-                }
-            }
-            Claim::WrongMethod { allow } => {
-                let refusal = refuse::wrong_method(allow);
-                self.reply_with_refusal(&mut visit, refusal).with_header("allow", allow)
-            }
+        let reply = match self.answer(&mut visit, body).await {
+            Ok(reply) => reply,
+            Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
         };
         self.close(visit, reply)
+    }
+
+    /// The answer to what a visit is for.
+    async fn answer(
+        self: &Arc<Self>,
+        visit: &mut Visit,
+        body: Bytes,
+    ) -> Result<WireReply, Refusal> {
+        visit.must_not_ask_for_webhook()?;
+        Ok(match visit.claim.clone() {
+            Claim::Images if visit.answers_later() => self.reply_with_job(visit, body).await,
+            Claim::Images => self.answer_once(visit, body).await,
+            Claim::Quote => self.quote(visit, body).await?,
+            Claim::Usage => self.tell_usage(visit).await?,
+            Claim::Prompt => self.write_prompt(visit, body).await?,
+            Claim::Library(ask) => self.library(visit, ask).await?,
+            Claim::Models => self.reply_with_models(visit, None),
+            Claim::Model(name) => self.reply_with_models(visit, Some(&name)),
+            Claim::OpenModels | Claim::Health | Claim::Preflight { .. } => self.reply_openly(visit),
+            claim @ (Claim::Jobs
+            | Claim::Job(_)
+            | Claim::CancelJob(_)
+            | Claim::Asset(_)
+            | Claim::WebhookSecret) => self.reply_about_jobs(visit, claim).await?,
+            Claim::WrongMethod { allow } => {
+                let refusal = refuse::wrong_method(allow);
+                self.reply_with_refusal(visit, refusal).with_header("allow", allow)
+            }
+        })
     }
 
     /// The answer to a body that asks for pictures: one request, or several.
@@ -239,12 +255,13 @@ impl Gateway {
                 note_delivered(&mut visit.receipt, &delivered);
                 let mut fulfilled = Fulfilled {
                     model: work.model,
-                    request: work.request,
+                    request: work.asked,
                     response: delivered.response,
                     changes: delivered.changes,
                     charged: price,
                     remaining: Credits::ZERO,
                     standings: lease.standings(),
+                    quotas: Vec::new(),
                 };
                 self.settle(visit, hold, work.quote, &mut fulfilled).await?;
                 Ok(fulfilled)
@@ -260,25 +277,25 @@ impl Gateway {
     async fn understand(
         &self,
         visit: &mut Visit,
-        mut request: ImageRequest,
+        mut asked: ImageRequest,
     ) -> Result<(Arc<Plan>, Work), Refusal> {
         let policy = Arc::clone(&visit.policy);
-        visit.receipt.operation = Some(request.operation.name());
-        visit.receipt.images_asked = request.count;
-        visit.receipt.quality = request.quality;
-
-        policy.rules.judge(&request).map_err(refuse::denied)?;
+        visit.label(&mut asked)?;
+        note_asked(&mut visit.receipt, &asked);
+        policy.rules.judge(&asked).map_err(refuse::denied)?;
         let plan = plan(&policy, &visit.caller)?;
-        let model = model(&policy, &plan, &request)?;
+        let model = model(&policy, &plan, &asked)?;
         visit.receipt.model = Some(model.name.clone());
-        request.delivery = plan.delivery(request.delivery);
+        asked.delivery = plan.delivery(asked.delivery);
+        let Treated { request, changes } =
+            treat(&policy, &plan, &model, &asked).kept(&plan, &model)?;
 
         let candidates = self.candidates(&model, &request, (&visit.caller, &plan))?;
         self.has_room(visit, &plan, &request).await?;
         let quote = worth::quote(&model, &candidates, &request, &visit.caller)?;
         visit.receipt.size = candidates.first().map(delivered_size);
         visit.receipt.pixels_asked = worth::pixels(&candidates, &request);
-        Ok((plan, Work { model, request, candidates, quote }))
+        Ok((plan, Work { model, asked, request, changes, candidates, quote }))
     }
 
     /// Pictures from the first candidate that delivers, made ready for the caller, and their price.
@@ -302,7 +319,7 @@ impl Gateway {
         let Work { model, request, quote, .. } = work;
         // Booked even if the rest fails: the vendor has drawn.
         visit.receipt.cost = delivery.cost;
-        let delivered = self.deliver(visit, request, delivery, deadline).await?;
+        let delivered = self.deliver(visit, work, delivery, deadline).await?;
         let price = worth::price(model, &delivered, request, *quote, &visit.caller)?;
         Ok((delivered, price))
     }
@@ -343,26 +360,6 @@ fn decode(client: &dyn ClientSide, wire: &WireRequest) -> Result<ImageRequest, R
     client.decode_request(wire)
 }
 
-/// The plan of the caller's key.
-fn plan(policy: &Policy, caller: &Caller) -> Result<Arc<Plan>, Refusal> {
-    policy.plan(caller.plan()).cloned().ok_or_else(|| refuse::no_plan(caller.plan()))
-}
-
-/// The model that is asked for, if the plan includes it.
-fn model(policy: &Policy, plan: &Plan, request: &ImageRequest) -> Result<Arc<Model>, Refusal> {
-    let own = request
-        .model_default
-        .filter(|name| policy.model(name).is_some_and(|_| plan.includes(name)));
-    let name = request.model.as_deref().or(own).or(policy.model_default.as_deref());
-    let name = name.ok_or_else(refuse::no_model)?;
-    let model = policy.model(name).ok_or_else(|| refuse::unknown_model(name))?;
-    if plan.includes(name) {
-        Ok(Arc::clone(model))
-    } else {
-        Err(refuse::forbidden_model(name, &plan.name))
-    }
-}
-
 /// The pixels that the caller will get from this candidate.
 fn delivered_size(candidate: &Candidate) -> crate::canonical::Size {
     candidate.crop_to.unwrap_or(candidate.size)
@@ -382,6 +379,7 @@ struct Delivered {
 
 impl Fulfilled {
     fn answer<'a>(&'a self, visit: &'a Visit, unix_ms: i64) -> Answer<'a> {
+        let plan = visit.policy.plan(visit.caller.plan());
         Answer {
             request_id: &visit.receipt.request_id,
             unix_ms,
@@ -391,10 +389,9 @@ impl Fulfilled {
             charged: self.charged,
             remaining: self.remaining,
             changes: &self.changes,
-            storage: visit
-                .policy
-                .plan(visit.caller.plan())
-                .and_then(|plan| plan.storage.as_deref()),
+            quotas: &self.quotas,
+            disclaimer: plan.and_then(|plan| plan.disclaimer.as_deref()),
+            storage: plan.and_then(|plan| plan.storage.as_deref()),
         }
     }
 }

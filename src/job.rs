@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::canonical::{Background, Format, Quality, Size, TokenUsage};
+use crate::canonical::{Background, Format, Quality, QuotaStanding, Size, TokenUsage};
 use crate::clock::Now;
 use crate::credits::Credits;
 use crate::id::{HoldId, JobId, KeyId, MediaId, RequestId, WorkspaceId};
@@ -33,6 +33,8 @@ pub struct NewJob {
     pub input: Input,
     /// Unfinished jobs that its workspace may have, this one included.
     pub open_max: usize,
+    /// Jobs of its workspace whose end is still to be told, this one included.
+    pub untold_max: usize,
 }
 
 /// The request of a job as it was on the wire, less its key.
@@ -46,6 +48,8 @@ pub struct Input {
     pub body: Vec<u8>,
     /// Where its app reaches us, for the addresses of pictures.
     pub public_url: String,
+    /// What its app put on it for finance, as the header spells it; empty for none.
+    pub labels: String,
 }
 
 /// What is known of a job.
@@ -73,6 +77,8 @@ pub struct Job {
     pub model: String,
     /// The name that the app wants its picture under.
     pub asset_key: Option<String>,
+    /// Where the app wants to be told of its end.
+    pub webhook: Option<String>,
     /// When it was accepted, in milliseconds since the Unix epoch.
     pub created_at_ms: i64,
     /// When something last happened to it.
@@ -137,6 +143,15 @@ pub struct Delivered {
     pub remaining: Credits,
     /// What was not done as asked: parameter and how.
     pub changes: Vec<(String, String)>,
+    /// Whether the pictures carry a watermark.
+    #[serde(default)]
+    pub watermarked: bool,
+    /// What the plan had said of its pictures then.
+    #[serde(default)]
+    pub disclaimer: Option<String>,
+    /// Where the caller stood with its daily quotas then, where its dialect tells of them.
+    #[serde(default)]
+    pub quotas: Vec<QuotaStanding>,
 }
 
 /// A picture of a job, as it is kept.
@@ -186,6 +201,12 @@ pub enum JobError {
     /// The workspace has as many unfinished jobs as it may.
     #[error("the workspace has {most} unfinished jobs, as many as it may")]
     Full {
+        /// How many those are.
+        most: usize,
+    },
+    /// The workspace has as many ends of jobs to be told of as it may.
+    #[error("the ends of {most} jobs of the workspace are still to be told, as many as may be")]
+    Untold {
         /// How many those are.
         most: usize,
     },

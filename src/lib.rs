@@ -5,11 +5,11 @@
 //! | 7 roof | [`cli`] |
 //! | 6 shell | [`edge`] |
 //! | 5 path | [`control`], [`gateway`] |
-//! | 4 hands | [`media`], [`painter`], [`reload`], [`store`], [`telemetry`], [`turnstile`], [`upstream`] |
+//! | 4 hands | [`export`], [`media`], [`painter`], [`reload`], [`store`], [`telemetry`], [`turnstile`], [`upstream`] |
 //! | 3 law | [`config`], [`policy`] |
-//! | 2 judges | [`auth`], [`dialect`], [`job`], [`ledger`], [`limit`], [`pledge`], [`price`], [`raster`], [`routing`], [`rules`] |
+//! | 2 judges | [`auth`], [`dialect`], [`finance`], [`job`], [`ledger`], [`limit`], [`notice`], [`pledge`], [`price`], [`raster`], [`routing`], [`rules`] |
 //! | 1 shapes | [`canonical`], [`catalog`], [`fault`], [`receipt`] |
-//! | 0 ground | [`clock`], [`credits`], [`id`], [`scalar`], [`secret`] |
+//! | 0 ground | [`clock`], [`credits`], [`id`], [`reach`], [`scalar`], [`secret`] |
 
 pub mod cli;
 
@@ -18,6 +18,7 @@ pub mod edge;
 pub mod control;
 pub mod gateway;
 
+pub mod export;
 pub mod media;
 pub mod painter;
 pub mod reload;
@@ -31,9 +32,11 @@ pub mod policy;
 
 pub mod auth;
 pub mod dialect;
+pub mod finance;
 pub mod job;
 pub mod ledger;
 pub mod limit;
+pub mod notice;
 pub mod pledge;
 pub mod price;
 pub mod raster;
@@ -48,5 +51,6 @@ pub mod receipt;
 pub mod clock;
 pub mod credits;
 pub mod id;
+pub mod reach;
 pub mod scalar;
 pub mod secret;

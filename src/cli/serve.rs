@@ -78,6 +78,7 @@ pub(super) async fn start(
     }
     let store =
         Store::open_within(&config.store_directory, Arc::clone(&clock) as _, config.answers)?;
+    store.set_allowances(policy.current().allowances());
     let telemetry = Telemetry::new()?;
     telemetry.metrics().policy_in_force(&policy.current().version);
     let workers = config.media_workers_max.unwrap_or_else(cores);
@@ -95,6 +96,7 @@ pub(super) async fn start(
         jobs: config.jobs.clone(),
         limits: config.limits.clone(),
         turnstile: Arc::clone(&turnstile),
+        webhooks: config.webhooks,
     };
     let gateway = Gateway::new(Arc::clone(&clock) as _, hands);
     let rebuilt = gateway.rebuild_windows().await?;
@@ -108,6 +110,10 @@ pub(super) async fn start(
     if tokio::time::timeout(COUNTING_WITHIN, turnstile.ready()).await.is_err() {
         tracing::warn!("serving begins although the shared windows are not there");
     }
+
+    // Before any job can end: what ends from here on is put beside these.
+    let untold = gateway.resume_notices().await?;
+    tracing::debug!(untold, "apps that were not told before the start will be");
 
     let resumed = gateway.resume_jobs().await?;
     tracing::debug!(resumed, "jobs of before the start are taken up");
@@ -126,6 +132,7 @@ pub(super) async fn start(
         let (gateway, every) = (Arc::clone(&gateway), config.library.sweep_every);
         background.spawn(async move { gateway.sweep_library(every).await });
     }
+    background.spawn(Arc::clone(&gateway).tell_apps());
     let edge = Edge::start(&gateway, &config.public, public, admin)?;
     Ok(Running { store, edge, gateway, config, background, signals })
 }
@@ -141,6 +148,7 @@ fn tell_of_policy(gateway: &Gateway, look: &Look) {
         Look::Swapped(policy) => {
             metrics.policy_reloads.with_label_values(&["swapped"]).inc();
             metrics.policy_in_force(&policy.version);
+            gateway.store.set_allowances(policy.allowances());
             tracing::info!(policy_version = &*policy.version, "a new policy is in force");
             for warning in &policy.warnings {
                 tracing::warn!(warning, "policy");

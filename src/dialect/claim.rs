@@ -34,6 +34,8 @@ pub enum Claim {
     CancelJob(String),
     /// The picture that has this name.
     Asset(String),
+    /// What the caller's workspace checks the signatures of its webhooks with.
+    WebhookSecret,
     /// The media library.
     Library(LibraryAsk),
     /// The path exists, with these methods only.
@@ -41,4 +43,11 @@ pub enum Claim {
         /// The `Allow` header's value.
         allow: &'static str,
     },
+}
+
+impl Claim {
+    /// Whether it is about jobs, which are asked after at the same paths whatever dialect they came in.
+    pub const fn is_about_jobs(&self) -> bool {
+        matches!(self, Self::Jobs | Self::Job(_) | Self::CancelJob(_))
+    }
 }

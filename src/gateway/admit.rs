@@ -5,21 +5,21 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::auth::Caller;
 use crate::canonical::Refusal;
 use crate::clock::Now;
 use crate::credits::Credits;
 use crate::id::HoldId;
 use crate::ledger::{HoldAsk, QuotaAsk, QuotaUnit, Weighed};
-use crate::limit::{Of, Unit, Weight};
+use crate::limit::{Unit, Weight};
 use crate::pledge::Named;
-use crate::policy::{Period, Plan, Policy, Quota};
+use crate::policy::{Plan, Policy, Quota};
 use crate::receipt::Receipt;
 use crate::store::StoreError;
 use crate::turnstile::Lease;
 
 use super::limits::Asking;
 use super::once::Keeping;
+use super::permit::subject;
 use super::{Fulfilled, Gateway, Visit, micros, refuse};
 
 /// A hold outlives the request's deadline by this, so that a settlement is never late.
@@ -132,6 +132,7 @@ impl Gateway {
                 // What was kept says what was left a moment before; both must say the same.
                 if reply.is_none() {
                     fulfilled.remaining = settled.remaining;
+                    fulfilled.quotas = self.quota_standings(visit, 0).await;
                 }
                 visit.kept = reply;
                 Ok(())
@@ -216,24 +217,5 @@ pub(super) const fn quota_unit(unit: Unit) -> QuotaUnit {
         Unit::Images => QuotaUnit::Images,
         Unit::Megapixels => QuotaUnit::Pixels,
         Unit::Credits => QuotaUnit::Credits,
-    }
-}
-
-/// Who a quota counts: two quotas that count the same do not share a counter, even on the first of
-/// a month, when a day and a month begin together.
-pub(super) fn subject(caller: &Caller, quota: &Quota, model: Option<&str>) -> Arc<str> {
-    let whose = match quota.of {
-        Of::Key => caller.key().to_string(),
-        Of::Workspace => caller.workspace().to_string(),
-        Of::Plan => format!("plan/{}", caller.plan()),
-        Of::Model => "all".to_owned(),
-    };
-    let whose = match model {
-        Some(model) => format!("model/{model}/{whose}"),
-        None => whose,
-    };
-    match quota.per {
-        Period::Day => format!("{whose}/{}", quota.name).into(),
-        Period::Month => format!("{whose}/{}/month", quota.name).into(),
     }
 }

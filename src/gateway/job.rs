@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::canonical::{Delivery, ImageRequest, Refusal};
+use crate::canonical::{Delivery, ImageRequest, LABELS_HEADER, Refusal};
 use crate::clock::Now;
 use crate::config;
 use crate::dialect::{Claim, WireReply};
@@ -22,7 +22,7 @@ use crate::telemetry::Bound;
 
 use super::admit::Stake;
 use super::limits::Asking;
-use super::{Gateway, Visit, Work, decode, micros, refuse};
+use super::{Gateway, Visit, Work, decode, micros, notices, refuse};
 
 mod errand;
 mod run;
@@ -69,15 +69,28 @@ impl Desk {
     }
 }
 
+/// The bound that kept a job from being accepted.
+const fn bound_of(error: &StoreError) -> Option<Bound> {
+    let StoreError::Job(error) = error else { return None };
+    match error {
+        JobError::Full { .. } => Some(Bound::JobsQueued),
+        JobError::Untold { .. } => Some(Bound::JobsUntold),
+        JobError::Unknown | JobError::Over | JobError::Unwanted | JobError::NoOrder => None,
+    }
+}
+
 /// What a job keeps of its request.
 fn input_of(visit: &Visit, body: &Bytes) -> Input {
     let content_type = visit.head.headers.get(http::header::CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok());
+    let labels = visit.head.headers.get_all(LABELS_HEADER).iter();
+    let labels: Vec<&str> = labels.filter_map(|value| value.to_str().ok()).collect();
     Input {
         path: visit.head.path.clone(),
         content_type: content_type.unwrap_or_default().to_owned(),
         body: body.to_vec(),
         public_url: visit.head.public_url.clone(),
+        labels: labels.join(","),
     }
 }
 
@@ -131,6 +144,7 @@ impl Gateway {
     /// Everything up to the hold, which the job is accepted with.
     async fn accept(&self, visit: &mut Visit, body: Bytes) -> Result<Job, Refusal> {
         let bounds = &self.desk.bounds;
+        let webhook = notices::webhook_of(visit)?;
         if body.len() > bounds.input_bytes_max {
             self.telemetry.metrics().bound_met(Bound::JobInput);
             return Err(refuse::job_input(bounds.input_bytes_max));
@@ -157,16 +171,17 @@ impl Gateway {
         // place among those is given back at once.
         let lease = self.admit(&asking, stake.weight()).await?;
         let ask = Self::hold_ask(&asking, &stake, &visit.receipt, now);
-        let job = self.new_job(visit, &work, &ask, now);
+        let job = Job { webhook, ..self.new_job(visit, &work, &ask, now) };
         let input = input_of(visit, &body);
-        let open_max = bounds.queued_per_workspace_max;
+        let (open_max, untold_max) =
+            (bounds.queued_per_workspace_max, bounds.untold_per_workspace_max);
+        let new = NewJob { job: job.clone(), input, open_max, untold_max };
         let began = Instant::now();
-        let accepted =
-            self.store.accept_job(ask, NewJob { job: job.clone(), input, open_max }).await;
+        let accepted = self.store.accept_job(ask, new).await;
         visit.receipt.store_us += micros(began.elapsed());
         if let Err(error) = accepted {
-            if let StoreError::Job(JobError::Full { .. }) = error {
-                self.telemetry.metrics().bound_met(Bound::JobsQueued);
+            if let Some(bound) = bound_of(&error) {
+                self.telemetry.metrics().bound_met(bound);
             }
             lease.take_back();
             return Err(refuse::hold(&error, &asking, now));
@@ -191,6 +206,7 @@ impl Gateway {
             operation: work.request.operation.name().to_owned(),
             model: work.model.name.clone(),
             asset_key: work.request.asset_key.clone(),
+            webhook: None,
             created_at_ms: now.unix_ms,
             updated_at_ms: now.unix_ms,
             ends_by_ms: now.unix_ms.saturating_add(time_ms),
@@ -212,6 +228,7 @@ impl Gateway {
             Claim::Job(id) => self.reply_with_one(&self.job_of(visit, &id).await?).await,
             Claim::CancelJob(id) => self.reply_with_one(&self.cancel_job(visit, &id).await?).await,
             Claim::Asset(key) => self.reply_with_asset(visit, &key).await,
+            Claim::WebhookSecret => notices::reply_with_secret(visit),
             Claim::Jobs
             | Claim::Images
             | Claim::Quote
@@ -251,7 +268,12 @@ impl Gateway {
         Ok(jobs.len())
     }
 
-    /// Begins no job any more; those that wait are taken up after the next start.
+    /// Returns once the gateway begins nothing any more.
+    pub(super) async fn stopping(&self) {
+        self.desk.stopping.cancelled().await;
+    }
+
+    /// Begins no job any more, and tells nobody of one; those that wait are taken up after the next start.
     pub fn stop_jobs(&self) {
         self.desk.stopping.cancel();
     }

@@ -1,9 +1,17 @@
 //! What is noted in a receipt along the way.
 
 use crate::auth::Caller;
+use crate::canonical::ImageRequest;
 use crate::receipt::{Receipt, ReceiptCaller};
 
 use super::Delivered;
+
+/// Notes what was asked.
+pub(super) fn note_asked(receipt: &mut Receipt, asked: &ImageRequest) {
+    receipt.operation = Some(asked.operation.name());
+    receipt.images_asked = asked.count;
+    receipt.quality = asked.quality;
+}
 
 /// Notes what was delivered, and what it cost us.
 pub(super) fn note_delivered(receipt: &mut Receipt, delivered: &Delivered) {

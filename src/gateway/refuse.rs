@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::auth::AuthError;
-use crate::canonical::{Problem, Refusal, RefusalKind as Kind};
+use crate::canonical::{Change, Problem, Refusal, RefusalKind as Kind};
 use crate::catalog::Model;
 use crate::clock::Now;
 use crate::fault::VendorFault;
@@ -16,6 +16,8 @@ use crate::price::PriceError;
 use crate::routing::NoCandidate;
 use crate::rules::Denied;
 use crate::store::StoreError;
+
+use super::notices;
 
 mod limits;
 
@@ -63,6 +65,19 @@ pub(super) fn auth(error: AuthError) -> Refusal {
 pub(super) fn scope(scope: &str) -> Refusal {
     let message = format!("the API key lacks the scope `{scope}`; use a key that has it");
     Refusal::new(Kind::ScopeMissing, message)
+}
+
+pub(super) fn closed_dialect(dialect: &str, plan: &str) -> Refusal {
+    let message =
+        format!("the plan `{plan}` does not include this API (`{dialect}`); change the plan");
+    Refusal::new(Kind::ModelForbidden, message)
+}
+
+pub(super) fn not_kept(change: &Change) -> Refusal {
+    let Change { parameter, how } = change;
+    let message =
+        format!("`{parameter}` cannot be done as asked ({how}), and nothing else will do");
+    Refusal { field: Some(parameter.clone()), ..Refusal::new(Kind::Unsupported, message) }
 }
 
 pub(super) fn job_input(bytes_max: usize) -> Refusal {
@@ -163,6 +178,9 @@ pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
             format!("{most} jobs of this workspace are unfinished; wait for one to end"),
         )
         .retry_after(VENDOR_WAIT),
+        StoreError::Job(JobError::Untold { most }) => {
+            notices::untold(*most).retry_after(VENDOR_WAIT)
+        }
         StoreError::Pledged(verdict) => pledged(*verdict),
         StoreError::Busy => {
             Refusal::new(Kind::Overloaded, "too much waits to be written; try again in a moment")

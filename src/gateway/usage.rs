@@ -1,12 +1,11 @@
 //! What a key has used, and what its plan still allows.
 
-use crate::canonical::{Allowance, Refusal, UsageReport};
+use crate::canonical::{QuotaStanding, Refusal, UsageReport};
 use crate::clock::Now;
 use crate::dialect::{Asked, WireReply};
 use crate::limit::Unit;
 use crate::policy::{Period, Plan, Quota};
 
-use super::admit::{quota_unit, subject};
 use super::{Gateway, Visit, plan, refuse, reply};
 
 const DAY_MS: i64 = 86_400_000;
@@ -44,29 +43,27 @@ impl Gateway {
             this_month,
             plan: plan.name.clone(),
             plan_title: plan.title.clone(),
-            day: self.allowance(visit, plan, Period::Day, now).await?,
-            month: self.allowance(visit, plan, Period::Month, now).await?,
+            day: self.tightest(visit, plan, Period::Day, now).await?,
+            month: self.tightest(visit, plan, Period::Month, now).await?,
         })
     }
 
-    /// What a period allows, by the quota of requests or images of which the least is left.
-    async fn allowance(
+    /// The quota of a period, of requests or images, of which the least is left.
+    async fn tightest(
         &self,
         visit: &Visit,
         plan: &Plan,
         per: Period,
         now: Now,
-    ) -> Result<Option<Allowance>, Refusal> {
-        let mut least: Option<Allowance> = None;
+    ) -> Result<Option<QuotaStanding>, Refusal> {
+        let mut least: Option<QuotaStanding> = None;
         let counts = |quota: &&Quota| matches!(quota.unit, Unit::Requests | Unit::Images);
         let quotas = plan.quotas.iter().filter(|quota| quota.per == per);
         for quota in quotas.filter(counts) {
-            let subject = subject(&visit.caller, quota, None);
-            let used = self.store.quota_used(subject, quota_unit(quota.unit), per.begin(now)).await;
-            let used = used.map_err(|error| refuse::store(&error, now))?;
-            let remaining = quota.most.saturating_sub(used);
-            if least.is_none_or(|least| remaining < least.remaining) {
-                least = Some(Allowance { most: quota.most, remaining });
+            let standing = self.quota_standing(&visit.caller, quota, now).await;
+            let standing = standing.map_err(|error| refuse::store(&error, now))?;
+            if least.as_ref().is_none_or(|least| standing.remaining() < least.remaining()) {
+                least = Some(standing);
             }
         }
         Ok(least)

@@ -8,7 +8,9 @@ use crate::limit::Bounds;
 
 use super::build::{Faults, there_are};
 use super::raw::{RawBatch, RawFile, RawPlan, RawStorage};
-use super::{Batch, Plan, Policy, bounds};
+use super::{Batch, Plan, Policy, bounds, reach};
+
+mod rights;
 
 /// Adds the plans of one file.
 pub(super) fn plans(policy: &mut Policy, file: &RawFile, faults: &mut Faults<'_>) {
@@ -55,6 +57,10 @@ fn plan(name: &str, raw: &RawPlan, policy: &Policy, faults: &mut Faults<'_>) -> 
         pictures_max: raw.pictures_max.map(|most| most.get().into()),
         pictures_bytes_max: raw.pictures_bytes_max.map(|most| to_u64(most.0)),
         passthrough: raw.passthrough.iter().map(|vendor| vendor.get_ref().clone()).collect(),
+        without_dialects: rights::without_dialects(name, raw, faults),
+        watermark: rights::watermark(name, raw, faults),
+        disclaimer: rights::disclaimer(name, raw, faults),
+        monthly_credits: rights::monthly_credits(name, raw, faults),
         title: title.to_owned(),
         storage: match &raw.storage {
             Some(RawStorage::Flag(false)) => None,
@@ -62,6 +68,11 @@ fn plan(name: &str, raw: &RawPlan, policy: &Policy, faults: &mut Faults<'_>) -> 
             Some(RawStorage::Title(title)) => Some(title.clone()),
         },
         batch: raw.batch.as_ref().map_or(BATCH_DEFAULT, |raw| batch(name, raw, faults)),
+        webhook_hosts: reach::hosts(
+            &raw.webhook_hosts,
+            &format!("plans.{name}.webhook_hosts"),
+            faults,
+        ),
     }
 }
 

@@ -20,8 +20,33 @@ pub(super) struct RawFile {
     pub(super) models: BTreeMap<String, Spanned<RawModel>>,
     pub(super) plans: BTreeMap<String, Spanned<RawPlan>>,
     pub(super) rules: RawRules,
+    pub(super) presets: BTreeMap<String, Spanned<RawPreset>>,
     pub(super) defaults: RawDefaults,
     pub(super) prompts: Option<Spanned<RawPrompts>>,
+    pub(super) webhooks: Option<Spanned<RawWebhooks>>,
+    pub(super) input_pictures: Option<Spanned<RawInputPictures>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawWebhooks {
+    pub(super) hosts: Vec<Spanned<String>>,
+    pub(super) inside_hosts: Vec<Spanned<String>>,
+    pub(super) secrets: Vec<Spanned<String>>,
+    pub(super) tries_max: Option<NonZeroU32>,
+    pub(super) timeout: Option<Spanned<Span>>,
+    pub(super) first_wait: Option<Spanned<Span>>,
+    pub(super) wait_max: Option<Spanned<Span>>,
+    pub(super) time_max: Option<Spanned<Span>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawInputPictures {
+    pub(super) hosts: Vec<Spanned<String>>,
+    pub(super) inside_hosts: Vec<Spanned<String>>,
+    pub(super) bytes_max: Option<ByteCount>,
+    pub(super) timeout: Option<Span>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -53,6 +78,13 @@ pub(super) struct RawRules {
 pub(super) struct RawDeniedTerm {
     pub(super) term: Spanned<String>,
     pub(super) message: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPreset {
+    pub(super) frame: Option<Spanned<String>>,
+    pub(super) prompt_suffix: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -178,9 +210,33 @@ pub(super) struct RawPlan {
     /// The vendors whose own API may be called.
     #[serde(default)]
     pub(super) passthrough: Vec<Spanned<String>>,
+    /// The dialects that its keys may not speak.
+    #[serde(default)]
+    pub(super) without_dialects: Vec<Spanned<String>>,
+    pub(super) watermark: Option<Spanned<RawWatermark>>,
+    pub(super) disclaimer: Option<Spanned<String>>,
+    pub(super) monthly_credits: Option<Spanned<RawAmount>>,
     pub(super) title: Option<String>,
     pub(super) storage: Option<RawStorage>,
     pub(super) batch: Option<Spanned<RawBatch>>,
+    #[serde(default)]
+    pub(super) webhook_hosts: Vec<Spanned<String>>,
+}
+
+/// The words, or whether there are any.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected true, false or the words of a watermark")]
+pub(super) enum RawWatermark {
+    Flag(bool),
+    Words(String),
+}
+
+/// An amount that is usually whole.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected an amount of credits, such as 500 or \"0.5\"")]
+pub(super) enum RawAmount {
+    Whole(i64),
+    Text(String),
 }
 
 #[derive(Debug, Deserialize)]

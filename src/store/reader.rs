@@ -9,7 +9,7 @@ use crate::credits::Credits;
 use crate::id::{HoldId, KeyId, WorkspaceId};
 
 use super::Store;
-use super::command::KeySummary;
+use super::command::{GrantSummary, KeySummary};
 use super::error::StoreError;
 use super::load;
 use super::registry::Workspace;
@@ -94,6 +94,14 @@ impl Store {
             Ok(admissions.collect::<Result<_, _>>()?)
         })
         .await
+    }
+
+    /// The grants of a workspace that are not spent yet, in the order they will be.
+    pub async fn list_grants(
+        &self,
+        workspace: WorkspaceId,
+    ) -> Result<Vec<GrantSummary>, StoreError> {
+        self.read(move |database| load::grants_left(database, &workspace)).await
     }
 
     /// Proves the books, beside the running writer: one read transaction is one moment.

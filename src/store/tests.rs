@@ -11,7 +11,9 @@ use crate::ledger::{LedgerError, Weighed};
 use super::*;
 
 mod agreement;
+mod allowance;
 mod jobs;
+mod notices;
 mod pledges;
 mod world;
 

@@ -8,16 +8,19 @@
 #![expect(clippy::indexing_slicing, reason = "a test knows what it expects to find")]
 
 mod clerk;
+mod receiver;
 mod upscaler;
 mod vendor;
 mod world;
 
+mod allowance;
 mod bad_input;
 mod bounds;
 mod bucket;
 mod crash;
 mod demo;
 mod failover;
+mod finance;
 mod google;
 mod hostile;
 mod idempotency;
@@ -28,6 +31,7 @@ mod limits;
 mod matrix;
 mod media;
 mod money;
+mod neariq;
 mod orders;
 mod passthrough;
 mod path;
@@ -40,3 +44,5 @@ mod streaming;
 mod tls;
 mod upload;
 mod vertex;
+mod watermark;
+mod webhooks;

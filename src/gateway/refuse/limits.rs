@@ -12,6 +12,7 @@ use crate::store::StoreError;
 
 use super::super::admit::quotas_of;
 use super::super::limits::Asking;
+use super::super::permit::standing;
 use super::store;
 
 /// When counting may be possible again.
@@ -55,7 +56,7 @@ pub(in super::super) fn limit(denial: Denial) -> Refusal {
 
 /// The ledger's no to a hold: a quota is refilled when its own period is over.
 pub(in super::super) fn hold(error: &StoreError, asking: &Asking<'_>, now: Now) -> Refusal {
-    let StoreError::Ledger(LedgerError::QuotaExhausted { name, most, .. }) = error else {
+    let StoreError::Ledger(LedgerError::QuotaExhausted { name, most, used }) = error else {
         return store(error, now);
     };
     let mut quotas = quotas_of(asking.policy, asking.plan, asking.model);
@@ -66,7 +67,9 @@ pub(in super::super) fn hold(error: &StoreError, asking: &Asking<'_>, now: Now) 
         Some(Period::Day) | None => (Period::Day, "at 00:00 UTC"),
     };
     let message = format!("the quota `{name}` of {most} is used up; it begins anew {begins}");
-    Refusal::new(Kind::QuotaExhausted, message).retry_after(per.until_next(now))
+    let told = quota.map(|quota| Box::new(standing(quota, *used, now)));
+    Refusal { quota: told, ..Refusal::new(Kind::QuotaExhausted, message) }
+        .retry_after(per.until_next(now))
 }
 
 /// What a quota allows, as its caller reads it.
