@@ -68,6 +68,7 @@ fn ask(workspace: &WorkspaceId, key: &KeyId, quotas: bool) -> HoldAsk {
         } else {
             Vec::new()
         },
+        price_version: None,
         policy_version: "p1".into(),
         weighs: Weighed::default(),
     }

@@ -5,14 +5,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+mod book;
+mod expression;
 mod offering;
 mod passthrough;
 mod tariff;
 mod vendor;
 
+pub use book::PriceBook;
+pub use expression::{Expression, Fact, Number, Order, Sign, Truth};
 pub use offering::{Ability, Capabilities, Frames, Offering};
 pub use passthrough::{Fare, coded, is_plain_path};
-pub use tariff::{Tariff, TariffRow};
+pub use tariff::{PixelRate, StepRate, Tariff, TariffRow, TokenClass, TokenRate, TokenRow};
 pub use vendor::{AuthScheme, BaseUrl, InProcess, PlayedFault, Vendor};
 
 /// A public name that apps ask for.
@@ -27,7 +31,7 @@ pub struct Model {
     /// What counts how much under the `balanced` strategy.
     pub balance: Balance,
     /// What apps pay, in nano-credits.
-    pub price: Tariff,
+    pub price: PriceBook,
     /// What sells it.
     pub offerings: Vec<Arc<Offering>>,
     /// What a test-mode key is served by.

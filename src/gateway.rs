@@ -12,19 +12,17 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::Caller;
-use crate::canonical::{
-    Answer, Change, ImageRequest, ImageResponse, QuotaStanding, Refusal, Standing,
-};
-use crate::catalog::Model;
+use crate::canonical::{Change, ImageRequest, ImageResponse, QuotaStanding, Refusal, Standing};
+use crate::catalog::{Model, Tariff};
 use crate::clock::Clock;
-use crate::credits::{Cost, Credits};
+use crate::credits::Credits;
 use crate::dialect::{Claim, ClientSide, WireReply, WireRequest};
 use crate::id::HoldId;
 use crate::limit::Guesses;
 use crate::media::Media;
 use crate::policy::Plan;
 use crate::reload::LivePolicy;
-use crate::routing::{self, Candidate, Want};
+use crate::routing::{self, Candidate, Views, Want};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::turnstile::{Counted, Turnstile};
@@ -127,6 +125,8 @@ pub struct Hands {
 /// What is to be done, by whom it can be, and the most that it may cost the caller.
 struct Work {
     model: Arc<Model>,
+    /// What the caller pays: the version that the quote was made by.
+    tariff: Arc<Tariff>,
     /// As the app asked it; answers show it.
     asked: ImageRequest,
     /// As policy treats it; vendors are asked it.
@@ -290,12 +290,15 @@ impl Gateway {
         let Treated { request, changes } =
             treat(&policy, &plan, &model, &asked).kept(&plan, &model)?;
 
-        let candidates = self.candidates(&model, &request, (&visit.caller, &plan))?;
+        let mut candidates = self.candidates(&model, &request, (&visit.caller, &plan))?;
         self.has_room(visit, &plan, &request).await?;
-        let quote = worth::quote(&model, &candidates, &request, &visit.caller)?;
+        let tariff = worth::tariff_at(&model, self.clock.now().unix_ms);
+        visit.receipt.price_version = Some(Arc::clone(&tariff.version));
+        let whose = (&request, &visit.caller);
+        let quote = self.worth_at_most(&model, &tariff, &mut candidates, whose)?;
         visit.receipt.size = candidates.first().map(delivered_size);
         visit.receipt.pixels_asked = worth::pixels(&candidates, &request);
-        Ok((plan, Work { model, asked, request, changes, candidates, quote }))
+        Ok((plan, Work { model, tariff, asked, request, changes, candidates, quote }))
     }
 
     /// Pictures from the first candidate that delivers, made ready for the caller, and their price.
@@ -316,11 +319,12 @@ impl Gateway {
         delivery: attempt::Delivery,
         deadline: Instant,
     ) -> Result<(Delivered, Credits), Refusal> {
-        let Work { model, request, quote, .. } = work;
+        let attempt::Delivery { response, candidate, cost, .. } = &delivery;
+        let cost = self.booked(&work.model, candidate, (*cost, response.usage));
         // Booked even if the rest fails: the vendor has drawn.
-        visit.receipt.cost = delivery.cost;
+        visit.receipt.cost = visit.receipt.cost.plus(cost).unwrap_or(cost);
         let delivered = self.deliver(visit, work, delivery, deadline).await?;
-        let price = worth::price(model, &delivered, request, *quote, &visit.caller)?;
+        let price = self.charge(work, &delivered, &visit.caller)?;
         Ok((delivered, price))
     }
 
@@ -337,8 +341,10 @@ impl Gateway {
             test_mode: caller.is_test(),
             fidelity: plan.fidelity.unwrap_or(model.fidelity),
             dice: crate::id::random_number(),
+            unix_ms: now.unix_ms,
         };
-        routing::candidates(model, want, &health, now)
+        let cost = |candidate: &Candidate| worth::cost_most(candidate, request);
+        routing::candidates(model, want, Views { health: &health, cost: &cost }, now)
             .map_err(|none| refuse::no_candidate(&model.name, none))
     }
 
@@ -369,29 +375,9 @@ fn micros(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// What was delivered, reworked and ready to be written, and what it cost us.
+/// What was delivered, reworked and ready to be written, and by whom.
 struct Delivered {
     response: ImageResponse,
     changes: Vec<Change>,
-    size: crate::canonical::Size,
-    cost: Cost,
-}
-
-impl Fulfilled {
-    fn answer<'a>(&'a self, visit: &'a Visit, unix_ms: i64) -> Answer<'a> {
-        let plan = visit.policy.plan(visit.caller.plan());
-        Answer {
-            request_id: &visit.receipt.request_id,
-            unix_ms,
-            request: &self.request,
-            model: &self.model.name,
-            response: &self.response,
-            charged: self.charged,
-            remaining: self.remaining,
-            changes: &self.changes,
-            quotas: &self.quotas,
-            disclaimer: plan.and_then(|plan| plan.disclaimer.as_deref()),
-            storage: plan.and_then(|plan| plan.storage.as_deref()),
-        }
-    }
+    candidate: Candidate,
 }

@@ -12,7 +12,7 @@ use crate::receipt::Receipt;
 mod kinds;
 mod metrics;
 
-pub use metrics::{Bound, Metrics};
+pub use metrics::{Bound, Metrics, PriceMetrics};
 
 /// Where receipts are told.
 #[derive(Clone, Debug)]

@@ -101,6 +101,7 @@ impl Gateway {
                 images: stake.images,
                 pixels: stake.pixels,
             },
+            price_version: receipt.price_version.clone(),
         }
     }
 

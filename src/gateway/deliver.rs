@@ -8,7 +8,7 @@ use crate::canonical::{Change, Frame, Image, ImageRequest, Refusal, Size};
 use crate::media::Rework;
 
 use super::attempt::Delivery;
-use super::{Delivered, Gateway, Visit, Work, delivered_size, refuse};
+use super::{Delivered, Gateway, Visit, Work, refuse};
 
 impl Gateway {
     /// Reworks, measures and stores every picture of a delivery.
@@ -19,7 +19,7 @@ impl Gateway {
         delivery: Delivery,
         deadline: Instant,
     ) -> Result<Delivered, Refusal> {
-        let Delivery { mut response, candidate, changes: of_vendor, cost } = delivery;
+        let Delivery { mut response, candidate, changes: of_vendor, .. } = delivery;
         let request = &work.request;
         let mut changes = [work.changes.as_slice(), &of_vendor].concat();
         let watermark = watermark(visit);
@@ -39,8 +39,7 @@ impl Gateway {
         }
         response.images = images;
         response.watermarked |= watermark.is_some();
-        let size = delivered_size(&candidate);
-        Ok(Delivered { response, changes, size, cost })
+        Ok(Delivered { response, changes, candidate })
     }
 
     /// One picture as it is given: reworked, and kept when an address was asked for.

@@ -202,6 +202,7 @@ impl Gateway {
             request: visit.receipt.request_id.clone(),
             hold: ask.hold.clone(),
             quote: work.quote,
+            tariff: Some(Arc::clone(&work.tariff)),
             dialect: visit.receipt.dialect.to_owned(),
             operation: work.request.operation.name().to_owned(),
             model: work.model.name.clone(),

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use crate::auth::AuthError;
 use crate::canonical::{Change, Problem, Refusal, RefusalKind as Kind};
-use crate::catalog::Model;
 use crate::clock::Now;
 use crate::fault::VendorFault;
 use crate::job::JobError;
@@ -331,11 +330,16 @@ pub(super) fn media_late() -> Refusal {
     Refusal::new(Kind::VendorTimedOut, "the picture was not ready in time; nothing was charged")
 }
 
-pub(super) fn unpriced(model: &Model, error: PriceError) -> Refusal {
-    tracing::error!(model = model.name, %error, "a request could not be priced");
+pub(super) fn unpriced(model: &str, error: PriceError) -> Refusal {
+    if error == PriceError::Unknown("input_pixels") {
+        let message = "the size of an input picture cannot be read, and the price depends on it; \
+                       send a whole PNG, JPEG or WebP";
+        return Refusal::new(Kind::BadRequest, message);
+    }
+    tracing::error!(model, %error, "a request could not be priced");
     Refusal::new(
         Kind::Unpriced,
-        format!("`{}` has no price for this size and quality; tell the operator", model.name),
+        format!("`{model}` has no price for what is asked; tell the operator"),
     )
 }
 

@@ -1,12 +1,32 @@
 //! The gateway's own lines on every answer, and the answers that no dialect has a shape for.
 
-use crate::canonical::{Change, Refusal, Standing};
+use crate::canonical::{Answer, Change, Refusal, Standing};
 use crate::catalog::Model;
 use crate::clock::Now;
 use crate::dialect::{ClientSide, ListedModel, RefusalContext, WireReply, retry_headers};
 use crate::id::RequestId;
 
 use super::{Fulfilled, Gateway, Visit};
+
+impl Fulfilled {
+    /// What a dialect writes of it.
+    pub(super) fn answer<'a>(&'a self, visit: &'a Visit, unix_ms: i64) -> Answer<'a> {
+        let plan = visit.policy.plan(visit.caller.plan());
+        Answer {
+            request_id: &visit.receipt.request_id,
+            unix_ms,
+            request: &self.request,
+            model: &self.model.name,
+            response: &self.response,
+            charged: self.charged,
+            remaining: self.remaining,
+            changes: &self.changes,
+            quotas: &self.quotas,
+            disclaimer: plan.and_then(|plan| plan.disclaimer.as_deref()),
+            storage: plan.and_then(|plan| plan.storage.as_deref()),
+        }
+    }
+}
 
 impl Gateway {
     pub(super) fn reply_with_pictures(&self, visit: &Visit, fulfilled: &Fulfilled) -> WireReply {

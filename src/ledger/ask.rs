@@ -52,6 +52,9 @@ pub struct HoldAsk {
     pub policy_version: Arc<str>,
     /// What it was admitted as.
     pub weighs: Weighed,
+    /// The version of the price that it was made by, and that it is settled by; `None` for what has
+    /// a flat price of its own.
+    pub price_version: Option<Arc<str>>,
 }
 
 /// A share of one calendar quota.

@@ -6,12 +6,16 @@ use std::num::NonZeroU32;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::canonical::{Format, Quality, Ratio, Size};
+use crate::canonical::{Format, Ratio, Size};
 use crate::catalog::{Ability, AfterUnknown, Balance, Fidelity, PlayedFault, Strategy};
 use crate::limit::Of;
 use crate::scalar::{ByteCount, Span};
 
 use super::Period;
+
+mod tariff;
+
+pub(super) use tariff::{RawPixelRate, RawTable, RawTariff, RawTokenRate, Rounded};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -138,20 +142,15 @@ pub(super) struct RawModel {
     pub(super) size_max: Option<Size>,
     pub(super) title: Option<String>,
     pub(super) description: Option<String>,
-    pub(super) price: Spanned<Vec<RawTariffRow>>,
+    pub(super) price: Spanned<RawTariff>,
+    /// What takes the place of `price`, each from a date.
+    #[serde(default)]
+    pub(super) later_prices: Vec<Spanned<RawTariff>>,
     pub(super) offerings: Spanned<Vec<Spanned<RawOffering>>>,
     #[serde(default)]
     pub(super) limits: Vec<Spanned<RawLimit>>,
     #[serde(default)]
     pub(super) quotas: Vec<Spanned<RawQuota>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawTariffRow {
-    pub(super) up_to: Option<Size>,
-    pub(super) quality: Option<Quality>,
-    pub(super) image: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -177,7 +176,10 @@ pub(super) struct RawOffering {
     #[serde(default)]
     pub(super) inputs_max: u32,
     pub(super) prompt_chars_max: Option<usize>,
-    pub(super) cost: Spanned<Vec<RawTariffRow>>,
+    pub(super) cost: Spanned<RawTariff>,
+    /// What takes the place of `cost`, each from a date.
+    #[serde(default)]
+    pub(super) later_costs: Vec<Spanned<RawTariff>>,
     #[serde(default)]
     pub(super) extra: serde_json::Map<String, serde_json::Value>,
     pub(super) workflow: Option<Spanned<String>>,

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::canonical::{Background, Change, Format, Frame, ImageRequest, Operation, Safety, Size};
-use crate::catalog::{Capabilities, Fidelity, Offering};
+use crate::catalog::{Capabilities, Fidelity, Offering, Tariff};
+use crate::credits::Cost;
 
 use super::shape;
 
@@ -16,6 +17,10 @@ pub const CALLS_MAX: u32 = 16;
 pub struct Candidate {
     /// What is bought.
     pub offering: Arc<Offering>,
+    /// What it costs us: the version that counted when it was looked at.
+    pub tariff: Arc<Tariff>,
+    /// The most that the whole request may cost us; `None` where that cannot be said.
+    pub cost_most: Option<Cost>,
     /// The pixels that the vendor draws, for pricing.
     pub size: Size,
     /// The frame to ask the vendor for.
@@ -80,7 +85,7 @@ impl Candidate {
 /// How an offering serves a request, or why it cannot.
 pub(super) fn fit(
     offering: &Arc<Offering>,
-    request: &ImageRequest,
+    (request, unix_ms): (&ImageRequest, i64),
     pixels_max: Option<u64>,
     fidelity: Fidelity,
 ) -> Result<Candidate, String> {
@@ -122,6 +127,8 @@ pub(super) fn fit(
     }
     Ok(Candidate {
         offering: Arc::clone(offering),
+        tariff: Arc::clone(offering.cost.at(unix_ms)),
+        cost_most: None,
         size: plan.drawn,
         native_frame: plan.frame,
         native_format,

@@ -160,6 +160,7 @@ fn hold(row: &Row<'_>) -> rusqlite::Result<Hold> {
                 "" => Weighed::default(),
                 weighs => from_json(weighs)?,
             },
+            price_version: row.get::<_, Option<String>>("price_version")?.map(Into::into),
         },
         pinned: pinned
             .into_iter()

@@ -234,8 +234,8 @@ fn open_hold(database: &Connection, hold: &Hold) -> rusqlite::Result<()> {
         .prepare_cached(
             "INSERT INTO hold (id, workspace, key, request, amount_nanos, opened_at_ms,
                                expires_at_ms, policy_version, pinned, quotas, remaining_nanos,
-                               weighs, state)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'open')",
+                               weighs, price_version, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 'open')",
         )?
         .execute(params![
             ask.hold.as_str(),
@@ -249,7 +249,8 @@ fn open_hold(database: &Connection, hold: &Hold) -> rusqlite::Result<()> {
             json(&pinned)?,
             quotas,
             hold.held.remaining.nanos(),
-            json(&ask.weighs)?
+            json(&ask.weighs)?,
+            ask.price_version.as_deref()
         ])?;
     Ok(())
 }

@@ -9,6 +9,10 @@ use prometheus::{
 
 use super::kinds::{counter, counters, floats, gauge, gauges, histogram, histograms};
 
+mod prices;
+
+pub use prices::PriceMetrics;
+
 /// A bound that a request can meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Bound {
@@ -71,6 +75,8 @@ impl Bound {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    /// What went wrong with prices.
+    pub prices: PriceMetrics,
     /// Requests answered, by dialect and outcome (`ok` or a refusal's code).
     pub requests: IntCounterVec,
     /// Refusals, by code and whose they are.
@@ -165,6 +171,7 @@ impl Metrics {
     pub(super) fn new() -> Result<Self, prometheus::Error> {
         let r = Registry::new();
         Ok(Self {
+            prices: PriceMetrics::new(&r)?,
             requests: counters(
                 &r,
                 "pixelgate_requests_total",

@@ -70,6 +70,7 @@ pub(crate) fn ask(id: &str, amount: i64, expires_at_ms: i64, quotas: Vec<QuotaAs
         quotas,
         policy_version: Arc::from("p1"),
         weighs: Weighed::default(),
+        price_version: None,
     }
 }
 

@@ -100,6 +100,7 @@ impl World {
             quotas: Vec::new(),
             policy_version: "p1".into(),
             weighs: Weighed::default(),
+            price_version: Some("v1".into()),
         }
     }
 

@@ -1,4 +1,4 @@
--- Schema 6: quotas count pixels and credits too, and what a request was admitted as is kept, so that
+-- Schema 7: quotas count pixels and credits too, and what a request was admitted as is kept, so that
 -- its windows can be counted again after a restart.
 
 CREATE TABLE quota_next (
