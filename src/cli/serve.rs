@@ -99,17 +99,8 @@ pub(super) async fn start(
         webhooks: config.webhooks,
     };
     let gateway = Gateway::new(Arc::clone(&clock) as _, hands);
-    let rebuilt = gateway.rebuild_windows().await?;
-    tracing::debug!(rebuilt, "admissions of before the start count again");
-
     let mut background = tokio::task::JoinSet::new();
-    {
-        let turnstile = Arc::clone(&turnstile);
-        background.spawn(async move { turnstile.keep(&*clock).await });
-    }
-    if tokio::time::timeout(COUNTING_WITHIN, turnstile.ready()).await.is_err() {
-        tracing::warn!("serving begins although the shared windows are not there");
-    }
+    count(&gateway, &turnstile, clock, &mut background).await?;
 
     // Before any job can end: what ends from here on is put beside these.
     let untold = gateway.resume_notices().await?;
@@ -135,6 +126,25 @@ pub(super) async fn start(
     background.spawn(Arc::clone(&gateway).tell_apps());
     let edge = Edge::start(&gateway, &config.public, public, admin)?;
     Ok(Running { store, edge, gateway, config, background, signals })
+}
+
+/// Counts again what was admitted before the start, and from here on with what is shared.
+async fn count(
+    gateway: &Gateway,
+    turnstile: &Arc<Turnstile>,
+    clock: Arc<SystemClock>,
+    background: &mut tokio::task::JoinSet<()>,
+) -> Result<(), CliError> {
+    let rebuilt = gateway.rebuild_windows().await?;
+    tracing::debug!(rebuilt, "admissions of before the start count again");
+    {
+        let turnstile = Arc::clone(turnstile);
+        background.spawn(async move { turnstile.keep(&*clock).await });
+    }
+    if tokio::time::timeout(COUNTING_WITHIN, turnstile.ready()).await.is_err() {
+        tracing::warn!("serving begins although the shared windows are not there");
+    }
+    Ok(())
 }
 
 fn cores() -> usize {
