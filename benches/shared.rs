@@ -13,7 +13,7 @@ use pixelgate::config::{Config, Lost, Redis, RedisAddress};
 use pixelgate::limit::{Bounds, Limit, Of, Unit, Weight, Whose};
 use pixelgate::turnstile::{Answer, Ask, Turnstile};
 
-const DECISIONS: usize = 100_000;
+const DECISIONS: u32 = 100_000;
 const AT_ONCE: usize = 32;
 const KEYS: usize = 1_000;
 
@@ -36,6 +36,7 @@ fn limit(name: &str, most: u64, minutes: u64) -> Limit {
     Limit { name: name.to_owned(), unit: Unit::Requests, most, window, of: Of::Key, shadow: false }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 async fn decide(port: u16) {
     let redis = Redis {
         address: RedisAddress::Known(format!("redis://127.0.0.1:{port}")),
@@ -70,13 +71,13 @@ async fn decide(port: u16) {
             })
             .collect();
         let began = Instant::now();
-        let passed = stream::iter(asks.iter().cycle().take(DECISIONS))
+        let passed = stream::iter(asks.iter().cycle().take(DECISIONS as usize))
             .map(|ask| turnstile.admit(ask, clock.now()))
             .buffer_unordered(AT_ONCE)
             .filter(|answer| std::future::ready(matches!(answer, Answer::Passed { .. })))
             .count()
             .await;
-        let each = DECISIONS as f64 / began.elapsed().as_secs_f64();
+        let each = f64::from(DECISIONS) / began.elapsed().as_secs_f64();
         println!("{name}: {each:.0} decisions/s, {passed} of {DECISIONS} passed");
     }
 }
