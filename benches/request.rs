@@ -72,8 +72,8 @@ fn spawn(work: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(work);
 }
 
-/// The policy of the bench in a directory of its own, which is returned.
-fn write_policy(folder: &Path, vendor: SocketAddr) -> PathBuf {
+/// A policy with everything on, in a folder below this one.
+fn policies(folder: &Path, vendor: SocketAddr) -> PathBuf {
     let policies = folder.join("policies");
     std::fs::create_dir_all(&policies).unwrap();
     let policy = format!(
@@ -97,7 +97,7 @@ concurrency_max = 1000
 
 /// A gateway in front of that vendor, its books in `folder`; returns its address and a key.
 async fn gateway(folder: &Path, vendor: SocketAddr) -> (SocketAddr, String, Edge) {
-    let policies = write_policy(folder, vendor);
+    let policies = policies(folder, vendor);
     let clock = Arc::new(SystemClock::start());
     let store = Store::open(folder, Arc::clone(&clock) as _).unwrap();
     let workspace = store.create_workspace("bench".to_owned()).await.unwrap();
@@ -131,6 +131,7 @@ async fn gateway(folder: &Path, vendor: SocketAddr) -> (SocketAddr, String, Edge
         media: Media::open(&config.library, folder, 1).unwrap(),
         telemetry: Telemetry::new().unwrap(),
         jobs: config.jobs,
+        input_pictures: config.input_pictures,
         limits: config.limits,
         turnstile: Arc::default(),
         webhooks: config.webhooks,

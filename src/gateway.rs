@@ -11,7 +11,6 @@ use dashmap::DashMap;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::auth::Caller;
 use crate::canonical::{Change, ImageRequest, ImageResponse, QuotaStanding, Refusal, Standing};
 use crate::catalog::{Model, Tariff};
 use crate::clock::Clock;
@@ -22,7 +21,7 @@ use crate::limit::Guesses;
 use crate::media::Media;
 use crate::policy::Plan;
 use crate::reload::LivePolicy;
-use crate::routing::{self, Candidate, Views, Want};
+use crate::routing::Candidate;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::turnstile::{Counted, Turnstile};
@@ -31,11 +30,13 @@ use crate::upstream::Upstream;
 mod admit;
 mod attempt;
 mod batch;
+mod choose;
 mod deliver;
 mod exchange;
 mod fan_out;
 mod health;
 mod hedge;
+mod inputs;
 mod job;
 mod library;
 mod limits;
@@ -91,6 +92,7 @@ pub struct Gateway {
     desk: job::Desk,
     teller: notices::Teller,
     running: Running,
+    inputs: inputs::Room,
 }
 
 impl std::fmt::Debug for Gateway {
@@ -114,6 +116,8 @@ pub struct Hands {
     pub telemetry: Telemetry,
     /// Bounds on requests whose clients do not wait.
     pub jobs: crate::config::Jobs,
+    /// Bounds on pictures that are fetched for callers.
+    pub input_pictures: crate::config::InputPictures,
     /// How requests are counted.
     pub limits: crate::config::Limits,
     /// Where they are.
@@ -152,8 +156,19 @@ struct Fulfilled {
 impl Gateway {
     /// A gateway that has served nobody yet.
     pub fn new(clock: Arc<dyn Clock>, hands: Hands) -> Arc<Self> {
-        let Hands { policy, store, upstream, media, telemetry, jobs, limits, turnstile, webhooks } =
-            hands;
+        let Hands {
+            policy,
+            store,
+            upstream,
+            media,
+            telemetry,
+            jobs,
+            input_pictures,
+            limits,
+            turnstile,
+            webhooks,
+        } = hands;
+        let inputs = inputs::Room::new(&input_pictures, telemetry.metrics().input_bytes.clone());
         Arc::new(Self {
             clock,
             policy,
@@ -169,6 +184,7 @@ impl Gateway {
             desk: job::Desk::new(jobs),
             teller: notices::Teller::new(&webhooks),
             running: Running::default(),
+            inputs,
         })
     }
 
@@ -232,7 +248,7 @@ impl Gateway {
         visit: &mut Visit,
         request: ImageRequest,
     ) -> Result<Fulfilled, Refusal> {
-        let (plan, work) = self.understand(visit, request).await?;
+        let (plan, mut work) = self.understand(visit, request).await?;
         let stake = Stake {
             amount: work.quote,
             images: work.request.count,
@@ -248,6 +264,8 @@ impl Gateway {
             model: Some(&work.model.name),
         };
         let lease = self.admit(&asking, stake.weight()).await?;
+        let gathered = self.gather(visit, &mut work.request).await;
+        let _held = gathered.inspect_err(|_| lease.unspent())?;
         let (hold, lease) = self.hold(&asking, &stake, lease, &mut visit.receipt).await?;
 
         match self.draw(visit, &work).await {
@@ -283,6 +301,7 @@ impl Gateway {
         visit.label(&mut asked)?;
         note_asked(&mut visit.receipt, &asked);
         policy.rules.judge(&asked).map_err(refuse::denied)?;
+        Self::may_name(visit, &asked)?;
         let plan = plan(&policy, &visit.caller)?;
         let model = model(&policy, &plan, &asked)?;
         visit.receipt.model = Some(model.name.clone());
@@ -326,26 +345,6 @@ impl Gateway {
         let delivered = self.deliver(visit, work, delivery, deadline).await?;
         let price = self.charge(work, &delivered, &visit.caller)?;
         Ok((delivered, price))
-    }
-
-    fn candidates(
-        &self,
-        model: &Model,
-        request: &ImageRequest,
-        (caller, plan): (&Caller, &Plan),
-    ) -> Result<Vec<Candidate>, Refusal> {
-        let now = self.clock.now();
-        let health = |offering: &str| self.health.view(offering, now);
-        let want = Want {
-            request,
-            test_mode: caller.is_test(),
-            fidelity: plan.fidelity.unwrap_or(model.fidelity),
-            dice: crate::id::random_number(),
-            unix_ms: now.unix_ms,
-        };
-        let cost = |candidate: &Candidate| worth::cost_most(candidate, request);
-        routing::candidates(model, want, Views { health: &health, cost: &cost }, now)
-            .map_err(|none| refuse::no_candidate(&model.name, none))
     }
 
     /// The last line of every request: its time, its size, its story.

@@ -94,6 +94,7 @@ pub(super) async fn start(
         media,
         telemetry,
         jobs: config.jobs.clone(),
+        input_pictures: config.input_pictures,
         limits: config.limits.clone(),
         turnstile: Arc::clone(&turnstile),
         webhooks: config.webhooks,

@@ -11,7 +11,8 @@ use crate::secret::SecretPlace;
 
 use super::limits::networks;
 use super::{
-    Answers, Config, ConfigError, Jobs, Library, LogFormat, Origins, Public, S3, TlsFiles, Webhooks,
+    Answers, Config, ConfigError, InputPictures, Jobs, Library, LogFormat, Origins, Public, S3,
+    TlsFiles, Webhooks,
 };
 
 /// Declares sections whose keys are all optional, and how one file lies over another.
@@ -73,6 +74,7 @@ sections! {
         time_max: Span,
         kept_for: Span,
     }
+    RawInputPictures { in_flight_max: usize, in_flight_bytes_max: ByteCount }
     RawLimits {
         wrong_keys_max: u32,
         wrong_keys_per: Span,
@@ -97,6 +99,7 @@ pub(super) struct RawConfig {
     policy: RawPolicy,
     media: RawMedia,
     jobs: RawJobs,
+    input_pictures: RawInputPictures,
     limits: RawLimits,
     webhooks: RawWebhooks,
     log: RawLog,
@@ -114,6 +117,7 @@ impl RawConfig {
             policy: self.policy.over(below.policy),
             media: self.media.over(below.media),
             jobs: self.jobs.over(below.jobs),
+            input_pictures: self.input_pictures.over(below.input_pictures),
             limits: self.limits.over(below.limits),
             webhooks: self.webhooks.over(below.webhooks),
             log: self.log.over(below.log),
@@ -133,6 +137,7 @@ impl RawConfig {
             media_workers_max: Some(set("media.workers_max", self.media.workers_max)?)
                 .filter(|workers| *workers > 0),
             jobs: self.jobs.build()?,
+            input_pictures: self.input_pictures.build()?,
             limits: self.limits.build()?,
             webhooks: self.webhooks.build()?,
             library: self.media.build()?,
@@ -182,6 +187,16 @@ impl RawPublic {
                 "public.trusted_proxies",
                 &set("public.trusted_proxies", self.trusted_proxies)?,
             )?,
+        })
+    }
+}
+
+impl RawInputPictures {
+    fn build(self) -> Result<InputPictures, ConfigError> {
+        let bytes = self.in_flight_bytes_max.map(|bytes| bytes.0);
+        Ok(InputPictures {
+            in_flight_max: positive("input_pictures.in_flight_max", self.in_flight_max)?,
+            in_flight_bytes_max: positive("input_pictures.in_flight_bytes_max", bytes)?,
         })
     }
 }

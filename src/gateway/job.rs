@@ -145,10 +145,7 @@ impl Gateway {
     async fn accept(&self, visit: &mut Visit, body: Bytes) -> Result<Job, Refusal> {
         let bounds = &self.desk.bounds;
         let webhook = notices::webhook_of(visit)?;
-        if body.len() > bounds.input_bytes_max {
-            self.telemetry.metrics().bound_met(Bound::JobInput);
-            return Err(refuse::job_input(bounds.input_bytes_max));
-        }
+        self.fits_a_job(&body)?;
         let request = decode(visit.client, &visit.wire(body.clone()))?;
         let (plan, work) = self.understand(visit, request).await?;
         let now = self.clock.now();
@@ -170,6 +167,9 @@ impl Gateway {
         // Counted in every window as any request; a job that waits is not one that runs, so its
         // place among those is given back at once.
         let lease = self.admit(&asking, stake.weight()).await?;
+        let gathered = self.gather_into(visit, &work.request, body).await;
+        let gathered = gathered.and_then(|body| self.fits_a_job(&body).map(|()| body));
+        let body = gathered.inspect_err(|_| lease.unspent())?;
         let ask = Self::hold_ask(&asking, &stake, &visit.receipt, now);
         let job = Job { webhook, ..self.new_job(visit, &work, &ask, now) };
         let input = input_of(visit, &body);
@@ -217,6 +217,15 @@ impl Gateway {
             orders: Vec::new(),
             outcome: None,
         }
+    }
+
+    fn fits_a_job(&self, body: &Bytes) -> Result<(), Refusal> {
+        let most = self.desk.bounds.input_bytes_max;
+        if body.len() <= most {
+            return Ok(());
+        }
+        self.telemetry.metrics().bound_met(Bound::JobInput);
+        Err(refuse::job_input(most))
     }
 
     /// The answer about jobs, or about pictures by their names.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::canonical::{Change, ImageRequest, Refusal, Standing};
+use crate::canonical::{Change, Format, ImageRequest, InputImage, Picture, Refusal, Standing};
 use crate::catalog::{Fidelity, Model, Offering, Strategy, Tariff};
 use crate::clock::Now;
 use crate::credits::{Cost, Credits};
@@ -144,6 +144,7 @@ impl Gateway {
     pub(super) async fn quote(&self, visit: &Visit, body: Bytes) -> Result<WireReply, Refusal> {
         let policy = Arc::clone(&visit.policy);
         let request = decode(visit.client, &visit.wire(body))?;
+        Self::may_name(visit, &request)?;
         let plan = plan(&policy, &visit.caller)?;
         let now = self.clock.now();
         let mut quote = {
@@ -166,8 +167,20 @@ impl Gateway {
     }
 }
 
+/// Nothing is fetched for a quote: what is named is as good as any picture.
+fn with_stand_ins(request: &ImageRequest) -> ImageRequest {
+    let picture = InputImage { format: Format::Png, picture: Picture::Binary(NO_PICTURE.into()) };
+    let mut request = request.clone();
+    request.take_in(vec![picture; request.named_inputs.len()]);
+    request
+}
+
+/// As much of a picture as vendor sides look at.
+const NO_PICTURE: &[u8] = b"\x89PNG\r\n\x1a\n";
+
 /// What a request would come to. A refusal when it would not come as far as to offerings.
 pub fn quote(terms: &Terms<'_>, request: &ImageRequest) -> Result<Quote, Refusal> {
+    let request = &with_stand_ins(request);
     terms.policy.rules.judge(request).map_err(refuse::denied)?;
     let model = model(terms.policy, terms.plan, request)?;
     let Treated { request, changes } =

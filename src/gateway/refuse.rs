@@ -17,6 +17,7 @@ use crate::store::StoreError;
 
 use super::notices;
 
+pub(super) mod input;
 mod limits;
 pub(super) mod repeat;
 

@@ -140,6 +140,7 @@ pub(super) struct RawModel {
     #[serde(default)]
     pub(super) after_unknown: AfterUnknown,
     pub(super) size_max: Option<Size>,
+    pub(super) format: Option<Format>,
     pub(super) title: Option<String>,
     pub(super) description: Option<String>,
     pub(super) price: Spanned<RawTariff>,

@@ -67,7 +67,7 @@ pub(super) fn open_writer(dir: &Path) -> Result<Connection, StoreError> {
     database.busy_timeout(Duration::ZERO)?;
     upgrade(&mut database)?;
     database.execute_batch(tally::INDEX)?;
-    database.execute_batch(super::rows::media::TABLES)?;
+    super::rows::media::prepare(&mut database)?;
     Ok(database)
 }
 

@@ -41,6 +41,12 @@ impl Lease {
         self.counted.clone()
     }
 
+    /// It came to nothing before anything was held for it: windows of credits are told, what else it
+    /// was counted as stays.
+    pub fn unspent(&self) {
+        self.counted.spent(Credits::ZERO);
+    }
+
     /// As if it had never passed: somebody else said no.
     pub fn take_back(mut self) {
         self.is_over = true;

@@ -14,6 +14,7 @@ mod vendor;
 mod world;
 
 mod allowance;
+mod avif;
 mod bad_input;
 mod bounds;
 mod browser;
@@ -26,6 +27,7 @@ mod google;
 mod hostile;
 mod idempotency;
 mod imageapi;
+mod inputs;
 mod jobs;
 mod keys;
 mod limits;
