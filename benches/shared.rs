@@ -13,11 +13,15 @@ use pixelgate::config::{Config, Lost, Redis, RedisAddress};
 use pixelgate::limit::{Bounds, Limit, Of, Unit, Weight, Whose};
 use pixelgate::turnstile::{Answer, Ask, Turnstile};
 
+/// Of a run, and of one that only shows that it runs (`--test`).
 const DECISIONS: u32 = 100_000;
+const DECISIONS_OF_A_TEST: u32 = 2_000;
 const AT_ONCE: usize = 32;
 const KEYS: usize = 1_000;
 
 fn main() {
+    let is_test = std::env::args().any(|argument| argument == "--test");
+    let decisions = if is_test { DECISIONS_OF_A_TEST } else { DECISIONS };
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut server = Command::new("redis-server")
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
@@ -25,8 +29,8 @@ fn main() {
         .spawn()
         .expect("`scripts/need redis-server` installs it");
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    runtime.block_on(decide(port));
-    empty_script(port);
+    runtime.block_on(decide(port, decisions));
+    empty_script(port, decisions);
     server.kill().unwrap();
     server.wait().unwrap();
 }
@@ -37,7 +41,7 @@ fn limit(name: &str, most: u64, minutes: u64) -> Limit {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures real time")]
-async fn decide(port: u16) {
+async fn decide(port: u16, decisions: u32) {
     let redis = Redis {
         address: RedisAddress::Known(format!("redis://127.0.0.1:{port}")),
         lost: Lost::Refuse,
@@ -71,21 +75,21 @@ async fn decide(port: u16) {
             })
             .collect();
         let began = Instant::now();
-        let passed = stream::iter(asks.iter().cycle().take(DECISIONS as usize))
+        let passed = stream::iter(asks.iter().cycle().take(decisions as usize))
             .map(|ask| turnstile.admit(ask, clock.now()))
             .buffer_unordered(AT_ONCE)
             .filter(|answer| std::future::ready(matches!(answer, Answer::Passed { .. })))
             .count()
             .await;
-        let each = f64::from(DECISIONS) / began.elapsed().as_secs_f64();
-        println!("{name}: {each:.0} decisions/s, {passed} of {DECISIONS} passed");
+        let each = f64::from(decisions) / began.elapsed().as_secs_f64();
+        println!("{name}: {each:.0} decisions/s, {passed} of {decisions} passed");
     }
 }
 
 /// What the server does at most: the same number of calls of a script that does nothing.
-fn empty_script(port: u16) {
+fn empty_script(port: u16, decisions: u32) {
     let said = Command::new("redis-benchmark")
-        .args(["-p", &port.to_string(), "-c", &AT_ONCE.to_string(), "-n", &DECISIONS.to_string()])
+        .args(["-p", &port.to_string(), "-c", &AT_ONCE.to_string(), "-n", &decisions.to_string()])
         .args(["-q", "EVAL", "return 1", "1", "{pixelgate}:none"])
         .output()
         .expect("`scripts/need redis-benchmark` installs it");
