@@ -15,7 +15,7 @@ use pixelgate::clock::SystemClock;
 use pixelgate::config;
 use pixelgate::credits::Credits;
 use pixelgate::id::{GrantId, HoldId, KeyId, RequestId, WorkspaceId};
-use pixelgate::ledger::{HoldAsk, NewGrant};
+use pixelgate::ledger::{HoldAsk, NewGrant, Weighed};
 use pixelgate::secret::SecretPlace;
 use pixelgate::store::{Store, USUAL_BOUNDS};
 
@@ -38,6 +38,7 @@ fn ask(workspace: &WorkspaceId) -> HoldAsk {
         expires_at_ms: i64::MAX,
         quotas: Vec::new(),
         policy_version: "bench".into(),
+        weighs: Weighed::default(),
         price_version: None,
     }
 }

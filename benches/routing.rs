@@ -57,6 +57,7 @@ fn model() -> Model {
         title: None,
         description: None,
         pixels_max: None,
+        format: None,
     }
 }
 

@@ -5,6 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::canonical::Format;
+
 mod book;
 mod expression;
 mod offering;
@@ -45,6 +47,8 @@ pub struct Model {
     pub after_unknown: AfterUnknown,
     /// The largest picture, in pixels; `None` for no bound of its own.
     pub pixels_max: Option<u64>,
+    /// How its pictures are encoded where the app does not say; `None` leaves it to the offering.
+    pub format: Option<Format>,
     /// What people call it; `None` where its name will do.
     pub title: Option<String>,
     /// What it is good for, in a line.

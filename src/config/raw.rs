@@ -2,16 +2,16 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::scalar::{BadScalar, ByteCount, Span};
-use crate::secret::SecretPlace;
+use crate::scalar::{ByteCount, Span};
 
+use super::limits::networks;
+use super::stored::{must_be_shared, postgres};
 use super::{
-    Answers, Config, ConfigError, Jobs, Library, LogFormat, Origins, Postgres, Public, S3,
-    TlsFiles, Webhooks,
+    Answers, Config, ConfigError, InputPictures, Jobs, LogFormat, Origins, Public, TlsFiles,
+    Webhooks,
 };
 
 /// Declares sections whose keys are all optional, and how one file lies over another.
@@ -20,7 +20,7 @@ macro_rules! sections {
         #[derive(Debug, Default, Deserialize)]
         #[serde(deny_unknown_fields, default)]
         pub(super) struct $section {
-            $($key: Option<$kind>,)*
+            $(pub(super) $key: Option<$kind>,)*
         }
 
         impl $section {
@@ -47,6 +47,7 @@ sections! {
         in_flight_max: usize,
         in_flight_bytes_max: ByteCount,
         cors_origins: Vec<String>,
+        trusted_proxies: Vec<String>,
     }
     RawAdmin { address: String }
     RawStore { directory: PathBuf, postgres: String, postgres_authority: String }
@@ -72,6 +73,16 @@ sections! {
         time_max: Span,
         kept_for: Span,
     }
+    RawInputPictures { in_flight_max: usize, in_flight_bytes_max: ByteCount }
+    RawLimits {
+        wrong_keys_max: u32,
+        wrong_keys_per: Span,
+        redis: String,
+        lost: String,
+        nodes: u32,
+        redis_deadline: Span,
+        redis_in_flight_max: usize,
+    }
     RawWebhooks { sending_max: usize, sending_per_lane_max: usize }
     RawLog { format: LogFormat, level: String }
     RawLife { drain_timeout: Span }
@@ -87,6 +98,8 @@ pub(super) struct RawConfig {
     policy: RawPolicy,
     media: RawMedia,
     jobs: RawJobs,
+    input_pictures: RawInputPictures,
+    limits: RawLimits,
     webhooks: RawWebhooks,
     log: RawLog,
     life: RawLife,
@@ -103,6 +116,8 @@ impl RawConfig {
             policy: self.policy.over(below.policy),
             media: self.media.over(below.media),
             jobs: self.jobs.over(below.jobs),
+            input_pictures: self.input_pictures.over(below.input_pictures),
+            limits: self.limits.over(below.limits),
             webhooks: self.webhooks.over(below.webhooks),
             log: self.log.over(below.log),
             life: self.life.over(below.life),
@@ -126,6 +141,8 @@ impl RawConfig {
             policy_directory: set("policy.directory", self.policy.directory)?,
             media_workers_max: Some(workers).filter(|workers| *workers > 0),
             jobs: self.jobs.build()?,
+            input_pictures: self.input_pictures.build()?,
+            limits: self.limits.build()?,
             webhooks: self.webhooks.build()?,
             library,
             postgres,
@@ -171,6 +188,20 @@ impl RawPublic {
                 self.in_flight_bytes_max.map(|b| b.0),
             )?,
             cors_origins: origins(&set("public.cors_origins", self.cors_origins)?)?,
+            trusted_proxies: networks(
+                "public.trusted_proxies",
+                &set("public.trusted_proxies", self.trusted_proxies)?,
+            )?,
+        })
+    }
+}
+
+impl RawInputPictures {
+    fn build(self) -> Result<InputPictures, ConfigError> {
+        let bytes = self.in_flight_bytes_max.map(|bytes| bytes.0);
+        Ok(InputPictures {
+            in_flight_max: positive("input_pictures.in_flight_max", self.in_flight_max)?,
+            in_flight_bytes_max: positive("input_pictures.in_flight_bytes_max", bytes)?,
         })
     }
 }
@@ -210,129 +241,15 @@ impl RawWebhooks {
     }
 }
 
-impl RawMedia {
-    fn build(self) -> Result<Library, ConfigError> {
-        let place = set("media.place", self.place)?;
-        let s3 = if place.is_empty() {
-            None
-        } else {
-            Some(S3 {
-                endpoint: Some(set("media.s3_endpoint", self.s3_endpoint)?)
-                    .filter(|endpoint| !endpoint.is_empty()),
-                region: set("media.s3_region", self.s3_region)?,
-                keys: s3_keys(
-                    secret_place("media.s3_access_key", self.s3_access_key)?,
-                    secret_place("media.s3_secret_key", self.s3_secret_key)?,
-                )?,
-                ..bucket(&place)?
-            })
-        };
-        let last = set("media.addresses_last", self.addresses_last)?;
-        let sweep_every = set("media.sweep_every", self.sweep_every)?.0;
-        if sweep_every.is_zero() {
-            return Err(wrong("media.sweep_every", "is 0, which would never rest; give \"10m\""));
-        }
-        Ok(Library {
-            s3,
-            addresses_last: match last.as_str() {
-                "" => None,
-                text => Some(span("media.addresses_last", text)?),
-            },
-            address_key: secret_place("media.address_key", self.address_key)?,
-            sweep_every,
-        })
-    }
-}
-
-fn postgres(
-    url: Option<String>,
-    authority: Option<String>,
-) -> Result<Option<Postgres>, ConfigError> {
-    let url = secret_place("store.postgres", url)?;
-    let authority = set("store.postgres_authority", authority)?;
-    match url {
-        Some(url) => {
-            Ok(Some(Postgres { url, authority: (!authority.is_empty()).then(|| authority.into()) }))
-        }
-        None if authority.is_empty() => Ok(None),
-        None => Err(wrong("store.postgres_authority", "is of no use without store.postgres")),
-    }
-}
-
-/// Nodes that share a store show each other's pictures.
-fn must_be_shared(library: &Library) -> Result<(), ConfigError> {
-    if library.s3.is_none() {
-        let problem = "is a folder of one node, and store.postgres is for several; give a bucket, \
-                       such as \"s3://bucket/prefix\"";
-        return Err(wrong("media.place", problem));
-    }
-    if library.addresses_last.is_some() && library.address_key.is_none() {
-        let problem = "would be made by each node for itself; with store.postgres and \
-                       media.addresses_last, give one that all have, as \"env:NAME\"";
-        return Err(wrong("media.address_key", problem));
-    }
-    Ok(())
-}
-
-/// `s3://bucket/prefix`, of which the prefix may be missing.
-fn bucket(place: &str) -> Result<S3, ConfigError> {
-    let rest = place.strip_prefix("s3://").map(|rest| rest.trim_end_matches('/'));
-    let Some(rest) = rest.filter(|rest| !rest.is_empty() && !rest.starts_with('/')) else {
-        let problem = format!("`{place}` is neither \"\" nor such as \"s3://bucket/prefix\"");
-        return Err(wrong("media.place", problem));
-    };
-    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-    let (bucket, prefix) = (bucket.to_owned(), prefix.to_owned());
-    Ok(S3 { bucket, prefix, endpoint: None, region: String::new(), keys: None })
-}
-
-fn s3_keys(
-    access: Option<SecretPlace>,
-    secret: Option<SecretPlace>,
-) -> Result<Option<(SecretPlace, SecretPlace)>, ConfigError> {
-    match (access, secret) {
-        (None, None) => Ok(None),
-        (Some(access), Some(secret)) => Ok(Some((access, secret))),
-        (None, Some(_)) => {
-            Err(wrong("media.s3_access_key", "is missing beside media.s3_secret_key"))
-        }
-        (Some(_), None) => {
-            Err(wrong("media.s3_secret_key", "is missing beside media.s3_access_key"))
-        }
-    }
-}
-
-fn span(place: &'static str, text: &str) -> Result<Duration, ConfigError> {
-    let span: Span = text.parse().map_err(|bad: BadScalar| wrong(place, bad.to_string()))?;
-    if span.0 < Duration::from_secs(1) {
-        return Err(wrong(place, format!("`{text}` is too short; give at least \"1s\"")));
-    }
-    Ok(span.0)
-}
-
-fn secret_place(
-    place: &'static str,
-    value: Option<String>,
-) -> Result<Option<SecretPlace>, ConfigError> {
-    match set(place, value)?.as_str() {
-        "" => Ok(None),
-        // It may be the credential itself, so it is not repeated.
-        text => text
-            .parse()
-            .map(Some)
-            .map_err(|no| wrong(place, format!("{no}; write \"env:NAME\" or \"file:/path\""))),
-    }
-}
-
-fn wrong(place: &'static str, problem: impl Into<String>) -> ConfigError {
+pub(super) fn wrong(place: &'static str, problem: impl Into<String>) -> ConfigError {
     ConfigError::Value { place, problem: problem.into() }
 }
 
-fn set<T>(place: &'static str, value: Option<T>) -> Result<T, ConfigError> {
+pub(super) fn set<T>(place: &'static str, value: Option<T>) -> Result<T, ConfigError> {
     value.ok_or_else(|| wrong(place, "has no default; this is a fault of the build"))
 }
 
-fn positive(place: &'static str, value: Option<usize>) -> Result<usize, ConfigError> {
+pub(super) fn positive(place: &'static str, value: Option<usize>) -> Result<usize, ConfigError> {
     match set(place, value)? {
         0 => Err(wrong(place, "is 0, which would refuse everything; give at least 1")),
         value => Ok(value),

@@ -21,6 +21,7 @@ use crate::store::{StoreError, Whose};
 use crate::telemetry::Bound;
 
 use super::admit::Stake;
+use super::limits::Asking;
 use super::{Gateway, Visit, Work, decode, micros, notices, refuse, reply};
 
 mod errand;
@@ -94,34 +95,6 @@ fn input_of(visit: &Visit, body: &Bytes) -> Input {
     }
 }
 
-/// A job that waits for its turn.
-fn new_job(visit: &Visit, ask: &HoldAsk, work: &Work, (time_max, now): (Duration, Now)) -> Job {
-    let time_ms = i64::try_from(time_max.as_millis()).unwrap_or(i64::MAX);
-    Job {
-        id: JobId::random(),
-        workspace: visit.caller.workspace().clone(),
-        key: visit.caller.key().clone(),
-        test: visit.caller.is_test(),
-        request: visit.receipt.request_id.clone(),
-        hold: ask.hold.clone(),
-        quote: work.quote,
-        tariff: Some(Arc::clone(&work.tariff)),
-        dialect: visit.receipt.dialect.to_owned(),
-        operation: work.request.operation.name().to_owned(),
-        model: work.model.name.clone(),
-        asset_key: work.request.asset_key.clone(),
-        webhook: None,
-        created_at_ms: now.unix_ms,
-        updated_at_ms: now.unix_ms,
-        ends_by_ms: now.unix_ms.saturating_add(time_ms),
-        forgotten_at_ms: None,
-        unwanted: false,
-        state: State::Queued,
-        orders: Vec::new(),
-        outcome: None,
-    }
-}
-
 impl Visit {
     /// Whether the answer is a job: the dialect always answers so, or the app would rather not
     /// wait (RFC 7240).
@@ -173,24 +146,32 @@ impl Gateway {
     async fn accept(&self, visit: &mut Visit, body: Bytes) -> Result<(Job, WireReply), Refusal> {
         let bounds = &self.desk.bounds;
         let webhook = notices::webhook_of(visit)?;
-        if body.len() > bounds.input_bytes_max {
-            self.telemetry.metrics().bound_met(Bound::JobInput);
-            return Err(refuse::job_input(bounds.input_bytes_max));
-        }
+        self.fits_a_job(&body)?;
         let request = decode(visit.client, &visit.wire(body.clone()))?;
         let (plan, work) = self.understand(visit, request).await?;
         let now = self.clock.now();
-        // Counted in every window as any request; a job that waits is not one that runs, so its
-        // place among those is given back at once.
-        let lease = self.admit(&visit.caller, &plan, work.request.count)?;
         let stake = Stake {
             amount: work.quote,
             images: work.request.count,
+            pixels: visit.receipt.pixels_asked,
             time: bounds.time_max,
             named: visit.named,
         };
-        let ask = Self::hold_ask((&visit.caller, &plan), &stake, &visit.receipt, now);
-        let job = Job { webhook, ..new_job(visit, &ask, &work, (bounds.time_max, now)) };
+        let policy = Arc::clone(&visit.policy);
+        let asking = Asking {
+            policy: &policy,
+            caller: &visit.caller,
+            plan: &plan,
+            model: Some(&work.model.name),
+        };
+        // Counted in every window as any request; a job that waits is not one that runs, so its
+        // place among those is given back at once.
+        let lease = self.admit(&asking, stake.weight()).await?;
+        let gathered = self.gather_into(visit, &work, body).await;
+        let gathered = gathered.and_then(|body| self.fits_a_job(&body).map(|()| body));
+        let body = gathered.inspect_err(|_| lease.unspent())?;
+        let ask = Self::hold_ask(&asking, &stake, &visit.receipt, now);
+        let job = Job { webhook, ..self.new_job(visit, &work, &ask, now) };
         let input = input_of(visit, &body);
         let (open_max, untold_max) =
             (bounds.queued_per_workspace_max, bounds.untold_per_workspace_max);
@@ -208,10 +189,48 @@ impl Gateway {
                 self.telemetry.metrics().bound_met(bound);
             }
             lease.take_back();
-            return Err(refuse::hold(&error, &plan, now));
+            return Err(refuse::hold(&error, &asking, now));
         }
+        self.await_price(&asking, &job.hold, &lease);
         visit.receipt.hold = Some(job.hold.clone());
         Ok((job, reply))
+    }
+
+    /// A job that waits for its turn.
+    fn new_job(&self, visit: &Visit, work: &Work, ask: &HoldAsk, now: Now) -> Job {
+        let time_ms = i64::try_from(self.desk.bounds.time_max.as_millis()).unwrap_or(i64::MAX);
+        Job {
+            id: JobId::random(),
+            workspace: visit.caller.workspace().clone(),
+            key: visit.caller.key().clone(),
+            test: visit.caller.is_test(),
+            request: visit.receipt.request_id.clone(),
+            hold: ask.hold.clone(),
+            quote: work.quote,
+            tariff: Some(Arc::clone(&work.tariff)),
+            dialect: visit.receipt.dialect.to_owned(),
+            operation: work.request.operation.name().to_owned(),
+            model: work.model.name.clone(),
+            asset_key: work.request.asset_key.clone(),
+            webhook: None,
+            created_at_ms: now.unix_ms,
+            updated_at_ms: now.unix_ms,
+            ends_by_ms: now.unix_ms.saturating_add(time_ms),
+            forgotten_at_ms: None,
+            unwanted: false,
+            state: State::Queued,
+            orders: Vec::new(),
+            outcome: None,
+        }
+    }
+
+    fn fits_a_job(&self, body: &Bytes) -> Result<(), Refusal> {
+        let most = self.desk.bounds.input_bytes_max;
+        if body.len() <= most {
+            return Ok(());
+        }
+        self.telemetry.metrics().bound_met(Bound::JobInput);
+        Err(refuse::job_input(most))
     }
 
     /// The answer about jobs, or about pictures by their names.

@@ -11,9 +11,11 @@ use crate::credits::Credits;
 use crate::dialect::{Asked, WireReply, chat};
 use crate::fault::VendorFault;
 use crate::id::HoldId;
-use crate::policy::{Plan, PromptWriter};
+use crate::policy::PromptWriter;
+use crate::turnstile::Lease;
 
-use super::admit::{Lease, Stake};
+use super::admit::Stake;
+use super::limits::Asking;
 use super::{Gateway, Visit, micros, plan, refuse, reply};
 
 mod by_rule;
@@ -47,13 +49,22 @@ impl Gateway {
         let judged = ImageRequest { prompt: ask.said(), ..ImageRequest::default() };
         policy.rules.judge(&judged).map_err(refuse::denied)?;
         let plan = plan(&policy, &visit.caller)?;
-        let lease = self.admit(&visit.caller, &plan, 1)?;
-        let standings = lease.standings();
         let writer = policy.prompts.as_ref().filter(|_| !visit.caller.is_test());
+        let asking =
+            Asking { policy: &policy, caller: &visit.caller.clone(), plan: &plan, model: None };
+        let stake = Stake {
+            amount: writer.map_or(Credits::ZERO, |writer| writer.price),
+            images: 0,
+            pixels: 0,
+            time: writer.map_or(Duration::ZERO, |writer| writer.deadline),
+            named: visit.named,
+        };
+        let lease = self.admit(&asking, stake.weight()).await?;
+        let standings = lease.standings();
         let (written, changes, bought) = if let Some(writer) = writer {
-            let (written, changes, bought) =
-                self.buy_prompt(visit, (&plan, lease), writer, &ask).await?;
-            (written, changes, Some(bought))
+            let (hold, lease) = self.hold(&asking, &stake, lease, &mut visit.receipt).await?;
+            let (written, price, changes) = self.buy_prompt(visit, writer, &ask).await;
+            (written, changes, Some(Bought { hold, price, _lease: lease }))
         } else {
             drop(lease);
             (by_rule::write(&ask), Vec::new(), None)
@@ -75,19 +86,14 @@ impl Gateway {
     async fn buy_prompt(
         &self,
         visit: &mut Visit,
-        (plan, lease): (&Plan, Lease),
         writer: &PromptWriter,
         ask: &PromptAsk,
-    ) -> Result<(String, Vec<Change>, Bought), Refusal> {
-        let stake =
-            Stake { amount: writer.price, images: 0, time: writer.deadline, named: visit.named };
-        let caller = visit.caller.clone();
-        let (hold, lease) = self.hold((&caller, plan), &stake, lease, &mut visit.receipt).await?;
+    ) -> (String, Credits, Vec<Change>) {
         visit.receipt.vendor = Some(writer.vendor.name.clone());
         match self.ask_writer(visit, writer, ask).await {
             Ok(written) => {
                 visit.receipt.cost = writer.cost;
-                Ok((written, Vec::new(), Bought { hold, price: writer.price, _lease: lease }))
+                (written, writer.price, Vec::new())
             }
             Err(fault) => {
                 tracing::warn!(
@@ -99,10 +105,9 @@ impl Gateway {
                 );
                 visit.receipt.outcome_unknown = fault.outcome_unknown();
                 // Settled and not voided: the caller was served, and it counts, at no price.
-                let bought = Bought { hold, price: Credits::ZERO, _lease: lease };
                 let how = "written by rule, as the text model did not answer; free of charge";
                 let change = Change { parameter: "prompt".into(), how: how.into() };
-                Ok((by_rule::write(ask), vec![change], bought))
+                (by_rule::write(ask), Credits::ZERO, vec![change])
             }
         }
     }
@@ -116,6 +121,7 @@ impl Gateway {
         let Bought { hold, price, _lease } = bought;
         visit.receipt.charged = price;
         visit.receipt.total_us = micros(visit.began.elapsed());
+        self.spent(&hold, price);
         let began = Instant::now();
         let receipt = visit.receipt.clone();
         let settled = match self.keep_reply(visit, &hold, reply).await {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::canonical::{Change, ImageRequest, Refusal, Standing};
+use crate::canonical::{Change, Format, ImageRequest, InputImage, Picture, Refusal, Standing};
 use crate::catalog::{Fidelity, Model, Offering, Strategy, Tariff};
 use crate::clock::Now;
 use crate::credits::{Cost, Credits};
@@ -144,6 +144,7 @@ impl Gateway {
     pub(super) async fn quote(&self, visit: &Visit, body: Bytes) -> Result<WireReply, Refusal> {
         let policy = Arc::clone(&visit.policy);
         let request = decode(visit.client, &visit.wire(body))?;
+        Self::may_name(visit, &request)?;
         let plan = plan(&policy, &visit.caller)?;
         let now = self.clock.now();
         let mut quote = {
@@ -165,6 +166,18 @@ impl Gateway {
         Ok(WireReply::json(200, Pieces::one(body)))
     }
 }
+
+/// Nothing is fetched for a quote: to those who put it into words, what is named is as good as any
+/// picture.
+fn with_stand_ins(request: &ImageRequest) -> ImageRequest {
+    let picture = InputImage { format: Format::Png, picture: Picture::Binary(NO_PICTURE.into()) };
+    let mut request = request.clone();
+    request.take_in(vec![picture; request.named_inputs.len()]);
+    request
+}
+
+/// As much of a picture as vendor sides look at.
+const NO_PICTURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// What a request would come to. A refusal when it would not come as far as to offerings.
 pub fn quote(terms: &Terms<'_>, request: &ImageRequest) -> Result<Quote, Refusal> {
@@ -219,10 +232,11 @@ fn look(
     (offerings, passed_over): (&mut Vec<Choice>, &mut Vec<PassedOver>),
 ) -> Result<(), Refusal> {
     let seen = |offering: &Offering| terms.plan.show_offering.then(|| offering.name.clone());
+    let imagined = with_stand_ins(request);
     for (candidate, health) in &survey.ranked {
         let offering = &candidate.offering;
         let unsaid = candidate.cost_most.is_none().then(|| "its cost cannot be said".to_owned());
-        if let Some(why) = unsaid.or_else(|| inexpressible(candidate, request)) {
+        if let Some(why) = unsaid.or_else(|| inexpressible(candidate, &imagined)) {
             passed_over.push(PassedOver { offering: seen(offering), why });
             continue;
         }

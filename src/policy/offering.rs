@@ -74,6 +74,7 @@ fn model(policy: &Policy, name: &str, raw: &RawModel, faults: &mut Faults<'_>) -
         hedge_after: raw.hedge_after.map(|span| span.0),
         after_unknown: raw.after_unknown,
         pixels_max: raw.size_max.map(Size::pixels),
+        format: raw.format,
         title: raw.title.clone(),
         description: raw.description.clone(),
     };
@@ -149,6 +150,11 @@ fn offering(
         let problem = format!("no vendor `{}`", raw.vendor.get_ref());
         let hint = there_are(policy.vendors.keys().map(String::as_str));
         faults.note(raw.vendor.span(), format!("{place}.vendor"), problem, &hint);
+    }
+    if raw.formats.iter().any(|format| !format.is_opened()) {
+        let problem = "avif is not asked of vendors, for it could not be worked on".to_owned();
+        let hint = "leave it out; the gateway makes it of the other formats";
+        faults.note(spanned.span(), format!("{place}.formats"), problem, hint);
     }
     let (vendor, frames) = (vendor?, frames?);
     let size_default = raw.size_default.unwrap_or_else(|| usual_size(&frames));

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::canonical::{Background, Change, Format, Frame, ImageRequest, Operation, Safety, Size};
+use crate::canonical::{
+    AVIF_PIXELS_MAX, Background, Change, Format, Frame, ImageRequest, Operation, Safety, Size,
+};
 use crate::catalog::{Capabilities, Fidelity, Offering, Tariff};
 use crate::credits::Cost;
 
@@ -106,6 +108,10 @@ pub(super) fn fit(
     changes.extend((calls > 1).then(|| fan_out(calls, images_per_call, request.count)));
 
     let (native_format, transcode_to) = formats(can, request);
+    if transcode_to == Some(Format::Avif) && plan.finished().pixels() > AVIF_PIXELS_MAX {
+        let size = plan.finished();
+        return Err(format!("draws {size}, and {AVIF_PIXELS_MAX} pixels can be made into avif"));
+    }
     changes.extend(transcode_to.map(|made| transcoded(native_format, made)));
 
     if request.background == Some(Background::Transparent) && !can.transparency {
@@ -143,7 +149,7 @@ pub(super) fn fit(
 
 /// What no emulation makes up for, and nobody would want dropped.
 fn refuse_unable(can: &Capabilities, request: &ImageRequest) -> Result<(), String> {
-    let inputs = request.inputs.len();
+    let inputs = request.inputs_count();
     if inputs > usize::try_from(can.inputs_max).unwrap_or(usize::MAX) {
         return Err(match can.inputs_max {
             0 => "cannot work from pictures".to_owned(),
@@ -156,7 +162,7 @@ fn refuse_unable(can: &Capabilities, request: &ImageRequest) -> Result<(), Strin
     if request.operation == Operation::Variation && !can.variation {
         return Err("draws no variations".to_owned());
     }
-    if request.mask.is_some() && !can.mask {
+    if request.has_mask() && !can.mask {
         return Err("cannot be told where to change a picture".to_owned());
     }
     Ok(())
@@ -192,7 +198,8 @@ fn formats(can: &Capabilities, request: &ImageRequest) -> (Option<Format>, Optio
     let Some(wanted) = request.format else {
         return (None, None);
     };
-    if can.formats.contains(&wanted) {
+    // What cannot be opened again could neither be cropped nor marked, so it is made here, last.
+    if can.formats.contains(&wanted) && wanted.is_opened() {
         return (Some(wanted), None);
     }
     // A lossless picture loses nothing twice, and keeps its alpha channel on the way.
@@ -208,7 +215,7 @@ fn transcoded(native: Option<Format>, made: Format) -> Change {
 
 /// Parameters that the vendor is told in another way, or not at all: best effort by nature.
 fn said_otherwise(can: &Capabilities, request: &ImageRequest) -> impl Iterator<Item = Change> {
-    let is_lossy = matches!(request.format, Some(Format::Jpeg | Format::Webp));
+    let is_lossy = matches!(request.format, Some(Format::Jpeg | Format::Webp | Format::Avif));
     let is_native = request.format.is_some_and(|format| can.formats.contains(&format));
     let uncompressed = is_lossy && is_native && !can.compression;
     [

@@ -76,6 +76,7 @@ fn model(offerings: Vec<Offering>) -> Model {
         title: None,
         description: None,
         pixels_max: None,
+        format: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Questions about workspaces, keys and admissions, answered from what is committed.
 
-use crate::id::{KeyId, WorkspaceId};
+use crate::credits::Credits;
+use crate::id::{HoldId, KeyId, WorkspaceId};
 
 use super::Store;
 use super::cells::{Cells, Query, Reading, Value};
@@ -11,38 +12,56 @@ use super::registry::Workspace;
 use super::rows::{ledger, registry};
 use super::verify::VerifyReport;
 
-/// One picture request that was admitted, for rebuilding windows after a restart.
+/// One request that was admitted, for rebuilding windows after a restart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admission {
     /// The key that asked.
     pub key: KeyId,
+    /// The workspace that pays.
+    pub workspace: WorkspaceId,
+    /// The model that was asked for, where one was.
+    pub model: Option<String>,
     /// When, in milliseconds since the Unix epoch.
     pub at_ms: i64,
     /// Pictures asked for; at least one.
     pub images: u32,
+    /// Pixels of all of them.
+    pub pixels: u64,
+    /// What was spent, or is set aside.
+    pub credits: Credits,
+    /// Its hold, where that is still open.
+    pub open: Option<HoldId>,
 }
 
 /// Those that ended, by their usage rows, and those under way, by their holds.
 const ADMISSIONS: Query = Query::each(
-    "SELECT key, at_ms, max(images_asked, 1) AS images FROM usage
-     WHERE at_ms >= $1 AND hold IS NOT NULL AND key IS NOT NULL
+    // A prompt that was written by rule counts and holds nothing.
+    "SELECT key, workspace, model, at_ms, max(images_asked, 1) AS images, pixels_asked AS pixels,
+            charged_nanos AS nanos, NULL AS open
+     FROM usage
+     WHERE at_ms >= $1 AND key IS NOT NULL AND workspace IS NOT NULL
+       AND (hold IS NOT NULL OR (operation = 'prompt' AND outcome = 'ok'))
      UNION ALL
-     SELECT key, opened_at_ms,
-            max(1, (SELECT ifnull(max(value ->> 'weight'), 1)
-                    FROM json_each(iif(quotas = '', '[]', quotas))
-                    WHERE value ->> 'unit' = 'images'))
-     FROM hold WHERE state = 'open' AND opened_at_ms >= $1
-     ORDER BY 2",
-    "SELECT key, at_ms, greatest(images_asked, 1) AS images FROM usage
-     WHERE at_ms >= $1 AND hold IS NOT NULL AND key IS NOT NULL
+     SELECT key, workspace, weighs ->> 'model', opened_at_ms,
+            max(1, ifnull(weighs ->> 'images', 1)), ifnull(weighs ->> 'pixels', 0),
+            amount_nanos, id
+     FROM (SELECT key, workspace, opened_at_ms, amount_nanos, id,
+                  iif(weighs = '', '{}', weighs) AS weighs
+           FROM hold WHERE state = 'open' AND opened_at_ms >= $1) AS held
+     ORDER BY 4",
+    "SELECT key, workspace, model, at_ms, greatest(images_asked, 1) AS images,
+            pixels_asked AS pixels, charged_nanos AS nanos, CAST(NULL AS text) AS open
+     FROM usage
+     WHERE at_ms >= $1 AND key IS NOT NULL AND workspace IS NOT NULL
+       AND (hold IS NOT NULL OR (operation = 'prompt' AND outcome = 'ok'))
      UNION ALL
-     SELECT key, opened_at_ms,
-            greatest(1, (SELECT coalesce(max(CAST(share ->> 'weight' AS BIGINT)), 1)
-                         FROM jsonb_array_elements(CAST(coalesce(nullif(quotas, ''), '[]') AS jsonb))
-                              AS share
-                         WHERE share ->> 'unit' = 'images'))
-     FROM hold WHERE state = 'open' AND opened_at_ms >= $1
-     ORDER BY 2",
+     SELECT key, workspace, weighs ->> 'model', opened_at_ms,
+            greatest(1, coalesce(CAST(weighs ->> 'images' AS bigint), 1)),
+            coalesce(CAST(weighs ->> 'pixels' AS bigint), 0), amount_nanos, id
+     FROM (SELECT key, workspace, opened_at_ms, amount_nanos, id,
+                  CAST(coalesce(nullif(weighs, ''), '{}') AS jsonb) AS weighs
+           FROM hold WHERE state = 'open' AND opened_at_ms >= $1) AS held
+     ORDER BY 4",
 );
 
 impl Store {
@@ -103,7 +122,12 @@ impl Store {
 fn admission(row: &dyn Cells) -> Result<Admission, StoreError> {
     Ok(Admission {
         key: KeyId::known(&row.text("key")?),
+        workspace: WorkspaceId::known(&row.text("workspace")?),
+        model: row.maybe_text("model")?,
         at_ms: row.number("at_ms")?,
         images: row.small("images")?,
+        pixels: row.count("pixels")?,
+        credits: row.nanos("nanos")?,
+        open: row.maybe_text("open")?.map(|id| HoldId::known(&id)),
     })
 }

@@ -30,7 +30,7 @@ pub(super) struct Rows {
     grants: BTreeSet<GrantId>,
     opened: Vec<HoldId>,
     ended: Vec<HoldId>,
-    quotas: BTreeMap<(i64, Arc<str>, QuotaUnit), u32>,
+    quotas: BTreeMap<(i64, Arc<str>, QuotaUnit), u64>,
     receipts: Vec<Receipt>,
     pub(super) jobs: jobs::JobRows,
     pub(super) pledges: PledgeRows,

@@ -4,7 +4,7 @@ use rusqlite::Connection;
 use tokio::task::JoinSet;
 
 use crate::auth::{AuthError, KeyStatus, Mode};
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, Weighed};
 
 use super::*;
 

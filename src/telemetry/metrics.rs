@@ -7,66 +7,12 @@ use prometheus::{
     CounterVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
 };
 
+use super::bound::Bound;
 use super::kinds::{counter, counters, floats, gauge, gauges, histogram, histograms};
 
 mod prices;
 
 pub use prices::PriceMetrics;
-
-/// A bound that a request can meet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bound {
-    /// `public.head_bytes_max`
-    HeadBytes,
-    /// `public.head_fields_max`
-    HeadFields,
-    /// `public.body_bytes_max`
-    BodyBytes,
-    /// `public.head_timeout`
-    HeadTime,
-    /// `public.body_timeout`
-    BodyTime,
-    /// `public.in_flight_max`
-    InFlight,
-    /// `public.in_flight_bytes_max`
-    InFlightBytes,
-    /// `batch.items_max` of a plan
-    BatchItems,
-    /// `jobs.queued_per_workspace_max`
-    JobsQueued,
-    /// `jobs.untold_per_workspace_max`
-    JobsUntold,
-    /// `jobs.input_bytes_max`
-    JobInput,
-    /// `jobs.time_max`
-    JobTime,
-    /// `plans.*.pictures_max`
-    Pictures,
-    /// `plans.*.pictures_bytes_max`
-    PicturesBytes,
-}
-
-impl Bound {
-    /// Its name in config and as a label.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::HeadBytes => "head_bytes_max",
-            Self::HeadFields => "head_fields_max",
-            Self::BodyBytes => "body_bytes_max",
-            Self::HeadTime => "head_timeout",
-            Self::BodyTime => "body_timeout",
-            Self::InFlight => "in_flight_max",
-            Self::InFlightBytes => "in_flight_bytes_max",
-            Self::BatchItems => "batch.items_max",
-            Self::JobsQueued => "queued_per_workspace_max",
-            Self::JobsUntold => "untold_per_workspace_max",
-            Self::JobInput => "input_bytes_max",
-            Self::JobTime => "time_max",
-            Self::Pictures => "pictures_max",
-            Self::PicturesBytes => "pictures_bytes_max",
-        }
-    }
-}
 
 /// Every metric of this process.
 #[derive(Debug)]
@@ -122,8 +68,24 @@ pub struct Metrics {
     pub in_flight: IntGauge,
     /// Bytes of request bodies held now.
     pub in_flight_bytes: IntGauge,
+    /// Pictures that requests named, by what became of them: `fetched`, `kept`, or why not.
+    pub input_pictures: IntCounterVec,
+    /// Bytes of such pictures held now.
+    pub input_bytes: IntGauge,
+    /// Making a picture into another, the wait for its turn included, by the encoding it ends in.
+    pub rework_seconds: HistogramVec,
+    /// Pictures that are worked on or wait for it now.
+    pub reworks_running: IntGauge,
     /// Requests that met a bound.
     pub bounds_met: IntCounterVec,
+    /// Limits that were met, by name, whose they are and whether they refused.
+    pub limits_met: IntCounterVec,
+    /// 1 while the shared windows can be asked; absent where nothing is shared.
+    pub shared_up: IntGaugeVec,
+    /// Decisions where windows are shared, by where they were made: `shared`, `alone`, `refused`.
+    pub shared_decisions: IntCounterVec,
+    /// What the shared windows were to be told and were not.
+    pub shared_let_go: IntCounter,
     /// Policy reloads by result: `swapped` or `kept`.
     pub policy_reloads: IntCounterVec,
     /// 1 for the version of policy in force.
@@ -278,11 +240,57 @@ impl Metrics {
                 "pixelgate_in_flight_bytes",
                 "Bytes of request bodies held now",
             )?,
+            input_pictures: counters(
+                &r,
+                "pixelgate_input_pictures_total",
+                "Pictures that requests named instead of sending, by what became of them",
+                &["outcome"],
+            )?,
+            input_bytes: gauge(
+                &r,
+                "pixelgate_input_pictures_bytes",
+                "Bytes of pictures that requests named, held now",
+            )?,
+            rework_seconds: histograms(
+                &r,
+                "pixelgate_rework_duration_seconds",
+                "Making a picture into another, the wait for its turn included",
+                &["format"],
+                VENDOR_BUCKETS,
+            )?,
+            reworks_running: gauge(
+                &r,
+                "pixelgate_reworks_running",
+                "Pictures that are worked on or wait for it now",
+            )?,
             bounds_met: counters(
                 &r,
                 "pixelgate_bounds_met_total",
                 "Requests that met a bound, by its name in config",
                 &["bound"],
+            )?,
+            limits_met: counters(
+                &r,
+                "pixelgate_limits_met_total",
+                "Limits of policy that were met: refused, or would have (shadow)",
+                &["limit", "of", "mode"],
+            )?,
+            shared_up: gauges(
+                &r,
+                "pixelgate_shared_windows_up",
+                "1 while the shared windows can be asked",
+                &["store"],
+            )?,
+            shared_decisions: counters(
+                &r,
+                "pixelgate_shared_decisions_total",
+                "Decisions where windows are shared, by where they were made",
+                &["how"],
+            )?,
+            shared_let_go: counter(
+                &r,
+                "pixelgate_shared_windows_let_go_total",
+                "What the shared windows were to be told and were not",
             )?,
             policy_reloads: counters(
                 &r,
@@ -343,6 +351,11 @@ impl Metrics {
     /// A request met this bound.
     pub fn bound_met(&self, bound: Bound) {
         self.bounds_met.with_label_values(&[bound.name()]).inc();
+    }
+
+    /// A limit of policy was met.
+    pub fn limit_met(&self, limit: &str, of: &str, mode: &str) {
+        self.limits_met.with_label_values(&[limit, of, mode]).inc();
     }
 
     /// This version of policy is in force, and no other.

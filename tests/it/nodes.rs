@@ -6,6 +6,7 @@ use serde_json::json;
 use tempfile::NamedTempFile;
 
 use crate::server::server;
+use crate::shared::Redis;
 use crate::vendor::{Answers, FakeVendor};
 use crate::world::{OPENAI, PAINTED, World};
 
@@ -94,6 +95,55 @@ async fn a_gateway_that_is_killed_in_mid_flight_takes_nothing_with_it() {
     assert!(succeeded >= 2 * 8 * 40, "the gateway that stays serves all the while");
     assert!(succeeded <= spent, "{succeeded} clients saw success, {spent} were paid for");
     assert!(spent <= drawn, "{spent} were paid for, {drawn} were drawn");
+}
+
+/// So many calls at once, over all nodes; how many were served, and what the others were told.
+async fn paint_at_once(nodes: &[World], calls: usize) -> (usize, Vec<String>) {
+    let asked = (0..calls).map(|number| nodes[number % nodes.len()].paint());
+    let replies = futures_util::future::join_all(asked).await;
+    let no = replies.iter().filter(|reply| reply.status != 200);
+    let words = no.map(|reply| {
+        assert_eq!(reply.status, 429, "{}", reply.json());
+        reply.json()["error"]["message"].as_str().unwrap().to_owned()
+    });
+    let words: Vec<String> = words.collect();
+    (calls - words.len(), words)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_gateways_that_share_both_stores_keep_quotas_in_one_and_windows_in_the_other() {
+    let (shared, redis) = (Shared::new(), Redis::start());
+    let bounds = r#"limits = [{ name = "everyone", requests = 50, per = "5m", of = "plan" }]
+quotas = [{ name = "day", credits = "30", per = "day", of = "workspace" },
+          { name = "sharp", megapixels = 1, per = "day", of = "workspace" }]"#;
+    let policy = PAINTED.replace("concurrency_max = 1000", bounds);
+    let config = format!("{}{}", shared.config, redis.config(""));
+    let one = tokio::task::block_in_place(|| World::with(&policy, "100", &config));
+    let nodes = tokio::task::block_in_place(|| [one.another_node(), one.another_node(), one]);
+    let (served, told) = paint_at_once(&nodes, 45).await;
+    assert_eq!(served, 30, "{told:?}");
+    assert!(told.iter().all(|words| words.contains("`day` of 30 credits")), "{told:?}");
+    assert_eq!(nodes[2].available(), "70");
+    for world in &nodes {
+        world.verify();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_gateways_that_share_both_stores_admit_as_many_as_one() {
+    let (shared, redis) = (Shared::new(), Redis::start());
+    let bounds = r#"limits = [{ name = "everyone", requests = 50, per = "5m", of = "plan" }]"#;
+    let policy = PAINTED.replace("concurrency_max = 1000", bounds);
+    let config = format!("{}{}", shared.config, redis.config(""));
+    let one = tokio::task::block_in_place(|| World::with(&policy, "100", &config));
+    let nodes = tokio::task::block_in_place(|| [one.another_node(), one.another_node(), one]);
+    let (served, told) = paint_at_once(&nodes, 90).await;
+    assert_eq!(served, 50, "{told:?}");
+    assert!(told.iter().all(|words| words.contains("`everyone`")), "{told:?}");
+    // One that starts now finds what was admitted in both, and counts it once.
+    let late = tokio::task::block_in_place(|| nodes[0].another_node());
+    assert_eq!(paint_at_once(&[late], 3).await.0, 0);
+    assert_eq!(nodes[1].available(), "50");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::credits::Credits;
 use crate::id::{GrantId, HoldId, KeyId, RequestId, WorkspaceId};
 use crate::ledger::{
     Balance, Ended, Ending, Entry, Grant, Held, Hold, HoldAsk, NewGrant, Pinned, QuotaAsk,
-    QuotaUnit, QuotaUse,
+    QuotaUnit, QuotaUse, Weighed,
 };
 
 use super::super::cells::{Cells, Kind, Query, Value, json, unreadable};
@@ -81,6 +81,7 @@ static HOLD: Shape = Shape {
         ("pinned", Kind::Text),
         ("quotas", Kind::Text),
         ("remaining_nanos", Kind::Number),
+        ("weighs", Kind::Text),
         ("price_version", Kind::Text),
         ("state", Kind::Text),
     ],
@@ -172,6 +173,7 @@ pub(super) fn opened<'a>(holds: impl Iterator<Item = &'a Hold>) -> Result<RowSet
             json(&pinned)?,
             if ask.quotas.is_empty() { "".into() } else { json(&ask.quotas)? },
             hold.held.remaining.into(),
+            json(&ask.weighs)?,
             ask.price_version.as_deref().into(),
             "open".into(),
         ])
@@ -200,7 +202,7 @@ pub(super) fn ended<'a>(holds: impl Iterator<Item = &'a Hold>) -> RowSet<'a> {
     RowSet::new(&HOLD_END, rows.collect())
 }
 
-pub(super) fn quotas(quotas: &BTreeMap<(i64, Arc<str>, QuotaUnit), u32>) -> RowSet<'_> {
+pub(super) fn quotas(quotas: &BTreeMap<(i64, Arc<str>, QuotaUnit), u64>) -> RowSet<'_> {
     let rows = quotas.iter().map(|((period, subject, unit), used)| {
         vec![(*period).into(), (&**subject).into(), unit.name().into(), (*used).into()]
     });
@@ -254,6 +256,10 @@ pub(in super::super) fn hold(row: &dyn Cells) -> Result<Hold, StoreError> {
             expires_at_ms: row.number("expires_at_ms")?,
             quotas,
             policy_version: row.text("policy_version")?.into(),
+            weighs: match row.text("weighs")?.as_str() {
+                "" => Weighed::default(),
+                _ => row.json("weighs")?,
+            },
             price_version: row.maybe_text("price_version")?.map(Into::into),
         },
         pinned: pinned
@@ -288,6 +294,6 @@ pub(in super::super) fn quota(row: &dyn Cells) -> Result<QuotaUse, StoreError> {
         subject: row.text("subject")?.into(),
         unit: row.named("unit", QuotaUnit::named)?,
         period: row.number("period")?,
-        used: row.small("used")?,
+        used: row.count("used")?,
     })
 }

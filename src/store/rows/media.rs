@@ -1,5 +1,7 @@
 //! The index of the media library: its tables, what changes in them, what is asked of them.
 
+use rusqlite::Connection;
+
 use crate::canonical::{Format, Kept, Size};
 use crate::id::{MediaId, RequestId, WorkspaceId};
 
@@ -8,7 +10,36 @@ use super::super::error::StoreError;
 use super::super::shape::{RowSet, Shape, Way};
 
 /// The tables, made where they are not there yet.
-pub(in crate::store) const TABLES: &str = include_str!("media.sql");
+const TABLES: &str = include_str!("media.sql");
+
+/// Puts the table of before there was AVIF out of the way.
+const SET_ASIDE: &str = "DROP TRIGGER IF EXISTS media_is_counted;
+    DROP TRIGGER IF EXISTS media_is_discounted;
+    DROP INDEX IF EXISTS media_listed;
+    DROP INDEX IF EXISTS media_of_digest;
+    DROP INDEX IF EXISTS media_over;
+    ALTER TABLE media RENAME TO media_before;";
+
+/// Takes over its rows, which are counted already.
+const TAKE_OVER: &str = "DROP TRIGGER media_is_counted;
+    INSERT INTO media SELECT * FROM media_before;
+    DROP TABLE media_before;";
+
+/// Makes the tables, or makes those of an older version as they are now: all of it or nothing.
+pub(in crate::store) fn prepare(database: &mut Connection) -> rusqlite::Result<()> {
+    let making = database.transaction()?;
+    // A check cannot be changed, so a table with an older one is made anew.
+    let is_older = making
+        .prepare("SELECT 1 FROM sqlite_schema WHERE name = 'media' AND sql NOT LIKE '%''avif''%'")?
+        .exists([])?;
+    if is_older {
+        making.execute_batch(SET_ASIDE)?;
+        making.execute_batch(TABLES)?;
+        making.execute_batch(TAKE_OVER)?;
+    }
+    making.execute_batch(TABLES)?;
+    making.commit()
+}
 
 /// A picture by its name, over or not.
 pub(in crate::store) const FIND: Query = Query::same("SELECT * FROM media WHERE id = $1");
@@ -136,6 +167,57 @@ fn format(name: &str) -> Option<Format> {
         "png" => Some(Format::Png),
         "jpeg" => Some(Format::Jpeg),
         "webp" => Some(Format::Webp),
+        "avif" => Some(Format::Avif),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::embedded;
+    use super::*;
+
+    const DIGEST: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    fn kept(id: &str, format: Format) -> Kept {
+        Kept {
+            id: MediaId::known(id),
+            workspace: WorkspaceId::known("ws_1"),
+            digest: DIGEST.to_owned(),
+            format,
+            size: Some(Size::new(64, 32)),
+            bytes: 10,
+            model: "m".to_owned(),
+            request: RequestId::known("req_1"),
+            created_at_ms: 1,
+            expires_at_ms: None,
+        }
+    }
+
+    fn write(database: &Connection, change: MediaChange) -> rusqlite::Result<()> {
+        sets(&[change]).iter().try_for_each(|set| set.write(database))
+    }
+
+    #[test]
+    fn a_table_of_before_there_was_avif_is_made_anew_with_all_that_is_in_it() {
+        let mut database = Connection::open_in_memory().unwrap();
+        database.execute_batch(&TABLES.replace(", 'avif'", "")).unwrap();
+        write(&database, MediaChange::Keep(kept("med_old", Format::Webp))).unwrap();
+        assert!(write(&database, MediaChange::Keep(kept("med_new", Format::Avif))).is_err());
+        for _ in 0..2 {
+            prepare(&mut database).unwrap();
+        }
+        write(&database, MediaChange::Keep(kept("med_new", Format::Avif))).unwrap();
+        let all = Query::same("SELECT * FROM media ORDER BY id");
+        let rows = embedded::ask(&database, all, &[], super::kept).unwrap();
+        assert_eq!(rows, [kept("med_new", Format::Avif), kept("med_old", Format::Webp)]);
+        let objects = "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'media%'";
+        let objects: i64 = database.query_row(objects, [], |row| row.get(0)).unwrap();
+        // Two tables, three indexes, two triggers.
+        assert_eq!(objects, 7);
+        let counted = || embedded::ask(&database, TOTAL_OF_ALL, &[], total).unwrap();
+        assert_eq!(counted(), [MediaTotal { pictures: 2, bytes: 20 }]);
+        write(&database, MediaChange::Erase(MediaId::known("med_old"))).unwrap();
+        assert_eq!(counted(), [MediaTotal { pictures: 1, bytes: 10 }]);
     }
 }

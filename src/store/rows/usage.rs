@@ -39,6 +39,7 @@ static USAGE: Shape = Shape {
         ("policy_version", Kind::Text),
         ("outcome_unknown", Kind::Flag),
         ("labels", Kind::Text),
+        ("pixels_asked", Kind::Number),
         ("price_version", Kind::Text),
         ("cost_version", Kind::Text),
     ],
@@ -82,6 +83,7 @@ fn row(receipt: &Receipt) -> Result<Vec<Value<'_>>, StoreError> {
         (&*receipt.policy_version).into(),
         receipt.outcome_unknown.into(),
         json(&receipt.labels)?,
+        receipt.pixels_asked.into(),
         receipt.price_version.as_deref().into(),
         receipt.cost_version.as_deref().into(),
     ])

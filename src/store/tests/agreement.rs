@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use crate::clock::{ManualClock, Now};
 use crate::id::RequestId;
 use crate::ledger::Ledger;
-use crate::ledger::tests::histories::{Event, event, hold_ask, new_grant};
+use crate::ledger::tests::histories::{Event, QUOTAS, event, hold_ask, new_grant};
 
 use super::world::Place;
 use super::*;
@@ -113,7 +113,11 @@ async fn agree(place: Place, events: &[Event]) {
         let (pure, stored) = pair.play(event).await;
         assert_eq!(pure, stored, "{event:?}");
     }
-    for workspace in pair.names.values() {
+    for (subject, workspace) in &pair.names {
+        for (unit, ..) in QUOTAS {
+            let stored = pair.store.quota_used(subject.as_str().into(), unit, 0).await.unwrap();
+            assert_eq!(pair.ledger.quota_used(subject.as_str(), unit, 0), stored, "{unit:?}");
+        }
         let stored = pair.store.balance(workspace).await.unwrap();
         assert_eq!(pair.ledger.balance(workspace), stored);
     }

@@ -37,7 +37,7 @@ async fn the_index_of_pictures_lists_the_newest_and_lets_go_of_what_is_over(mut 
     let all = [
         kept(&world, "media_1", START_MS, None),
         kept(&world, "media_2", START_MS, until),
-        Kept { size: None, ..kept(&world, "media_3", START_MS + 1, None) },
+        Kept { size: None, format: Format::Avif, ..kept(&world, "media_3", START_MS + 1, None) },
     ];
     for one in all.clone() {
         world.store().keep_picture(one).await.unwrap();

@@ -4,7 +4,7 @@ use tempfile::TempDir;
 
 use crate::clock::{ManualClock, Now};
 use crate::id::{GrantId, RequestId};
-use crate::ledger::QuotaAsk;
+use crate::ledger::{QuotaAsk, Weighed};
 
 use super::super::ask::{Ask, Meddling};
 use super::super::cells::{Cells, Query};
@@ -206,6 +206,7 @@ impl World {
             expires_at_ms: START_MS + 300_000,
             quotas: Vec::new(),
             policy_version: "policy_p1".into(),
+            weighs: Weighed::default(),
             price_version: Some("v1".into()),
         }
     }
@@ -230,7 +231,7 @@ impl World {
         balance
     }
 
-    pub(super) async fn quota_used(&self) -> u32 {
+    pub(super) async fn quota_used(&self) -> u64 {
         let quota = pictures_of_the_day(0);
         self.store().quota_used(quota.subject, quota.unit, quota.period).await.unwrap()
     }
@@ -259,6 +260,7 @@ pub(super) fn receipt() -> Receipt {
     Receipt {
         images_asked: 1,
         images: 1,
+        pixels_asked: 200,
         ..Receipt::begin(RequestId::known("req_one"), START_MS, "policy_p1".into())
     }
 }
@@ -280,13 +282,14 @@ pub(super) fn grant(workspace: &WorkspaceId, id: &str, whole: i64) -> NewGrant {
     }
 }
 
-pub(super) fn pictures_of_the_day(weight: u32) -> QuotaAsk {
+pub(super) fn pictures_of_the_day(weight: u64) -> QuotaAsk {
     QuotaAsk {
         name: "pictures a day".to_owned(),
         subject: "key_one".into(),
         unit: QuotaUnit::Images,
         period: 0,
         weight,
+        each: 0,
         most: 100,
     }
 }
