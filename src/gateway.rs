@@ -160,18 +160,15 @@ impl Gateway {
             },
             Claim::Models => self.reply_with_models(&mut visit, None),
             Claim::Model(name) => self.reply_with_models(&mut visit, Some(&name)),
-            Claim::OpenModels | Claim::Health | Claim::Preflight { .. } => {
-                self.reply_openly(&mut visit)
-            }
+            Claim::OpenModels
+            | Claim::Health
+            | Claim::Preflight { .. }
+            | Claim::WrongMethod { .. } => self.reply_openly(&mut visit),
             claim @ (Claim::Jobs | Claim::Job(_) | Claim::CancelJob(_) | Claim::Asset(_)) => {
                 match self.reply_about_jobs(&visit, claim).await {
                     Ok(reply) => reply,
                     Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
                 }
-            }
-            Claim::WrongMethod { allow } => {
-                let refusal = refuse::wrong_method(allow);
-                self.reply_with_refusal(&mut visit, refusal).with_header("allow", allow)
             }
         };
         self.close(visit, reply)

@@ -15,6 +15,7 @@ use crate::config;
 use crate::dialect::{Claim, WireReply};
 use crate::id::{JobId, WorkspaceId};
 use crate::job::{Input, Job, JobError, NewJob, State};
+use crate::pledge;
 use crate::store::{StoreError, Whose};
 use crate::telemetry::Bound;
 
@@ -131,6 +132,10 @@ impl Gateway {
         if body.len() > bounds.input_bytes_max {
             self.telemetry.metrics().bound_met(Bound::JobInput);
             return Err(refuse::job_input(bounds.input_bytes_max));
+        }
+        pledge::name(&visit.head.headers).map_err(refuse::bad_name)?;
+        if self.batch(visit, &body)?.is_some() {
+            return Err(refuse::batched_job());
         }
         let request = decode(visit.client, &visit.wire(body.clone()))?;
         let (plan, work) = self.understand(visit, request).await?;
