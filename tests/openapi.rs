@@ -9,6 +9,8 @@
     reason = "a description that cannot be read has failed"
 )]
 
+#[path = "openapi/answers.rs"]
+mod answers;
 #[path = "openapi/description.rs"]
 mod description;
 #[path = "openapi/goldens.rs"]

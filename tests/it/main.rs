@@ -28,6 +28,7 @@ mod limits;
 mod matrix;
 mod media;
 mod money;
+mod openapi;
 mod orders;
 mod passthrough;
 mod path;

@@ -15,8 +15,7 @@ const ROOT: &str = "openapi.yaml";
 
 static FILES: LazyLock<BTreeMap<String, Value>> = LazyLock::new(read);
 static OPERATIONS: LazyLock<Vec<Operation>> = LazyLock::new(all_operations);
-static AS_WRITTEN: LazyLock<Registry<'static>> =
-    LazyLock::new(|| registry(Strictness::AsWritten));
+static AS_WRITTEN: LazyLock<Registry<'static>> = LazyLock::new(|| registry(Strictness::AsWritten));
 static CLOSED: LazyLock<Registry<'static>> = LazyLock::new(|| registry(Strictness::Closed));
 
 /// The methods that a path may have.
@@ -205,7 +204,8 @@ impl Operation {
             return false;
         };
         let parameter = self.parameters.iter().find(|one| one.value["name"] == name);
-        let schema = &parameter.unwrap_or_else(|| panic!("{name} is not described")).value["schema"];
+        let schema =
+            &parameter.unwrap_or_else(|| panic!("{name} is not described")).value["schema"];
         let words = schema["enum"].as_array();
         words.is_none_or(|words| words.iter().any(|word| word == value))
     }

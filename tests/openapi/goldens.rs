@@ -1,4 +1,4 @@
-//! The goldens: what is accepted of an app is described, and so is everything that it is answered.
+//! The golden requests: what is accepted of an app is described, and what is refused is not.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,13 +6,11 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use http::Method;
 use pixelgate::canonical::RefusalKind;
-use pixelgate::dialect::{self, Claim, Dialect};
+use pixelgate::dialect::{self, Dialect};
 use serde_json::{Map, Value, json};
 
 use super::assert_none;
 use super::description::{Node, Operation, Strictness, operations, serving};
-use super::routes::{claim, of_dialects, ways};
-use super::statuses::is_said;
 
 /// Accepted, and not as described: each with why.
 const ACCEPTED_ALL_THE_SAME: [(&str, &str); 1] =
@@ -47,34 +45,31 @@ const CONTENT: &str = "the content of a file";
 const PIXELS: &str = "arithmetic with two numbers in a text";
 const TWICE: &str = "a name that is there twice";
 
-/// Headers that every answer has, and that OpenAPI wants undescribed.
-const UNDESCRIBED: [&str; 2] = ["content-type", "content-length"];
-
 fn folder(dialect: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/dialects").join(dialect)
 }
 
 /// The goldens of a dialect whose names end so, by the names of their cases.
-fn cases(dialect: &str, ending: &str) -> BTreeMap<String, Value> {
+pub(crate) fn cases(dialect: &str, ending: &str) -> BTreeMap<String, Value> {
     let entries = std::fs::read_dir(folder(dialect)).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let of_kind = names.filter_map(|name| name.strip_suffix(ending).map(str::to_owned));
     of_kind.map(|case| (case.clone(), read(dialect, &format!("{case}{ending}")))).collect()
 }
 
-fn read(dialect: &str, name: &str) -> Value {
+pub(crate) fn read(dialect: &str, name: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(folder(dialect).join(name)).unwrap()).unwrap()
 }
 
-fn has(dialect: &str, name: &str) -> bool {
+pub(crate) fn has(dialect: &str, name: &str) -> bool {
     folder(dialect).join(name).exists()
 }
 
-fn client_sides() -> impl Iterator<Item = &'static Dialect> {
+pub(crate) fn client_sides() -> impl Iterator<Item = &'static Dialect> {
     dialect::ALL.iter().filter(|dialect| dialect.client.is_some())
 }
 
-fn asked(golden: &Value) -> (Method, &str) {
+pub(crate) fn asked(golden: &Value) -> (Method, &str) {
     (golden["method"].as_str().unwrap().parse().unwrap(), golden["path"].as_str().unwrap())
 }
 
@@ -86,7 +81,8 @@ fn a_request_is_accepted_just_when_it_is_as_described() {
             let (method, path) = asked(&golden);
             let Some(operation) = serving(&method, path) else {
                 if !has(dialect.name, &format!("{case}.listing.json")) {
-                    faults.push(format!("{}/{case}: {method} {path} is not described", dialect.name));
+                    faults
+                        .push(format!("{}/{case}: {method} {path} is not described", dialect.name));
                 }
                 continue;
             };
@@ -164,164 +160,6 @@ fn of_form(parts: &[Value]) -> Value {
         };
     }
     Value::Object(fields)
-}
-
-/// What is wrong with an answer by what is described of an operation.
-fn wrong_answer(operation: &Operation, golden: &Value) -> Vec<String> {
-    let status = u16::try_from(golden["status"].as_u64().unwrap()).unwrap();
-    let Some(response) = operation.response(status) else {
-        return vec![format!("{status} is not described")];
-    };
-    let headers = response.child("headers");
-    let undescribed = golden["headers"].as_object().unwrap().keys().filter(|name| {
-        let is_described = headers.as_ref().is_some_and(|all| all.schema(name).is_some());
-        !is_described && !UNDESCRIBED.contains(&name.as_str())
-    });
-    let mut wrong: Vec<String> = undescribed.map(|name| format!("no header {name}")).collect();
-    if operation.method == Method::HEAD || golden["body"].is_null() {
-        return wrong;
-    }
-    let content = response.child("content").and_then(|all| all.child("application/json"));
-    match content.and_then(|content| content.schema("schema")) {
-        None => wrong.push(format!("{status} has no body in JSON")),
-        Some(schema) => wrong.extend(schema.judge(&golden["body"], Strictness::Closed)),
-    }
-    wrong
-}
-
-/// The operations of a dialect that ask for pictures.
-fn drawing(dialect: &Dialect) -> Vec<&'static Operation> {
-    let is_drawing = |one: &&Operation| {
-        ways(one).into_iter().any(|way| {
-            let found = claim(&one.method, &one.example(), way);
-            found.is_some_and(|(who, claim)| who.name == dialect.name && claim == Claim::Images)
-        })
-    };
-    of_dialects().filter(is_drawing).collect()
-}
-
-#[test]
-fn every_golden_answer_is_described() {
-    let mut faults = Vec::new();
-    for dialect in client_sides() {
-        let is_later = dialect.client.unwrap().answers_later();
-        for (case, golden) in cases(dialect.name, ".answer.json") {
-            let wrong = drawing(dialect).into_iter().filter(|_| !is_later);
-            let wrong = wrong.flat_map(|one| wrong_answer(one, &golden));
-            faults.extend(wrong.map(|wrong| format!("{}/{case}: {wrong}", dialect.name)));
-            if has(dialect.name, &format!("{case}.delivered.json")) {
-                let job = job_schema().child("properties").unwrap().schema("result").unwrap();
-                let wrong = job.judge(&golden["body"], Strictness::Closed);
-                let said = |wrong| format!("{}/{case} as the result of a job: {wrong}", dialect.name);
-                faults.extend(wrong.into_iter().map(said));
-            }
-        }
-    }
-    assert_none(&faults);
-}
-
-fn job_schema() -> Node {
-    let accepted = serving(&Method::POST, "/v1/images").unwrap().response(202).unwrap();
-    let json = accepted.child("content").unwrap().child("application/json").unwrap();
-    json.child("schema").unwrap()
-}
-
-#[test]
-fn every_golden_job_and_named_picture_is_described() {
-    let mut faults = Vec::new();
-    let schema = |path: &str| {
-        let response = serving(&Method::GET, path).unwrap().response(200).unwrap();
-        let json = response.child("content").unwrap().child("application/json").unwrap();
-        json.schema("schema").unwrap()
-    };
-    for dialect in client_sides() {
-        for (case, golden) in cases(dialect.name, ".shown.json") {
-            let is_job = has(dialect.name, &format!("{case}.job.json"));
-            let path = if is_job { "/v1/jobs/job_1" } else { "/v1/images/hero" };
-            let wrong = schema(path).judge(&golden, Strictness::Closed);
-            faults.extend(wrong.into_iter().map(|no| format!("{}/{case}: {no}", dialect.name)));
-        }
-    }
-    assert_none(&faults);
-}
-
-#[test]
-fn every_golden_listing_is_described() {
-    let mut faults = Vec::new();
-    for dialect in client_sides() {
-        for (case, golden) in cases(dialect.name, ".listing.json") {
-            let request = read(dialect.name, &format!("{case}.client.json"));
-            let (method, path) = asked(&request);
-            let mut replies = Vec::new();
-            gather(&golden, &mut replies);
-            let Some(operation) = serving(&method, path) else {
-                if golden["allow"].is_null() {
-                    faults.push(format!("{}/{case}: {method} {path} is not described", dialect.name));
-                }
-                continue;
-            };
-            let wrong = replies.into_iter().flat_map(|reply| wrong_answer(operation, reply));
-            faults.extend(wrong.map(|wrong| format!("{}/{case}: {wrong}", dialect.name)));
-        }
-    }
-    assert_none(&faults);
-}
-
-/// The answers that a golden holds, however deep.
-fn gather<'a>(golden: &'a Value, replies: &mut Vec<&'a Value>) {
-    match golden {
-        Value::Object(map) if map.contains_key("status") && map.contains_key("headers") => {
-            replies.push(golden);
-        }
-        Value::Object(map) => map.values().for_each(|value| gather(value, replies)),
-        Value::Array(items) => items.iter().for_each(|value| gather(value, replies)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-    }
-}
-
-#[test]
-fn every_refusal_is_described_wherever_it_may_be_said() {
-    let mut faults = Vec::new();
-    for operation in of_dialects() {
-        for way in ways(operation) {
-            let found = claim(&operation.method, &operation.example(), way);
-            let Some((dialect, claim)) = found else { continue };
-            let refusals = read(dialect.name, "refusals.json");
-            let kinds = RefusalKind::ALL.into_iter();
-            let said = kinds.filter(|kind| is_said(*kind, &claim, dialect.client.unwrap()));
-            let mut codes: Vec<String> = said.map(|kind| kind.code().to_owned()).collect();
-            if codes.iter().any(|code| code == "bad_request") {
-                let fields = refusals.as_object().unwrap().keys();
-                codes.extend(fields.filter(|name| name.starts_with("field: ")).cloned());
-            }
-            for code in codes {
-                let wrong = wrong_answer(operation, &refusals[&code]);
-                let name = operation.name();
-                faults.extend(wrong.into_iter().map(|no| format!("{name}: {code}: {no}")));
-            }
-        }
-    }
-    assert_none(&faults);
-}
-
-#[test]
-fn the_headers_of_limits_are_described_where_limits_are_met() {
-    let mut faults = Vec::new();
-    for dialect in client_sides() {
-        let limits = read(dialect.name, "limits.json");
-        for operation in drawing(dialect) {
-            let met = operation.responses().into_iter();
-            let met = met.filter(|(status, _)| ["200", "201", "429"].contains(status));
-            for (status, response) in met {
-                let headers = response.child("headers").unwrap();
-                let missing = limits.as_object().unwrap().keys();
-                let missing = missing.filter(|name| headers.schema(name).is_none());
-                let said = |name| format!("{}: {status}: no header {name}", operation.name());
-                faults.extend(missing.map(said));
-            }
-        }
-    }
-    assert_none(&faults);
 }
 
 #[test]

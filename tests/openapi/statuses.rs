@@ -119,7 +119,8 @@ fn successes(dialect: &Dialect, claim: &Claim) -> BTreeSet<u16> {
 
 /// The statuses of a dialect's golden answers.
 fn answered(dialect: &str) -> impl Iterator<Item = u16> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/dialects").join(dialect);
+    let folder =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/dialects").join(dialect);
     std::fs::read_dir(folder).unwrap().filter_map(|entry| {
         let path = entry.unwrap().path();
         let is_answer = path.to_str().unwrap().ends_with(".answer.json");
