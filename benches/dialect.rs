@@ -105,6 +105,8 @@ fn encoded(client: &dyn ClientSide, request: &ImageRequest, response: &ImageResp
         charged: Credits::ZERO,
         remaining: Credits::ZERO,
         changes: &[],
+        quotas: &[],
+        disclaimer: None,
         storage: None,
     };
     client.encode_response(&answer).body.len()

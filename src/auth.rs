@@ -17,6 +17,9 @@ use crate::id::{KeyId, WorkspaceId, random_text};
 /// The scope that grants every scope.
 pub const EVERY_SCOPE: &str = "*";
 
+/// The scope that marks the key of one member of the team that owns the workspace.
+pub const MEMBER: &str = "member";
+
 /// Random letters in a key: 200 bits, so a plain digest is enough to guard it.
 const KEY_LETTERS: usize = 40;
 
@@ -207,6 +210,11 @@ impl Caller {
     /// Whether it gets painted pictures at no charge.
     pub fn is_test(&self) -> bool {
         self.record.mode == Mode::Test
+    }
+
+    /// Whether it is the key of one member of a team, who may do less than the team.
+    pub fn is_member(&self) -> bool {
+        self.scopes().iter().any(|own| own == MEMBER)
     }
 
     /// Whether a call that its library repeats by itself joins the first.

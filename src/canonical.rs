@@ -4,6 +4,7 @@
 //! sides do the reverse. Nothing here knows how any dialect spells it.
 
 mod frame;
+mod labels;
 mod library;
 mod picture;
 mod prompt;
@@ -13,10 +14,13 @@ mod request;
 mod response;
 
 pub use frame::{BadFrame, Frame, Ratio, Size};
+pub use labels::{LABEL_CHARS_MAX, LABELS_HEADER, LABELS_MAX, bad_labels, read_labels};
 pub use library::{Kept, LibraryAsk, Page, Place, Shown};
 pub use picture::{Format, Picture};
 pub use prompt::{PromptAsk, PromptParts};
 pub use refusal::{Blame, Problem, Refusal, RefusalKind};
-pub use report::{Allowance, Check, HealthReport, Tally, UsageReport};
+pub use report::{Check, HealthReport, Tally, UsageReport};
 pub use request::{Background, Delivery, ImageRequest, InputImage, Operation, Quality, Safety};
-pub use response::{Answer, Change, Image, ImageResponse, Standing, Stored, TokenUsage};
+pub use response::{
+    Answer, Change, Image, ImageResponse, QuotaStanding, Standing, Stored, TokenUsage,
+};

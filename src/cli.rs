@@ -11,7 +11,9 @@ use crate::reload;
 mod books;
 mod demo;
 mod quote;
+mod reconcile;
 mod serve;
+mod usage;
 
 /// One endpoint in front of image-generation vendors, with books that balance.
 #[derive(Debug, Parser)]
@@ -52,6 +54,11 @@ enum Verb {
     /// The ledger.
     #[command(subcommand)]
     Ledger(books::LedgerVerb),
+    /// Usage for finance: exports, statements, forecasts.
+    #[command(subcommand)]
+    Usage(usage::UsageVerb),
+    /// Compares what was booked for a vendor with its invoice.
+    Reconcile(reconcile::ReconcileArgs),
 }
 
 /// What can go wrong before or beside serving; each has its exit code.
@@ -85,6 +92,16 @@ enum CliError {
     Metrics(#[from] prometheus::Error),
     #[error("{message}")]
     Refused { message: String },
+    #[error(transparent)]
+    Day(#[from] crate::finance::BadDay),
+    #[error(transparent)]
+    Sum(#[from] crate::finance::SumError),
+    #[error(transparent)]
+    Overflow(#[from] crate::credits::Overflow),
+    #[error(transparent)]
+    Export(#[from] crate::export::ExportError),
+    #[error("the invoice and the books differ")]
+    Unreconciled,
     #[error("the books do not balance")]
     Unbalanced,
     #[error("what was in flight did not finish within life.drain_timeout")]
@@ -92,12 +109,12 @@ enum CliError {
 }
 
 impl CliError {
-    /// 1: something failed; 2: config or policy is wrong; 3: the books do not balance;
-    /// 4: stopped with work unfinished.
+    /// 1: something failed; 2: config or policy is wrong; 3: the books do not balance, or not
+    /// with an invoice; 4: stopped with work unfinished.
     const fn exit_code(&self) -> u8 {
         match self {
             Self::ReadConfig { .. } | Self::Config(_) | Self::Policy(_) => 2,
-            Self::Unbalanced => 3,
+            Self::Unbalanced | Self::Unreconciled => 3,
             Self::Undrained => 4,
             Self::Store(_)
             | Self::Control(_)
@@ -105,6 +122,10 @@ impl CliError {
             | Self::Media(_)
             | Self::System { .. }
             | Self::Refused { .. }
+            | Self::Day(_)
+            | Self::Sum(_)
+            | Self::Overflow(_)
+            | Self::Export(_)
             | Self::Metrics(_) => 1,
         }
     }
@@ -140,6 +161,8 @@ async fn run(cli: Cli) -> Result<(), CliError> {
         Verb::Key(verb) => books::key(&config.store_directory, verb).await,
         Verb::Credits(verb) => books::credits(&config.store_directory, verb).await,
         Verb::Ledger(verb) => books::ledger(&config.store_directory, &verb),
+        Verb::Usage(verb) => usage::usage(&config.store_directory, verb),
+        Verb::Reconcile(args) => reconcile::run(&config.store_directory, &args),
     }
 }
 
@@ -172,6 +195,12 @@ fn check(folder: &std::path::Path) -> Result<(), CliError> {
 #[expect(clippy::print_stdout, reason = "this is what a person or script reads")]
 fn say(line: &str) {
     println!("{line}");
+}
+
+/// The same, beside what another program may read.
+#[expect(clippy::print_stderr, reason = "standard output may be the file")]
+fn say_aside(line: &str) {
+    eprintln!("{line}");
 }
 
 #[expect(clippy::print_stderr, reason = "this is what a person reads when something failed")]

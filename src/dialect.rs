@@ -8,6 +8,7 @@ use http::Method;
 use crate::canonical::{Answer, ImageRequest, Refusal, RefusalKind, Standing};
 use crate::id::RequestId;
 
+mod address;
 mod automatic1111;
 mod azure;
 mod bare;
@@ -129,13 +130,24 @@ pub trait ClientSide: std::fmt::Debug + Sync {
         None
     }
 
-    /// The header that shows a key, for examples: its name and its value.
+    /// The header that shows a key, for examples and for those who forgot it: its name and value.
     fn shown_key(&self, key: &str) -> (&'static str, String) {
         ("Authorization", format!("Bearer {key}"))
     }
 
     /// The scope that a key needs for this.
     fn scope(&self, claim: &Claim) -> &'static str;
+
+    /// The scope that the key of a team's member needs besides; `None` where members need no more
+    /// than others.
+    fn scope_of_members(&self, _: &Claim) -> Option<&'static str> {
+        None
+    }
+
+    /// Whether successes tell how much of the daily quotas is used, which costs a look at them.
+    fn tells_quotas(&self) -> bool {
+        false
+    }
 
     /// Body to canonical. Refuses exactly what the dialect's own documentation refuses.
     fn decode_request(&self, wire: &WireRequest) -> Result<ImageRequest, Refusal>;

@@ -11,13 +11,15 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::Caller;
-use crate::canonical::{Answer, Change, ImageRequest, ImageResponse, Refusal, Standing};
+use crate::canonical::{
+    Answer, Change, ImageRequest, ImageResponse, QuotaStanding, Refusal, Standing,
+};
 use crate::catalog::Model;
 use crate::clock::Clock;
 use crate::credits::{Cost, Credits};
 use crate::dialect::{Claim, ClientSide, WireReply, WireRequest};
 use crate::media::Media;
-use crate::policy::{Plan, Policy};
+use crate::policy::Plan;
 use crate::receipt::Receipt;
 use crate::reload::LivePolicy;
 use crate::routing::{self, Candidate, Want};
@@ -40,16 +42,20 @@ mod meet;
 mod once;
 mod open;
 pub mod passthrough;
+mod permit;
 mod prompt;
 pub mod quote;
 mod refuse;
 mod reply;
+mod treat;
 mod usage;
 mod worth;
 
 use admit::{Stake, Windows};
 use health::HealthBoard;
 use once::Running;
+use permit::{model, plan};
+use treat::{Treated, treat};
 
 pub use library::Unserved;
 pub use meet::{Head, Visit};
@@ -102,7 +108,12 @@ pub struct Hands {
 /// What is to be done, by whom it can be, and the most that it may cost the caller.
 struct Work {
     model: Arc<Model>,
+    /// As the app asked it; answers show it.
+    asked: ImageRequest,
+    /// As policy treats it; vendors are asked it.
     request: ImageRequest,
+    /// What policy did not keep of it, or does to every picture.
+    changes: Vec<Change>,
     candidates: Vec<Candidate>,
     quote: Credits,
 }
@@ -116,6 +127,7 @@ struct Fulfilled {
     charged: Credits,
     remaining: Credits,
     standings: Vec<Standing>,
+    quotas: Vec<QuotaStanding>,
 }
 
 impl Gateway {
@@ -212,12 +224,13 @@ impl Gateway {
                 note_delivered(&mut visit.receipt, &delivered);
                 let mut fulfilled = Fulfilled {
                     model: work.model,
-                    request: work.request,
+                    request: work.asked,
                     response: delivered.response,
                     changes: delivered.changes,
                     charged: price,
                     remaining: Credits::ZERO,
                     standings: lease.standings(),
+                    quotas: Vec::new(),
                 };
                 self.settle(visit, hold, work.quote, &mut fulfilled).await?;
                 Ok(fulfilled)
@@ -233,24 +246,24 @@ impl Gateway {
     async fn understand(
         &self,
         visit: &mut Visit,
-        mut request: ImageRequest,
+        mut asked: ImageRequest,
     ) -> Result<(Arc<Plan>, Work), Refusal> {
         let policy = Arc::clone(&visit.policy);
-        visit.receipt.operation = Some(request.operation.name());
-        visit.receipt.images_asked = request.count;
-        visit.receipt.quality = request.quality;
-
-        policy.rules.judge(&request).map_err(refuse::denied)?;
+        visit.label(&mut asked)?;
+        note_asked(&mut visit.receipt, &asked);
+        policy.rules.judge(&asked).map_err(refuse::denied)?;
         let plan = plan(&policy, &visit.caller)?;
-        let model = model(&policy, &plan, &request)?;
+        let model = model(&policy, &plan, &asked)?;
         visit.receipt.model = Some(model.name.clone());
-        request.delivery = plan.delivery(request.delivery);
+        asked.delivery = plan.delivery(asked.delivery);
+        let Treated { request, changes } =
+            treat(&policy, &plan, &model, &asked).kept(&plan, &model)?;
 
         let candidates = self.candidates(&model, &request, (&visit.caller, &plan))?;
         self.has_room(visit, &plan, &request).await?;
         let quote = worth::quote(&model, &candidates, &request, &visit.caller)?;
         visit.receipt.size = candidates.first().map(delivered_size);
-        Ok((plan, Work { model, request, candidates, quote }))
+        Ok((plan, Work { model, asked, request, changes, candidates, quote }))
     }
 
     /// Pictures from the first candidate that delivers, made ready for the caller, and their price.
@@ -274,7 +287,7 @@ impl Gateway {
         let Work { model, request, quote, .. } = work;
         // Booked even if the rest fails: the vendor has drawn.
         visit.receipt.cost = delivery.cost;
-        let delivered = self.deliver(visit, request, delivery, deadline).await?;
+        let delivered = self.deliver(visit, work, delivery, deadline).await?;
         let price = worth::price(model, &delivered, request, *quote, &visit.caller)?;
         Ok((delivered, price))
     }
@@ -315,26 +328,6 @@ fn decode(client: &dyn ClientSide, wire: &WireRequest) -> Result<ImageRequest, R
     client.decode_request(wire)
 }
 
-/// The plan of the caller's key.
-fn plan(policy: &Policy, caller: &Caller) -> Result<Arc<Plan>, Refusal> {
-    policy.plan(caller.plan()).cloned().ok_or_else(|| refuse::no_plan(caller.plan()))
-}
-
-/// The model that is asked for, if the plan includes it.
-fn model(policy: &Policy, plan: &Plan, request: &ImageRequest) -> Result<Arc<Model>, Refusal> {
-    let own = request
-        .model_default
-        .filter(|name| policy.model(name).is_some_and(|_| plan.includes(name)));
-    let name = request.model.as_deref().or(own).or(policy.model_default.as_deref());
-    let name = name.ok_or_else(refuse::no_model)?;
-    let model = policy.model(name).ok_or_else(|| refuse::unknown_model(name))?;
-    if plan.includes(name) {
-        Ok(Arc::clone(model))
-    } else {
-        Err(refuse::forbidden_model(name, &plan.name))
-    }
-}
-
 /// The pixels that the caller will get from this candidate.
 fn delivered_size(candidate: &Candidate) -> crate::canonical::Size {
     candidate.crop_to.unwrap_or(candidate.size)
@@ -354,6 +347,7 @@ struct Delivered {
 
 impl Fulfilled {
     fn answer<'a>(&'a self, visit: &'a Visit, unix_ms: i64) -> Answer<'a> {
+        let plan = visit.policy.plan(visit.caller.plan());
         Answer {
             request_id: &visit.receipt.request_id,
             unix_ms,
@@ -363,12 +357,18 @@ impl Fulfilled {
             charged: self.charged,
             remaining: self.remaining,
             changes: &self.changes,
-            storage: visit
-                .policy
-                .plan(visit.caller.plan())
-                .and_then(|plan| plan.storage.as_deref()),
+            quotas: &self.quotas,
+            disclaimer: plan.and_then(|plan| plan.disclaimer.as_deref()),
+            storage: plan.and_then(|plan| plan.storage.as_deref()),
         }
     }
+}
+
+/// Notes what was asked.
+fn note_asked(receipt: &mut Receipt, asked: &ImageRequest) {
+    receipt.operation = Some(asked.operation.name());
+    receipt.images_asked = asked.count;
+    receipt.quality = asked.quality;
 }
 
 /// Notes what was delivered, and what it cost us.

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::canonical::{Background, Format, Quality, Size, TokenUsage};
+use crate::canonical::{Background, Format, Quality, QuotaStanding, Size, TokenUsage};
 use crate::clock::Now;
 use crate::credits::Credits;
 use crate::id::{HoldId, JobId, KeyId, MediaId, RequestId, WorkspaceId};
@@ -46,6 +46,8 @@ pub struct Input {
     pub body: Vec<u8>,
     /// Where its app reaches us, for the addresses of pictures.
     pub public_url: String,
+    /// What its app put on it for finance, as the header spells it; empty for none.
+    pub labels: String,
 }
 
 /// What is known of a job.
@@ -137,6 +139,15 @@ pub struct Delivered {
     pub remaining: Credits,
     /// What was not done as asked: parameter and how.
     pub changes: Vec<(String, String)>,
+    /// Whether the pictures carry a watermark.
+    #[serde(default)]
+    pub watermarked: bool,
+    /// What the plan had said of its pictures then.
+    #[serde(default)]
+    pub disclaimer: Option<String>,
+    /// Where the caller stood with its daily quotas then, where its dialect tells of them.
+    #[serde(default)]
+    pub quotas: Vec<QuotaStanding>,
 }
 
 /// A picture of a job, as it is kept.

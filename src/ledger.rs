@@ -11,6 +11,7 @@ use crate::clock::Now;
 use crate::credits::Credits;
 use crate::id::{GrantId, HoldId, WorkspaceId};
 
+mod allowance;
 mod ask;
 mod entry;
 mod grants;
@@ -19,6 +20,7 @@ mod quotas;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use allowance::{ALLOWANCE_SOURCE, Month};
 pub use ask::{
     Changes, Done, Held, HoldAsk, LedgerError, NewGrant, QuotaAsk, QuotaUnit, QuotaUse, Settled,
     Swept,
@@ -31,6 +33,10 @@ pub use quotas::QUOTA_DAYS_MAX;
 use grants::Grants;
 use holds::Holds;
 use quotas::Quotas;
+
+/// The priority of grants that nobody gave another; a lower one is spent first, and there is room on
+/// either side.
+pub const PRIORITY_USUAL: u8 = 50;
 
 /// How many holds, and how many grants, one sweep takes at most.
 pub const SWEEP_MAX: usize = 1_000;

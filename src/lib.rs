@@ -5,9 +5,9 @@
 //! | 7 roof | [`cli`] |
 //! | 6 shell | [`edge`] |
 //! | 5 path | [`control`], [`gateway`] |
-//! | 4 hands | [`media`], [`painter`], [`reload`], [`store`], [`telemetry`], [`upstream`] |
+//! | 4 hands | [`export`], [`media`], [`painter`], [`reload`], [`store`], [`telemetry`], [`upstream`] |
 //! | 3 law | [`config`], [`policy`] |
-//! | 2 judges | [`auth`], [`dialect`], [`job`], [`ledger`], [`limit`], [`pledge`], [`price`], [`raster`], [`routing`], [`rules`] |
+//! | 2 judges | [`auth`], [`dialect`], [`finance`], [`job`], [`ledger`], [`limit`], [`pledge`], [`price`], [`raster`], [`routing`], [`rules`] |
 //! | 1 shapes | [`canonical`], [`catalog`], [`fault`], [`receipt`] |
 //! | 0 ground | [`clock`], [`credits`], [`id`], [`scalar`], [`secret`] |
 
@@ -18,6 +18,7 @@ pub mod edge;
 pub mod control;
 pub mod gateway;
 
+pub mod export;
 pub mod media;
 pub mod painter;
 pub mod reload;
@@ -30,6 +31,7 @@ pub mod policy;
 
 pub mod auth;
 pub mod dialect;
+pub mod finance;
 pub mod job;
 pub mod ledger;
 pub mod limit;

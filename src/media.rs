@@ -147,7 +147,7 @@ impl Media {
         if job.is_done(&image) {
             return Ok(image);
         }
-        run(&self.jobs, move || rework::rework(image, job)).await
+        run(&self.jobs, move || rework::rework(image, &job)).await
     }
 
     /// Marks in a mask the area to change as a vendor reads it, at the size of the picture it is

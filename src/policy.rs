@@ -3,14 +3,15 @@
 //! A `Policy` that exists is right: every name in it resolves. Reading files and swapping snapshots
 //! is `reload`'s.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::canonical::Delivery;
+use crate::canonical::{Delivery, Frame};
 use crate::catalog::{Fidelity, Model, Vendor};
 use crate::clock::Now;
+use crate::credits::Credits;
 use crate::limit::{Limit, Unit};
 use crate::rules::Rules;
 use crate::secret::Secret;
@@ -19,6 +20,7 @@ mod build;
 mod offering;
 mod passthrough;
 mod plan;
+mod preset;
 mod prompts;
 mod raw;
 mod vendor;
@@ -41,6 +43,8 @@ pub struct Policy {
     pub model_default: Option<String>,
     /// What keys may do.
     pub plans: BTreeMap<String, Arc<Plan>>,
+    /// What names of presets stand for.
+    pub presets: BTreeMap<String, Preset>,
     /// Who writes prompts for apps; `None` leaves it to rules.
     pub prompts: Option<PromptWriter>,
     /// What is refused before anything is consumed.
@@ -74,12 +78,29 @@ pub struct Plan {
     pub pictures_bytes_max: Option<u64>,
     /// The vendors whose own API may be called; none unless policy names them.
     pub passthrough: Vec<String>,
+    /// The dialects that its keys may not speak; none unless policy names them.
+    pub without_dialects: Vec<String>,
+    /// The words that every picture must carry.
+    pub watermark: Option<Arc<str>>,
+    /// What is said of its pictures, where a dialect has a place for it.
+    pub disclaimer: Option<Arc<str>>,
+    /// Credits that come with it each month, and go at the month's end.
+    pub monthly_credits: Option<Credits>,
     /// What people call it; its name unless policy says otherwise.
     pub title: String,
     /// What its storage is called; `None` where pictures that apps leave to it are not kept.
     pub storage: Option<String>,
     /// How much one body may ask for.
     pub batch: Batch,
+}
+
+/// A name that apps may ask by: a frame and a treatment of the prompt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Preset {
+    /// The frame of pictures that are asked for without one.
+    pub frame: Frame,
+    /// What is added to the prompt.
+    pub prompt_suffix: Option<String>,
 }
 
 /// How much one body may ask for that holds several requests.
@@ -100,8 +121,21 @@ pub struct Quota {
     pub unit: Unit,
     /// How many.
     pub most: u32,
+    /// Whose.
+    pub of: QuotaOf,
     /// Over which period.
     pub per: Period,
+}
+
+/// Whose use a quota counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QuotaOf {
+    /// That of each key on its own.
+    #[default]
+    Key,
+    /// That of all keys of a workspace together.
+    Workspace,
 }
 
 /// A calendar period, in UTC.
@@ -147,6 +181,12 @@ impl Policy {
         self.models.get(name)
     }
 
+    /// The credits that plans give each month, by the plan's name.
+    pub fn allowances(&self) -> HashMap<String, Credits> {
+        let plans = self.plans.values();
+        plans.filter_map(|plan| Some((plan.name.clone(), plan.monthly_credits?))).collect()
+    }
+
     /// The plan of this name.
     pub fn plan(&self, name: &str) -> Option<&Arc<Plan>> {
         self.plans.get(name)
@@ -160,6 +200,12 @@ impl Period {
             Self::Day => now.utc_day(),
             Self::Month => now.utc_month(),
         }
+    }
+
+    /// When the one that this moment is in ends, in milliseconds since the Unix epoch.
+    pub fn end_ms(self, now: Now) -> i64 {
+        let left_ms = i64::try_from(self.until_next(now).as_millis()).unwrap_or(i64::MAX);
+        now.unix_ms.saturating_add(left_ms)
     }
 
     /// How long until the next one begins.
@@ -184,6 +230,11 @@ impl Plan {
     /// Whether it includes this model.
     pub fn includes(&self, model: &str) -> bool {
         self.models.as_ref().is_none_or(|models| models.iter().any(|name| name == model))
+    }
+
+    /// Whether its keys may speak this dialect.
+    pub fn speaks(&self, dialect: &str) -> bool {
+        !self.without_dialects.iter().any(|name| name == dialect)
     }
 
     /// Whether it includes calls of this vendor's own API.

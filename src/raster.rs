@@ -15,8 +15,10 @@ use thiserror::Error;
 use crate::canonical::{Format, Size};
 
 mod head;
+mod watermark;
 
 pub use head::measure;
+pub use watermark::{WATERMARK_CHARS_MAX, mark, undrawable};
 
 /// The most pixels that are opened at once: twice the largest square that any model draws.
 pub const PIXELS_MAX: u64 = 4096 * 4096 * 2;
@@ -54,6 +56,9 @@ pub enum RasterError {
     /// It does not encode as WebP, whose encoder has no error type of its own.
     #[error("the picture does not encode as webp: {0}")]
     EncodeWebp(String),
+    /// The font that is part of the program does not read; its tests would have said so.
+    #[error("the font for watermarks cannot be read")]
+    NoFont,
 }
 
 /// Opens an encoded picture as eight-bit RGB or RGBA, upright.

@@ -2,6 +2,7 @@
 //!
 //! Filled along the way and written once at the end. No logic ever reads it back.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::canonical::{Quality, RefusalKind, Size};
@@ -35,6 +36,8 @@ pub struct Receipt {
     pub size: Option<Size>,
     /// The quality that was priced.
     pub quality: Option<Quality>,
+    /// What its app put on it, for finance.
+    pub labels: BTreeMap<String, String>,
     /// The credits set aside for it.
     pub hold: Option<HoldId>,
     /// What the caller paid.
@@ -92,6 +95,7 @@ impl Receipt {
             images: 0,
             size: None,
             quality: None,
+            labels: BTreeMap::new(),
             hold: None,
             charged: Credits::ZERO,
             cost: Cost::ZERO,

@@ -4,6 +4,7 @@
 //! the [`Ledger`](crate::ledger::Ledger) and keeps what it says. Async threads never wait on the
 //! disk, only for an answer; when too much waits, holds are refused and settlements wait in line.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -29,6 +30,7 @@ mod ask;
 mod command;
 mod disk;
 mod error;
+mod finance;
 mod jobs;
 mod library;
 mod load;
@@ -44,8 +46,9 @@ mod verify;
 mod writer;
 
 pub use answers::{AnswerKept, KeptAnswer, ROW_BYTES_MAX, USUAL_BOUNDS};
-pub use command::{Command, KeySummary, Outcome};
+pub use command::{Command, GrantSummary, KeySummary, Outcome};
 pub use error::StoreError;
+pub use finance::Books;
 pub use jobs::{JobEnd, JobPage, Named, Whose};
 pub use reader::Admission;
 pub use registry::{NewKey, Workspace};
@@ -55,7 +58,7 @@ pub use verify::{VerifyReport, verify};
 use answers::Answers;
 use ask::{Ask, Chore, Letter, Reply};
 use shared::Shared;
-use writer::{OpenJobs, Writer};
+use writer::{Allowances, OpenJobs, Writer};
 
 /// The most asks that may wait for the writer.
 pub const QUEUE_MAX: usize = 4_096;
@@ -107,6 +110,7 @@ impl Store {
             answers: answers.clone(),
             entry_seq: load::entry_seq(&database)?,
             registry,
+            allowances: Allowances::default(),
             jobs: OpenJobs::of(load::open_jobs(&database)?),
             database,
             clock: Arc::clone(&clock),
@@ -179,6 +183,13 @@ impl Store {
     /// Adds credits to a workspace. The grant's id makes it safe to ask again.
     pub async fn grant(&self, new: NewGrant) -> Result<(), StoreError> {
         self.ask(|reply| Ask::Chore(Chore::Grant(Box::new(new), reply))).await
+    }
+
+    /// From now on, plans give these credits each month. A workspace is granted the most that any of
+    /// its live keys' plans gives, once a month, when something is first asked of its credits.
+    pub fn set_allowances(&self, by_plan: HashMap<String, Credits>) {
+        // A store that is closed grants nothing any more.
+        drop(self.send(Ask::Allowances(by_plan), None));
     }
 
     /// Where the credits of a workspace are; zero throughout for one that has none.

@@ -81,6 +81,8 @@ fn pass(vendor: &dyn VendorSide, client: &dyn ClientSide, reply: &WireReply) -> 
         charged: Credits::ZERO,
         remaining: Credits::ZERO,
         changes: &[],
+        quotas: &[],
+        disclaimer: None,
         storage: None,
     };
     client.encode_response(&answer).body

@@ -27,6 +27,8 @@ mod faithful;
 mod filled;
 #[path = "dialects/forms.rs"]
 mod forms;
+#[path = "dialects/given.rs"]
+mod given;
 #[path = "dialects/hostile.rs"]
 mod hostile;
 #[path = "dialects/jobs.rs"]

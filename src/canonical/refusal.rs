@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::credits::Credits;
 
-use super::response::Standing;
+use super::response::{QuotaStanding, Standing};
 
 /// The only failure a caller ever sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
     /// Credits needed and credits left, when those are what is missing.
     pub credits: Option<(Credits, Credits)>,
+    /// The calendar quota that is used up, when that is what stands in the way.
+    pub quota: Option<Box<QuotaStanding>>,
     /// Where the caller stands with its limits, when they were looked at.
     pub standings: Vec<Standing>,
 }
@@ -210,6 +212,7 @@ impl Refusal {
             problem: None,
             retry_after: None,
             credits: None,
+            quota: None,
             standings: Vec::new(),
         }
     }

@@ -1,5 +1,7 @@
 //! What a gateway tells of itself and of a caller's account.
 
+use super::response::QuotaStanding;
+
 /// How a gateway is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthReport {
@@ -27,10 +29,10 @@ pub struct UsageReport {
     pub plan: String,
     /// What people call the plan.
     pub plan_title: String,
-    /// What a UTC day allows; `None` for no bound.
-    pub day: Option<Allowance>,
-    /// What a UTC month allows; `None` for no bound.
-    pub month: Option<Allowance>,
+    /// The quota of a UTC day with the least left; `None` for no bound.
+    pub day: Option<QuotaStanding>,
+    /// The quota of a UTC month with the least left; `None` for no bound.
+    pub month: Option<QuotaStanding>,
 }
 
 /// What was served in a span of time.
@@ -40,15 +42,6 @@ pub struct Tally {
     pub requests: u64,
     /// Pictures.
     pub images: u64,
-}
-
-/// What a calendar period allows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Allowance {
-    /// In all.
-    pub most: u64,
-    /// Of that, what is left; what is under way counts as used.
-    pub remaining: u64,
 }
 
 impl HealthReport {

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::credits::{Cost, Credits};
 use crate::id::{MediaId, RequestId};
 
@@ -23,6 +25,8 @@ pub struct ImageResponse {
     pub background: Option<Background>,
     /// What the vendor says it charges for all of it, if it says so.
     pub cost: Option<Cost>,
+    /// Whether the pictures carry a watermark: the vendor says so, or we drew one.
+    pub watermarked: bool,
 }
 
 /// One picture and what is known of it.
@@ -90,6 +94,19 @@ pub struct Standing {
     pub resets_in: Duration,
 }
 
+/// Where a caller stands with one calendar quota.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QuotaStanding {
+    /// The quota's name in policy.
+    pub name: String,
+    /// What it allows in the period.
+    pub most: u32,
+    /// What is used of it.
+    pub used: u32,
+    /// When it begins anew, in milliseconds since the Unix epoch.
+    pub resets_at_ms: i64,
+}
+
 /// Everything a client side needs to write a success.
 #[derive(Debug)]
 pub struct Answer<'a> {
@@ -109,6 +126,11 @@ pub struct Answer<'a> {
     pub remaining: Credits,
     /// What was not done as asked.
     pub changes: &'a [Change],
+    /// Where the caller stands with its daily quotas, this request included; empty unless
+    /// [the dialect tells of them](crate::dialect::ClientSide::tells_quotas).
+    pub quotas: &'a [QuotaStanding],
+    /// What the plan has said of its pictures.
+    pub disclaimer: Option<&'a str>,
     /// What the caller's plan calls its storage; `None` where it keeps no pictures.
     pub storage: Option<&'a str>,
 }
@@ -118,6 +140,13 @@ impl Image {
     pub fn new(picture: Picture) -> Self {
         let format = picture.sniff();
         Self { picture, format, size: None, revised_prompt: None, seed: None, stored: None }
+    }
+}
+
+impl QuotaStanding {
+    /// What is left of it.
+    pub const fn remaining(&self) -> u32 {
+        self.most.saturating_sub(self.used)
     }
 }
 

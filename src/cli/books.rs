@@ -4,13 +4,15 @@
 use std::path::Path;
 
 use clap::Subcommand;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use crate::auth::{KeyStatus, Mode, is_key_prefix};
 use crate::control;
 use crate::credits::Credits;
 use crate::id::{GrantId, KeyId, WorkspaceId};
-use crate::ledger::NewGrant;
-use crate::store::{self, Command, KeySummary, Outcome, VerifyReport};
+use crate::ledger::{NewGrant, PRIORITY_USUAL};
+use crate::store::{self, Command, GrantSummary, KeySummary, Outcome, VerifyReport};
 
 use super::{CliError, say};
 
@@ -96,7 +98,7 @@ pub(super) enum CreditsVerb {
         #[arg(long, value_name = "SECONDS")]
         expires: Option<i64>,
     },
-    /// Prints what a workspace has, holds and has spent.
+    /// Prints what a workspace has, holds and has spent, and the grants that are not spent yet.
     Balance {
         /// Whose.
         workspace: String,
@@ -154,15 +156,18 @@ pub(super) async fn key(folder: &Path, verb: KeyVerb) -> Result<(), CliError> {
 }
 
 pub(super) async fn credits(folder: &Path, verb: CreditsVerb) -> Result<(), CliError> {
-    let command = match verb {
+    match verb {
         CreditsVerb::Grant { workspace, amount, source, expires } => {
-            Command::Grant(manual_grant(&WorkspaceId::known(&workspace), amount, &source, expires))
+            let workspace = WorkspaceId::known(&workspace);
+            let new = manual_grant(&workspace, amount, &source, expires);
+            run(folder, Command::Grant(new)).await
         }
         CreditsVerb::Balance { workspace } => {
-            Command::Balance { workspace: WorkspaceId::known(&workspace) }
+            let workspace = WorkspaceId::known(&workspace);
+            run(folder, Command::Balance { workspace: workspace.clone() }).await?;
+            run(folder, Command::ListGrants { workspace }).await
         }
-    };
-    run(folder, command).await
+    }
 }
 
 pub(super) fn ledger(folder: &Path, verb: &LedgerVerb) -> Result<(), CliError> {
@@ -194,9 +199,6 @@ pub(super) fn manual_grant(
     }
 }
 
-/// Grants of a lower number are spent first; this leaves room on either side.
-const PRIORITY_USUAL: u8 = 50;
-
 async fn run(folder: &Path, command: Command) -> Result<(), CliError> {
     let outcome: Outcome = control::run(folder, command).await?;
     say(&told(&outcome));
@@ -225,8 +227,20 @@ fn told(outcome: &Outcome) -> String {
             "granted    {}\navailable  {}\nheld       {}\nspent      {}\nexpired    {}",
             balance.granted, balance.available, balance.held, balance.spent, balance.expired
         ),
+        Outcome::Grants { grants } => lines(grants.iter().map(|grant| {
+            let GrantSummary { id, amount, left, source, expires_at_ms } = grant;
+            let until = expires_at_ms.map_or_else(|| "for good".to_owned(), until);
+            format!("{left} of {amount}  {source}  {until}  {id}")
+        })),
         Outcome::Verified(report) => verified(report),
     }
+}
+
+/// A moment as the end of something.
+fn until(end_ms: i64) -> String {
+    let end = OffsetDateTime::from_unix_timestamp(end_ms.div_euclid(1000));
+    let end = end.ok().and_then(|end| end.format(&Rfc3339).ok());
+    format!("until {}", end.as_deref().unwrap_or("?"))
 }
 
 fn lines(lines: impl Iterator<Item = String>) -> String {

@@ -20,10 +20,11 @@ use super::serve::{self, Running};
 use super::{CliError, say};
 
 /// The sample policy, compiled in so that the demo runs from anywhere.
-const POLICY: [(&str, &str); 4] = [
+const POLICY: [(&str, &str); 5] = [
     ("vendors.toml", include_str!("../../policies/vendors.toml")),
     ("models.toml", include_str!("../../policies/models.toml")),
     ("plans.toml", include_str!("../../policies/plans.toml")),
+    ("presets.toml", include_str!("../../policies/presets.toml")),
     ("rules.toml", include_str!("../../policies/rules.toml")),
 ];
 

@@ -74,6 +74,7 @@ pub(super) async fn start(
     }
     let store =
         Store::open_within(&config.store_directory, Arc::clone(&clock) as _, config.answers)?;
+    store.set_allowances(policy.current().allowances());
     let telemetry = Telemetry::new()?;
     telemetry.metrics().policy_in_force(&policy.current().version);
     let workers = config.media_workers_max.unwrap_or_else(cores);
@@ -126,6 +127,7 @@ fn tell_of_policy(gateway: &Gateway, look: &Look) {
         Look::Swapped(policy) => {
             metrics.policy_reloads.with_label_values(&["swapped"]).inc();
             metrics.policy_in_force(&policy.version);
+            gateway.store.set_allowances(policy.allowances());
             tracing::info!(policy_version = &*policy.version, "a new policy is in force");
             for warning in &policy.warnings {
                 tracing::warn!(warning, "policy");

@@ -42,3 +42,10 @@ pub enum Claim {
         allow: &'static str,
     },
 }
+
+impl Claim {
+    /// Whether it is about jobs, which are asked after at the same paths whatever dialect they came in.
+    pub const fn is_about_jobs(&self) -> bool {
+        matches!(self, Self::Jobs | Self::Job(_) | Self::CancelJob(_))
+    }
+}

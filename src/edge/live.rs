@@ -23,6 +23,8 @@ pub(super) async fn pour(
     mut begun: Begun,
     serving: JoinHandle<WireReply>,
 ) -> pingora::Result<()> {
+    // The connection ends with the stream. Announced, so that no client sends its next request into it.
+    session.set_keepalive(None);
     write_head(session, &begun.head).await?;
     loop {
         match tokio::time::timeout(SILENCE_MAX, begun.chunks.recv()).await {

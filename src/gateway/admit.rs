@@ -16,11 +16,12 @@ use crate::id::{HoldId, KeyId};
 use crate::ledger::{HoldAsk, QuotaAsk, QuotaUnit};
 use crate::limit::{KeyWindows, Ticket, Unit, Verdict, Weight};
 use crate::pledge::Named;
-use crate::policy::{Period, Plan, Quota};
+use crate::policy::Plan;
 use crate::receipt::Receipt;
 use crate::store::StoreError;
 
 use super::once::Keeping;
+use super::permit::subject;
 use super::{Fulfilled, Gateway, Visit, micros, refuse};
 
 /// The windows of every key that asked lately.
@@ -198,7 +199,7 @@ impl Gateway {
             request: receipt.request_id.clone(),
             amount: stake.amount,
             expires_at_ms: now.unix_ms.saturating_add(life_ms),
-            quotas: quotas(plan, caller.key(), stake.images, now),
+            quotas: quotas(plan, caller, stake.images, now),
             policy_version: Arc::clone(&receipt.policy_version),
         }
     }
@@ -230,6 +231,7 @@ impl Gateway {
                 // What was kept says what was left a moment before; both must say the same.
                 if reply.is_none() {
                     fulfilled.remaining = settled.remaining;
+                    fulfilled.quotas = self.quota_standings(visit, 0).await;
                 }
                 visit.kept = reply;
                 Ok(())
@@ -277,18 +279,18 @@ fn tell_of_lost_void(receipt: &Receipt, error: &StoreError) {
     );
 }
 
-fn quotas(plan: &Plan, key: &KeyId, images: u32, now: Now) -> Vec<QuotaAsk> {
+fn quotas(plan: &Plan, caller: &Caller, images: u32, now: Now) -> Vec<QuotaAsk> {
     plan.quotas
         .iter()
         .map(|quota| {
-            let (unit, weight) = match quota.unit {
-                Unit::Requests => (QuotaUnit::Requests, 1),
-                Unit::Images => (QuotaUnit::Images, images),
+            let weight = match quota.unit {
+                Unit::Requests => 1,
+                Unit::Images => images,
             };
             QuotaAsk {
                 name: quota.name.clone(),
-                subject: subject(key, quota),
-                unit,
+                subject: subject(quota, caller),
+                unit: quota_unit(quota.unit),
                 period: quota.per.begin(now),
                 weight,
                 most: quota.most,
@@ -297,11 +299,10 @@ fn quotas(plan: &Plan, key: &KeyId, images: u32, now: Now) -> Vec<QuotaAsk> {
         .collect()
 }
 
-/// Who a quota counts: two quotas that count the same do not share a counter, even on the first of
-/// a month, when a day and a month begin together.
-pub(super) fn subject(key: &KeyId, quota: &Quota) -> Arc<str> {
-    match quota.per {
-        Period::Day => format!("{key}/{}", quota.name).into(),
-        Period::Month => format!("{key}/{}/month", quota.name).into(),
+/// What a plan counts, in the ledger's words.
+pub(super) const fn quota_unit(unit: Unit) -> QuotaUnit {
+    match unit {
+        Unit::Requests => QuotaUnit::Requests,
+        Unit::Images => QuotaUnit::Images,
     }
 }

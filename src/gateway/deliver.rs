@@ -1,27 +1,33 @@
 //! From what a vendor drew to what the caller is given: only what plan and request ask for.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use crate::canonical::{Change, Frame, Image, ImageRequest, Refusal, Size};
 use crate::media::Rework;
 
 use super::attempt::Delivery;
-use super::{Delivered, Gateway, Visit, delivered_size, refuse};
+use super::{Delivered, Gateway, Visit, Work, delivered_size, refuse};
 
 impl Gateway {
     /// Reworks, measures and stores every picture of a delivery.
     pub(super) async fn deliver(
         &self,
         visit: &Visit,
-        request: &ImageRequest,
+        work: &Work,
         delivery: Delivery,
         deadline: Instant,
     ) -> Result<Delivered, Refusal> {
-        let Delivery { mut response, candidate, mut changes, cost } = delivery;
+        let Delivery { mut response, candidate, changes: of_vendor, cost } = delivery;
+        let request = &work.request;
+        let mut changes = [work.changes.as_slice(), &of_vendor].concat();
+        let watermark = watermark(visit);
         let mut images = Vec::with_capacity(response.images.len());
         for image in response.images {
             let drawn = measured(image);
-            let job = rework(request, candidate.crop_to, &drawn);
+            let mut job = rework(request, candidate.crop_to, &drawn);
+            job.watermark.clone_from(&watermark);
             note_surprise(&mut changes, &job, &drawn);
             match self.finish(visit, request, (drawn, job), deadline).await {
                 Ok(image) => images.push(image),
@@ -32,6 +38,7 @@ impl Gateway {
             }
         }
         response.images = images;
+        response.watermarked |= watermark.is_some();
         let size = delivered_size(&candidate);
         Ok(Delivered { response, changes, size, cost })
     }
@@ -80,7 +87,13 @@ fn rework(request: &ImageRequest, planned: Option<Size>, drawn: &Image) -> Rewor
         format: request.format.filter(|format| Some(*format) != drawn.format),
         crop_to: exact.filter(|size| Some(*size) != drawn.size),
         compression: request.compression,
+        watermark: None,
     }
+}
+
+/// The words that the caller's plan has drawn into every picture.
+fn watermark(visit: &Visit) -> Option<Arc<str>> {
+    visit.policy.plan(visit.caller.plan())?.watermark.clone()
 }
 
 /// A vendor may draw another size or format than it was asked for; what is mended is said.

@@ -124,6 +124,7 @@ fn gather(
             Ok(one) => {
                 let images: Vec<Image> = one.images;
                 all.images.extend(images);
+                all.watermarked |= one.watermarked;
                 all.quality = all.quality.or(one.quality);
                 all.background = all.background.or(one.background);
                 all.usage = match (all.usage, one.usage) {

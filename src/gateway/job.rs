@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::canonical::{Delivery, ImageRequest, Refusal};
+use crate::canonical::{Delivery, ImageRequest, LABELS_HEADER, Refusal};
 use crate::config;
 use crate::dialect::{Claim, WireReply};
 use crate::id::{JobId, WorkspaceId};
@@ -71,11 +71,14 @@ impl Desk {
 fn input_of(visit: &Visit, body: &Bytes) -> Input {
     let content_type = visit.head.headers.get(http::header::CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok());
+    let labels = visit.head.headers.get_all(LABELS_HEADER).iter();
+    let labels: Vec<&str> = labels.filter_map(|value| value.to_str().ok()).collect();
     Input {
         path: visit.head.path.clone(),
         content_type: content_type.unwrap_or_default().to_owned(),
         body: body.to_vec(),
         public_url: visit.head.public_url.clone(),
+        labels: labels.join(","),
     }
 }
 
@@ -184,7 +187,7 @@ impl Gateway {
                 self.telemetry.metrics().bound_met(Bound::JobsQueued);
             }
             lease.take_back();
-            return Err(refuse::store(&error, now));
+            return Err(refuse::hold(&error, &plan, now));
         }
         visit.receipt.hold = Some(job.hold.clone());
         Ok(job)

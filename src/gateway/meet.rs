@@ -1,6 +1,7 @@
 //! What the head alone decides: which dialect claims the path, and who asks.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,7 +10,9 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use crate::auth::Caller;
-use crate::canonical::{Refusal, RefusalKind};
+use crate::canonical::{
+    ImageRequest, LABELS_HEADER, Refusal, RefusalKind, bad_labels, read_labels,
+};
 use crate::dialect::{self, Claim, ClientSide, Pieces, WireReply, WireRequest};
 use crate::id::RequestId;
 use crate::pledge::Named;
@@ -20,6 +23,7 @@ use crate::secret::Secret;
 use super::job::Errand;
 use super::live::{BeginWith, Begun};
 use super::once::Turn;
+use super::permit::permit;
 use super::{Gateway, note_caller, passthrough, refuse, reply};
 
 /// A request's head, as the edge read it.
@@ -99,6 +103,13 @@ impl Visit {
         begun
     }
 
+    /// Puts the labels of the header on what is asked, beside those that its dialect has words for.
+    pub(super) fn label(&mut self, request: &mut ImageRequest) -> Result<(), Refusal> {
+        request.labels.extend(labels(&self.head.headers)?);
+        self.receipt.labels.clone_from(&request.labels);
+        Ok(())
+    }
+
     /// The whole request as the dialect reads it.
     pub(super) fn wire(&self, body: Bytes) -> WireRequest {
         WireRequest {
@@ -108,6 +119,16 @@ impl Visit {
             body: Pieces::one(body),
         }
     }
+}
+
+/// The labels of a head.
+pub(super) fn labels(headers: &HeaderMap) -> Result<BTreeMap<String, String>, Refusal> {
+    let mut labels = BTreeMap::new();
+    for value in headers.get_all(LABELS_HEADER) {
+        let text = value.to_str().map_err(|_| bad_labels())?;
+        labels.extend(read_labels(text)?);
+    }
+    Ok(labels)
 }
 
 impl Gateway {
@@ -132,13 +153,12 @@ impl Gateway {
             return Err(Box::new(reply.with_header("x-request-id", head.request_id.as_str())));
         }
         let presented = head.key(client);
-        let scope = client.scope(&claim);
         let known =
             self.store.keys().authenticate(presented, now.unix_ms).map_err(refuse::auth).and_then(
                 |caller| {
                     note_caller(&mut receipt, &caller);
                     self.store.touch(caller.key());
-                    if caller.has_scope(scope) { Ok(caller) } else { Err(refuse::scope(scope)) }
+                    permit(&policy, (name, client), &claim, &caller).map(|()| caller)
                 },
             );
         match known {

@@ -128,6 +128,8 @@ impl Gateway {
         let spendable = self.looked_up(self.store.spendable(visit.caller.workspace()).await)?;
         let back = quote.minus(fulfilled.charged).unwrap_or(Credits::ZERO);
         fulfilled.remaining = spendable.plus(back).unwrap_or(spendable);
+        let undelivered = fulfilled.request.count.saturating_sub(visit.receipt.images);
+        fulfilled.quotas = self.quota_standings(visit, undelivered).await;
         let reply = self.encode_pictures(visit, fulfilled);
         let images = fulfilled.response.images.iter();
         let pictures = images.filter_map(|image| Some(image.stored.as_ref()?.id.clone())).collect();

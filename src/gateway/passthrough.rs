@@ -20,6 +20,7 @@ use crate::secret::Secret;
 use crate::upstream::Account;
 
 use super::admit::{Lease, Stake};
+use super::meet::labels;
 use super::{Gateway, Head, micros, note_caller, plan, refuse, reply};
 
 mod headers;
@@ -127,6 +128,7 @@ impl Gateway {
         let fare = vendor.fare(&head.method, &path).ok_or_else(|| no_fare(head))?.clone();
         let plan = plan(policy, &caller)?;
         allowed(&caller, &plan, vendor)?;
+        receipt.labels = labels(&head.headers)?;
         receipt.model = Some(WORD.to_owned());
         receipt.vendor = Some(vendor.name.clone());
         receipt.offering = Some(format!("{} {}", vendor.name, fare.name()));

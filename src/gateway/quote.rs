@@ -15,6 +15,7 @@ use crate::policy::{Plan, Policy};
 use crate::price::{self, Work};
 use crate::routing::{self, Candidate, HealthView, NoCandidate, Survey, Want};
 
+use super::treat::{Treated, treat};
 use super::{Gateway, Visit, decode, delivered_size, model, plan, refuse};
 
 /// A limit is near when no more than this share of it is left.
@@ -149,12 +150,18 @@ impl Gateway {
 pub fn quote(terms: &Terms<'_>, request: &ImageRequest) -> Result<Quote, Refusal> {
     terms.policy.rules.judge(request).map_err(refuse::denied)?;
     let model = model(terms.policy, terms.plan, request)?;
+    let Treated { request, changes } =
+        treat(terms.policy, terms.plan, &model, request).kept(terms.plan, &model)?;
+    let request = &request;
     let fidelity = terms.plan.fidelity.unwrap_or(model.fidelity);
     let (mut offerings, mut passed_over, mut refusal) = (Vec::new(), Vec::new(), None);
     let want = Want { request, test_mode: terms.test_mode, fidelity, dice: 0 };
     match routing::survey(&model, want, terms.health) {
         Ok(survey) => look(terms, (&model, request), survey, &mut offerings, &mut passed_over)?,
         Err(none) => refusal = Some(none),
+    }
+    for choice in &mut offerings {
+        choice.changed.splice(0..0, changes.iter().map(changed));
     }
     if offerings.is_empty() && refusal.is_none() {
         let why = passed_over.iter().map(|over: &PassedOver| over.why.clone()).collect();

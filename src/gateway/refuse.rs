@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::auth::AuthError;
-use crate::canonical::{Problem, Refusal, RefusalKind as Kind};
+use crate::canonical::{Change, Problem, QuotaStanding, Refusal, RefusalKind as Kind};
 use crate::catalog::Model;
 use crate::clock::Now;
 use crate::fault::VendorFault;
@@ -64,6 +64,19 @@ pub(super) fn auth(error: AuthError) -> Refusal {
 pub(super) fn scope(scope: &str) -> Refusal {
     let message = format!("the API key lacks the scope `{scope}`; use a key that has it");
     Refusal::new(Kind::ScopeMissing, message)
+}
+
+pub(super) fn closed_dialect(dialect: &str, plan: &str) -> Refusal {
+    let message =
+        format!("the plan `{plan}` does not include this API (`{dialect}`); change the plan");
+    Refusal::new(Kind::ModelForbidden, message)
+}
+
+pub(super) fn not_kept(change: &Change) -> Refusal {
+    let Change { parameter, how } = change;
+    let message =
+        format!("`{parameter}` cannot be done as asked ({how}), and nothing else will do");
+    Refusal { field: Some(parameter.clone()), ..Refusal::new(Kind::Unsupported, message) }
 }
 
 pub(super) fn job_input(bytes_max: usize) -> Refusal {
@@ -178,7 +191,7 @@ pub(super) fn limit(denial: Denial) -> Refusal {
 
 /// The ledger's no to a hold: a quota is refilled when its own period is over.
 pub(super) fn hold(error: &StoreError, plan: &Plan, now: Now) -> Refusal {
-    let StoreError::Ledger(LedgerError::QuotaExhausted { name, most, .. }) = error else {
+    let StoreError::Ledger(LedgerError::QuotaExhausted { name, most, used }) = error else {
         return store(error, now);
     };
     let per = plan.quotas.iter().find(|quota| quota.name == *name).map(|quota| quota.per);
@@ -187,7 +200,15 @@ pub(super) fn hold(error: &StoreError, plan: &Plan, now: Now) -> Refusal {
         Some(Period::Day) | None => (Period::Day, "at 00:00 UTC"),
     };
     let message = format!("the quota `{name}` of {most} is used up; it begins anew {begins}");
-    Refusal::new(Kind::QuotaExhausted, message).retry_after(per.until_next(now))
+    let quota = QuotaStanding {
+        name: name.clone(),
+        most: *most,
+        used: *used,
+        resets_at_ms: per.end_ms(now),
+    };
+    let refusal =
+        Refusal { quota: Some(Box::new(quota)), ..Refusal::new(Kind::QuotaExhausted, message) };
+    refusal.retry_after(per.until_next(now))
 }
 
 pub(super) fn store(error: &StoreError, now: Now) -> Refusal {

@@ -1,13 +1,10 @@
 //! What a key has used, and what its plan still allows.
 
-use crate::canonical::{Allowance, Refusal, UsageReport};
+use crate::canonical::{QuotaStanding, Refusal, UsageReport};
 use crate::clock::Now;
 use crate::dialect::{Asked, WireReply};
-use crate::ledger::QuotaUnit;
-use crate::limit::Unit;
 use crate::policy::{Period, Plan};
 
-use super::admit::subject;
 use super::{Gateway, Visit, plan, refuse, reply};
 
 const DAY_MS: i64 = 86_400_000;
@@ -45,31 +42,25 @@ impl Gateway {
             this_month,
             plan: plan.name.clone(),
             plan_title: plan.title.clone(),
-            day: self.allowance(visit, plan, Period::Day, now).await?,
-            month: self.allowance(visit, plan, Period::Month, now).await?,
+            day: self.tightest(visit, plan, Period::Day, now).await?,
+            month: self.tightest(visit, plan, Period::Month, now).await?,
         })
     }
 
-    /// What a period allows, by the quota of which the least is left.
-    async fn allowance(
+    /// The quota of a period of which the least is left.
+    async fn tightest(
         &self,
         visit: &Visit,
         plan: &Plan,
         per: Period,
         now: Now,
-    ) -> Result<Option<Allowance>, Refusal> {
-        let mut least: Option<Allowance> = None;
+    ) -> Result<Option<QuotaStanding>, Refusal> {
+        let mut least: Option<QuotaStanding> = None;
         for quota in plan.quotas.iter().filter(|quota| quota.per == per) {
-            let unit = match quota.unit {
-                Unit::Requests => QuotaUnit::Requests,
-                Unit::Images => QuotaUnit::Images,
-            };
-            let subject = subject(visit.caller.key(), quota);
-            let used = self.store.quota_used(subject, unit, per.begin(now)).await;
-            let used = used.map_err(|error| refuse::store(&error, now))?;
-            let remaining = u64::from(quota.most.saturating_sub(used));
-            if least.is_none_or(|least| remaining < least.remaining) {
-                least = Some(Allowance { most: u64::from(quota.most), remaining });
+            let standing = self.quota_standing(&visit.caller, quota, now).await;
+            let standing = standing.map_err(|error| refuse::store(&error, now))?;
+            if least.as_ref().is_none_or(|least| standing.remaining() < least.remaining()) {
+                least = Some(standing);
             }
         }
         Ok(least)

@@ -1,5 +1,7 @@
 //! Another encoding, other pixels: what a picture becomes when it is asked to.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use image::DynamicImage;
 use image::imageops::FilterType;
@@ -10,7 +12,7 @@ use crate::raster;
 use super::{MediaError, content, probe};
 
 /// What a picture should become; what is `None` stays as it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rework {
     /// Its encoding.
     pub format: Option<Format>,
@@ -18,11 +20,17 @@ pub struct Rework {
     pub crop_to: Option<Size>,
     /// Compression quality for lossy formats, 0 to 100; on its own it asks for nothing.
     pub compression: Option<u8>,
+    /// What is drawn into a corner of it, last.
+    pub watermark: Option<Arc<str>>,
 }
 
 impl Rework {
-    /// Whether the picture already is what is asked for.
-    pub(super) fn is_done(self, image: &Image) -> bool {
+    /// Whether the picture already is what is asked for. What a picture shows is not read, so a
+    /// watermark is never there already.
+    pub(super) fn is_done(&self, image: &Image) -> bool {
+        if self.watermark.is_some() {
+            return false;
+        }
         if self.format.is_none() && self.crop_to.is_none() {
             return true;
         }
@@ -35,7 +43,7 @@ impl Rework {
 }
 
 /// Does the work; takes as long as it takes, so never on an async thread.
-pub(super) fn rework(image: Image, job: Rework) -> Result<Image, MediaError> {
+pub(super) fn rework(image: Image, job: &Rework) -> Result<Image, MediaError> {
     if let Some(size) = job.crop_to.filter(|size| size.pixels() == 0 || !raster::fits(*size)) {
         return Err(MediaError::BadSize(size));
     }
@@ -44,6 +52,9 @@ pub(super) fn rework(image: Image, job: Rework) -> Result<Image, MediaError> {
     let mut pixels = raster::decode(&bytes)?;
     if let Some(size) = job.crop_to {
         pixels = cover(pixels, size);
+    }
+    if let Some(text) = &job.watermark {
+        pixels = raster::mark(pixels, text)?;
     }
     let size = Size::new(pixels.width(), pixels.height());
     let format = job.format.unwrap_or(own);

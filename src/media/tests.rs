@@ -56,7 +56,12 @@ async fn every_format_becomes_every_other_at_exactly_the_pixels_asked() {
     for from in FORMATS {
         for to in FORMATS {
             let size = Size::new(31, 17);
-            let job = Rework { format: Some(to), crop_to: Some(size), compression: Some(60) };
+            let job = Rework {
+                format: Some(to),
+                crop_to: Some(size),
+                compression: Some(60),
+                watermark: None,
+            };
             let image = Image::new(wrapped(&encoded(64, 64, from)));
             let done = world.media.rework(image, job).await.unwrap();
             assert_eq!((done.format, done.size), (Some(to), Some(size)));
@@ -74,6 +79,7 @@ async fn a_picture_that_is_right_already_is_not_touched() {
         format: Some(Format::Png),
         crop_to: Some(Size::new(64, 64)),
         compression: Some(10),
+        watermark: None,
     };
     for job in [asked, Rework::default()] {
         let done = world.media.rework(image.clone(), job).await.unwrap();

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::rules::{DeniedTerm, Rules};
 
 use super::raw::RawFile;
-use super::{FindSecret, Policy, PolicyFault, PolicyText, offering, plan, prompts, vendor};
+use super::{FindSecret, Policy, PolicyFault, PolicyText, offering, plan, preset, prompts, vendor};
 
 /// Every fault found so far, and the file that is being read.
 pub(super) struct Faults<'a> {
@@ -41,6 +41,7 @@ pub fn build(
         models: BTreeMap::new(),
         model_default: None,
         plans: BTreeMap::new(),
+        presets: BTreeMap::new(),
         prompts: None,
         rules: Rules::default(),
         warnings: Vec::new(),
@@ -58,6 +59,7 @@ pub fn build(
     for (text, file) in &files {
         faults.source = text;
         plan::plans(&mut policy, file, &mut faults);
+        preset::presets(&mut policy, file, &mut faults);
         prompts::prompts(&mut policy, file, &mut faults);
         rules_and_defaults(&mut policy, &mut denied, file, &mut faults);
     }

@@ -11,6 +11,8 @@ use super::build::{Faults, there_are};
 use super::raw::{RawBatch, RawFile, RawLimit, RawPlan, RawQuota, RawStorage};
 use super::{Batch, Plan, Policy, Quota};
 
+mod rights;
+
 /// Adds the plans of one file.
 pub(super) fn plans(policy: &mut Policy, file: &RawFile, faults: &mut Faults<'_>) {
     for (name, spanned) in &file.plans {
@@ -54,6 +56,10 @@ fn plan(name: &str, raw: &RawPlan, policy: &Policy, faults: &mut Faults<'_>) -> 
         pictures_max: raw.pictures_max.map(|most| most.get().into()),
         pictures_bytes_max: raw.pictures_bytes_max.map(|most| to_u64(most.0)),
         passthrough: raw.passthrough.iter().map(|vendor| vendor.get_ref().clone()).collect(),
+        without_dialects: rights::without_dialects(name, raw, faults),
+        watermark: rights::watermark(name, raw, faults),
+        disclaimer: rights::disclaimer(name, raw, faults),
+        monthly_credits: rights::monthly_credits(name, raw, faults),
         title: title.to_owned(),
         storage: match &raw.storage {
             Some(RawStorage::Flag(false)) => None,
@@ -119,7 +125,7 @@ fn quota(plan: &str, raw: &Spanned<RawQuota>, faults: &mut Faults<'_>) -> Option
         faults.note(raw.span(), place, NEITHER_OR_BOTH.to_owned(), ONE_UNIT);
         return None;
     };
-    Some(Quota { name: own.name.clone(), unit, most, per: own.per })
+    Some(Quota { name: own.name.clone(), unit, most, of: own.of, per: own.per })
 }
 
 fn one_unit(

@@ -10,7 +10,7 @@ use crate::canonical::{Format, Quality, Ratio, Size};
 use crate::catalog::{Ability, AfterUnknown, Balance, Fidelity, PlayedFault, Strategy};
 use crate::scalar::{ByteCount, Span};
 
-use super::Period;
+use super::{Period, QuotaOf};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -19,6 +19,7 @@ pub(super) struct RawFile {
     pub(super) models: BTreeMap<String, Spanned<RawModel>>,
     pub(super) plans: BTreeMap<String, Spanned<RawPlan>>,
     pub(super) rules: RawRules,
+    pub(super) presets: BTreeMap<String, Spanned<RawPreset>>,
     pub(super) defaults: RawDefaults,
     pub(super) prompts: Option<Spanned<RawPrompts>>,
 }
@@ -52,6 +53,13 @@ pub(super) struct RawRules {
 pub(super) struct RawDeniedTerm {
     pub(super) term: Spanned<String>,
     pub(super) message: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPreset {
+    pub(super) frame: Option<Spanned<String>>,
+    pub(super) prompt_suffix: Option<Spanned<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -173,9 +181,31 @@ pub(super) struct RawPlan {
     /// The vendors whose own API may be called.
     #[serde(default)]
     pub(super) passthrough: Vec<Spanned<String>>,
+    /// The dialects that its keys may not speak.
+    #[serde(default)]
+    pub(super) without_dialects: Vec<Spanned<String>>,
+    pub(super) watermark: Option<Spanned<RawWatermark>>,
+    pub(super) disclaimer: Option<Spanned<String>>,
+    pub(super) monthly_credits: Option<Spanned<RawAmount>>,
     pub(super) title: Option<String>,
     pub(super) storage: Option<RawStorage>,
     pub(super) batch: Option<Spanned<RawBatch>>,
+}
+
+/// The words, or whether there are any.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected true, false or the words of a watermark")]
+pub(super) enum RawWatermark {
+    Flag(bool),
+    Words(String),
+}
+
+/// An amount that is usually whole.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "expected an amount of credits, such as 500 or \"0.5\"")]
+pub(super) enum RawAmount {
+    Whole(i64),
+    Text(String),
 }
 
 #[derive(Debug, Deserialize)]
@@ -194,6 +224,8 @@ pub(super) struct RawQuota {
     pub(super) requests: Option<NonZeroU32>,
     pub(super) images: Option<NonZeroU32>,
     pub(super) per: Period,
+    #[serde(default)]
+    pub(super) of: QuotaOf,
 }
 
 /// Whether pictures are kept, or what the storage is called that they are kept in.

@@ -1,5 +1,6 @@
 //! What waits in the writer's queue, and how each is answered once it is durable.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -34,6 +35,7 @@ pub(super) enum Ask {
     Void(HoldId, Box<Receipt>, Option<Box<AnswerKept>>, Reply<()>),
     Note(Box<Receipt>),
     Chore(Chore),
+    Allowances(HashMap<String, Credits>),
     Job(JobAsk),
     Balance(WorkspaceId, Reply<Balance>),
     Spendable(WorkspaceId, Reply<Credits>),
@@ -85,7 +87,7 @@ impl Ask {
             Self::Void(_, _, _, reply) | Self::Sweep(reply) | Self::Close(reply) => no(reply),
             Self::Chore(chore) => chore.refuse(),
             Self::Job(ask) => ask.refuse(),
-            Self::Note(_) => {}
+            Self::Note(_) | Self::Allowances(_) => {}
             Self::Balance(_, reply) => no(reply),
             Self::Spendable(_, reply) => no(reply),
             Self::QuotaUsed(_, _, _, reply) => no(reply),

@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::auth::{KeyStatus, Mode};
-use crate::id::{KeyId, WorkspaceId};
+use crate::credits::Credits;
+use crate::id::{GrantId, KeyId, WorkspaceId};
 use crate::ledger::{Balance, NewGrant};
 
 use super::error::StoreError;
@@ -50,6 +51,11 @@ pub enum Command {
         /// Whose.
         workspace: WorkspaceId,
     },
+    /// Lists the grants of a workspace that are not spent yet, in the order they will be.
+    ListGrants {
+        /// Whose.
+        workspace: WorkspaceId,
+    },
     /// Proves the books.
     Verify,
 }
@@ -84,8 +90,28 @@ pub enum Outcome {
     },
     /// Where the credits are.
     Balance(Balance),
+    /// The grants that are not spent yet.
+    Grants {
+        /// In the order they will be spent.
+        grants: Vec<GrantSummary>,
+    },
     /// What the proof found.
     Verified(VerifyReport),
+}
+
+/// A grant, as it is listed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GrantSummary {
+    /// Its name.
+    pub id: GrantId,
+    /// What was given.
+    pub amount: Credits,
+    /// What is left of it, what is held included.
+    pub left: Credits,
+    /// Why: manual, pack, plan, refund, promo and so on.
+    pub source: String,
+    /// From when it may no longer be held.
+    pub expires_at_ms: Option<i64>,
 }
 
 /// A key, as it is listed: no text and no digest.
@@ -143,6 +169,9 @@ impl Store {
                 Outcome::Done
             }
             Command::Balance { workspace } => Outcome::Balance(self.balance(&workspace).await?),
+            Command::ListGrants { workspace } => {
+                Outcome::Grants { grants: self.list_grants(workspace).await? }
+            }
             Command::Verify => Outcome::Verified(self.verify().await?),
         })
     }

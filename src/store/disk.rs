@@ -11,10 +11,11 @@ use super::tally;
 
 /// The steps to the schema that this version reads and writes; a store is at the number of those
 /// that it has taken.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     include_str!("schema/1-books.sql"),
     include_str!("schema/2-pledges.sql"),
     include_str!("schema/3-jobs.sql"),
+    include_str!("schema/4-finance.sql"),
 ];
 
 /// 3.51.3 mended a race in which two connections could corrupt the log.

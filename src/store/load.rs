@@ -15,7 +15,7 @@ use crate::ledger::{
     QuotaAsk, QuotaUnit, QuotaUse,
 };
 
-use super::command::KeySummary;
+use super::command::{GrantSummary, KeySummary};
 use super::error::StoreError;
 use super::registry::{Registry, StoredKey, Workspace};
 use super::rows::jobs;
@@ -41,6 +41,26 @@ pub(super) fn registry(database: &Connection) -> Result<Registry, StoreError> {
             .collect(),
         keys: keys.into_iter().map(|key| (key.record.id.clone(), key)).collect(),
     })
+}
+
+/// The grants of a workspace with something left, in the order they are spent.
+pub(super) fn grants_left(
+    database: &Connection,
+    workspace: &WorkspaceId,
+) -> Result<Vec<GrantSummary>, StoreError> {
+    let mut query = database.prepare_cached(
+        "SELECT * FROM \"grant\" WHERE workspace = ?1 AND available_nanos + held_nanos > 0
+         ORDER BY priority, ifnull(expires_at_ms, 9223372036854775807), promotional DESC,
+                  effective_at_ms, granted_at_ms, id",
+    )?;
+    let rows = query.query_map([workspace.as_str()], |row| {
+        let Grant { new, balance, .. } = grant(row)?;
+        let left = balance.available.plus(balance.held);
+        let left = left.map_err(|overflow| unreadable(overflow.to_string()))?;
+        let NewGrant { id, amount, source, expires_at_ms, .. } = new;
+        Ok(GrantSummary { id, amount, left, source, expires_at_ms })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Every key as it is listed.

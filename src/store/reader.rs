@@ -8,7 +8,7 @@ use rusqlite::{Connection, Row};
 use crate::id::{KeyId, WorkspaceId};
 
 use super::Store;
-use super::command::KeySummary;
+use super::command::{GrantSummary, KeySummary};
 use super::error::StoreError;
 use super::load;
 use super::registry::Workspace;
@@ -78,6 +78,14 @@ impl Store {
             Ok(admissions.collect::<Result<_, _>>()?)
         })
         .await
+    }
+
+    /// The grants of a workspace that are not spent yet, in the order they will be.
+    pub async fn list_grants(
+        &self,
+        workspace: WorkspaceId,
+    ) -> Result<Vec<GrantSummary>, StoreError> {
+        self.read(move |database| load::grants_left(database, &workspace)).await
     }
 
     /// Proves the books, beside the running writer: one read transaction is one moment.

@@ -11,6 +11,7 @@ use crate::ledger::LedgerError;
 use super::*;
 
 mod agreement;
+mod allowance;
 mod jobs;
 mod pledges;
 mod world;

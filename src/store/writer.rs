@@ -25,8 +25,10 @@ use super::shared::Shared;
 
 mod decide;
 mod jobs;
+mod renew;
 
 pub(super) use jobs::OpenJobs;
+pub(super) use renew::Allowances;
 
 /// The most asks that one commit makes durable.
 pub(super) const BATCH_MAX: usize = 256;
@@ -45,6 +47,7 @@ pub(super) struct Writer {
     pub(super) kept_bytes: i64,
     pub(super) kept_bytes_max: usize,
     pub(super) registry: Registry,
+    pub(super) allowances: Allowances,
     pub(super) jobs: OpenJobs,
     pub(super) entry_seq: i64,
     pub(super) clock: Arc<dyn Clock>,

@@ -1,8 +1,6 @@
 //! Golden values of what only some client sides have: batches, reports, and tools for prompts.
 
-use pixelgate::canonical::{
-    Allowance, Check, HealthReport, PromptAsk, RefusalKind, Tally, UsageReport,
-};
+use pixelgate::canonical::{Check, HealthReport, PromptAsk, RefusalKind, Tally, UsageReport};
 use pixelgate::dialect::{Asked, Batching, ClientSide, ItemAnswer, ListedModel, WireRequest};
 use pixelgate::id::RequestId;
 use serde_json::{Value, json};
@@ -65,8 +63,8 @@ pub(crate) fn usage(client: &dyn ClientSide, context: &Asked<'_>) -> Value {
         this_month: tally(150),
         plan: "free".to_owned(),
         plan_title: "Free".to_owned(),
-        day: Some(Allowance { most: 50, remaining: 40 }),
-        month: Some(Allowance { most: 1_500, remaining: 1_350 }),
+        day: Some(shapes::quota(&json!({ "most": 50, "used": 10 }))),
+        month: Some(shapes::quota(&json!({ "most": 1_500, "used": 150 }))),
     };
     let side = client.reporting().unwrap();
     let boundless = UsageReport { day: None, month: None, ..report.clone() };

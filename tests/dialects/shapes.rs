@@ -6,8 +6,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use pixelgate::canonical::{
-    Answer, Image, ImageRequest, ImageResponse, InputImage, Picture, Refusal, RefusalKind, Size,
-    Standing, Stored, TokenUsage,
+    Answer, Image, ImageRequest, ImageResponse, InputImage, Picture, QuotaStanding, Refusal,
+    RefusalKind, Size, Stored, TokenUsage,
 };
 use pixelgate::catalog::{Ability, BaseUrl, Capabilities, Frames, InProcess, Offering, Vendor};
 use pixelgate::credits::{Cost, Credits};
@@ -18,6 +18,8 @@ use pixelgate::fault::VendorFault;
 use pixelgate::id::{MediaId, RequestId};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+
+pub(crate) use super::given::{quota, standings};
 
 /// Whether the runner writes files of this name.
 pub(crate) fn is_produced(name: &str) -> bool {
@@ -157,6 +159,7 @@ pub(crate) fn image_request(golden: &Value) -> ImageRequest {
         previews: field(golden, "previews").unwrap_or_default(),
         options: field(golden, "options").unwrap_or_default(),
         style: field(golden, "style"),
+        preset: field(golden, "preset"),
         quality: field(golden, "quality"),
         format: field(golden, "format"),
         compression: field(golden, "compression"),
@@ -279,6 +282,8 @@ pub(crate) struct Delivered {
     response: ImageResponse,
     charged: Credits,
     remaining: Credits,
+    quotas: Vec<QuotaStanding>,
+    disclaimer: Option<String>,
     storage: Option<String>,
 }
 
@@ -301,7 +306,10 @@ impl Delivered {
                 quality: field(golden, "quality"),
                 background: field(golden, "background"),
                 cost: None,
+                watermarked: field(golden, "watermarked").unwrap_or_default(),
             },
+            quotas: golden["quotas"].as_array().into_iter().flatten().map(quota).collect(),
+            disclaimer: field(golden, "disclaimer"),
             charged: field(golden, "charged").unwrap_or_default(),
             remaining: field(golden, "remaining").unwrap_or_default(),
             storage: field(golden, "storage"),
@@ -340,6 +348,8 @@ impl Delivered {
             charged: self.charged,
             remaining: self.remaining,
             changes: &[],
+            quotas: &self.quotas,
+            disclaimer: self.disclaimer.as_deref(),
             storage: self.storage.as_deref(),
         }
     }
@@ -379,22 +389,9 @@ pub(crate) fn refusal(kind: RefusalKind) -> Refusal {
     Refusal {
         retry_after: wait_ms.map(|(_, ms)| Duration::from_millis(*ms)),
         credits: is_short.then(|| ("4.2".parse().unwrap(), "2.9".parse().unwrap())),
+        quota: (kind == RefusalKind::QuotaExhausted)
+            .then(|| Box::new(quota(&json!({ "most": 25, "used": 25 })))),
         field: is_about_a_model.then_some("model".into()),
         ..Refusal::new(kind, format!("no, because {}", kind.code()))
     }
-}
-
-/// A caller with two limits, of which the second is the tighter.
-pub(crate) fn standings() -> Vec<Standing> {
-    let standing = |limit: &str, most, remaining, window, resets_in| Standing {
-        limit: limit.to_owned(),
-        most,
-        remaining,
-        window: Duration::from_secs(window),
-        resets_in: Duration::from_millis(resets_in),
-    };
-    vec![
-        standing("hourly", 200, 180, 3_600, 1_800_000),
-        standing("five minutes", 50, 3, 300, 58_891),
-    ]
 }

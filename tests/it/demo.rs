@@ -59,6 +59,10 @@ fn the_printed_curl_lines_return_pictures_of_the_size_asked_for() {
     run(&format!("curl -s -o picture.webp {url}"));
     let (width, height) = drawn("picture.webp");
     assert!((f64::from(width) / f64::from(height) - 16.0 / 9.0).abs() < 0.03);
+    let answer: Value = serde_json::from_str(&line("/api/v1/images ")).unwrap();
+    run(&format!("curl -s -o picture {}", answer["url"].as_str().unwrap()));
+    let (width, height) = dimensions(&std::fs::read(folder.path().join("picture")).unwrap());
+    assert!((f64::from(width) / f64::from(height) - 16.0 / 9.0).abs() < 0.03, "{answer}");
     let drawn: Value = serde_json::from_str(&line("/api/v1/generate ")).unwrap();
     assert_eq!(drawn["data"]["model"], "flux-schnell", "{drawn}");
     let quote: Value = serde_json::from_str(&line("/v1/quote")).unwrap();

@@ -20,9 +20,9 @@ fn talk_of(dialect: &str) -> Value {
 
 /// A client that draws pictures: its dialect's name, its side, and the request that it shows to
 /// people who have just started.
-type Client = (&'static str, &'static dyn ClientSide, Value);
+pub(crate) type Client = (&'static str, &'static dyn ClientSide, Value);
 
-fn clients() -> Vec<Client> {
+pub(crate) fn clients() -> Vec<Client> {
     let sides = dialect::ALL.iter().filter_map(|dialect| Some((dialect.name, dialect.client?)));
     let drawing = sides.filter(|(_, client)| {
         client.claim(&http::Method::POST, client.example().path) == Some(Claim::Images)
@@ -58,13 +58,8 @@ fn offering(talk: &Value) -> String {
     offering
 }
 
-/// A gateway before one vendor, with every model name that a client may ask for.
-fn world(vendor: &FakeVendor, dialect: &str, talk: &Value) -> World {
-    let offering = offering(talk);
-    let mut policy = format!(
-        "{}secret = \"env:ACME_KEY\"\n[defaults]\nmodel = \"any\"\n[plans.open]\nmodels = [\"*\"]\nconcurrency_max = 100\nshow_offering = true\n",
-        vendor.policy("acme", dialect)
-    );
+/// Every model name that a client may ask for, and that of the default.
+pub(crate) fn models() -> Vec<String> {
     let asked = |(_, side, body): &Client| {
         let wire = WireRequest::post_json(side.example().path, body.to_string());
         side.decode_request(&wire).unwrap().model
@@ -73,7 +68,17 @@ fn world(vendor: &FakeVendor, dialect: &str, talk: &Value) -> World {
         clients().iter().filter_map(asked).chain(["any".to_owned()]).collect();
     names.sort();
     names.dedup();
-    for name in names {
+    names
+}
+
+/// A gateway before one vendor, with every model name that a client may ask for.
+fn world(vendor: &FakeVendor, dialect: &str, talk: &Value) -> World {
+    let offering = offering(talk);
+    let mut policy = format!(
+        "{}secret = \"env:ACME_KEY\"\n[defaults]\nmodel = \"any\"\n[plans.open]\nmodels = [\"*\"]\nconcurrency_max = 100\nshow_offering = true\n",
+        vendor.policy("acme", dialect)
+    );
+    for name in models() {
         let model = format!(
             "[models.\"{name}\"]\nprice = [{{ image = \"1\" }}]\nfidelity = \"lenient\"\n\
              offerings = [{{ {offering}, cost = [{{ image = \"0.01\" }}] }}]\n"
@@ -108,7 +113,7 @@ async fn fault(
 }
 
 /// The answer, or the job that it says there is once that has ended.
-async fn at_its_end(world: &World, mut reply: Reply) -> Reply {
+pub(crate) async fn at_its_end(world: &World, mut reply: Reply) -> Reply {
     let Some(job) = reply.header("location").map(str::to_owned) else { return reply };
     while reply.header("retry-after").is_some() {
         reply = world.get(&job).await;

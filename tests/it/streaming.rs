@@ -129,3 +129,12 @@ async fn a_no_before_the_stream_has_its_status_and_one_inside_it_is_an_event() {
     assert_eq!(world.available(), "10");
     world.verify();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_announces_that_its_connection_ends_with_it() {
+    let world = World::painted("10");
+    let body = json!({"model": "paint", "prompt": "a fox", "size": "32x32", "stream": true});
+    let reply = world.post(OPENAI, &body).await;
+    assert_eq!((reply.status, reply.header("connection")), (200, Some("close")));
+    assert_eq!(world.paint().await.header("connection"), Some("keep-alive"));
+}

@@ -241,11 +241,11 @@ async fn answer(
     let Behaviour { answers, calls, seen, delay } = behaviour;
     let delay = *delay.lock().unwrap();
     let path = request.uri().path();
-    if let Answers::Talk(_) | Answers::Orders(_) = &answers
-        && (path.contains("/pictures/") || path.ends_with("/view"))
-    {
+    if path.contains("/pictures/") || path.ends_with("/view") {
+        let is_recorded = matches!(answers, Answers::Talk(_));
+        let picture = if is_recorded { talk::PNG.to_owned() } else { png(512, 512) };
         let response = Response::builder().header("content-type", "image/png");
-        return Ok(response.body(Full::new(talk::binary(talk::PNG).into())).unwrap());
+        return Ok(response.body(Full::new(talk::binary(&picture).into())).unwrap());
     }
     let call = calls.fetch_add(1, Ordering::SeqCst);
     let (head, body) = request.into_parts();
@@ -277,13 +277,8 @@ async fn answer(
             (200, "application/json", openai(&body).to_string().into_bytes())
         }
         Answers::Gemini => (200, "application/json", gemini().to_string().into_bytes()),
-        Answers::Address if head.method == hyper::Method::GET => {
-            use base64::Engine as _;
-            let engine = base64::engine::general_purpose::STANDARD;
-            (200, "image/png", engine.decode(png(64, 64)).unwrap())
-        }
         Answers::Address => {
-            let url = format!("http://{host}/picture.png");
+            let url = format!("http://{host}/pictures/1.png");
             (200, "application/json", json!({"data": [{"url": url}]}).to_string().into_bytes())
         }
         Answers::Json(status, body) => (status, "application/json", body.to_string().into_bytes()),

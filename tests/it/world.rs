@@ -275,6 +275,7 @@ struct WorldParts {
 }
 
 pub(crate) const OPENAI: &str = "/v1/images/generations";
+pub(crate) const NEARIQ: &str = "/api/v1/images";
 pub(crate) const POSTEVERYWHERE: &str = "/api/v1/ai/generate-image";
 
 impl Drop for World {

@@ -44,6 +44,8 @@ pub(crate) fn is_said(kind: Kind, claim: &Claim, client: &dyn ClientSide) -> boo
         | Kind::ScopeMissing
         | Kind::TooSlow
         | Kind::BodyTooLarge
+        // A plan may be without a dialect.
+        | Kind::ModelForbidden
         | Kind::Internal => sort != Sort::Open,
         Kind::PlanMissing => {
             draws
@@ -54,7 +56,7 @@ pub(crate) fn is_said(kind: Kind, claim: &Claim, client: &dyn ClientSide) -> boo
             draws || [Sort::Quote, Sort::Prompt, Sort::List, Sort::Jobs].contains(&sort)
         }
         Kind::ContentRefused => draws || sort == Sort::Quote || sort == Sort::Prompt,
-        Kind::Unsupported | Kind::ModelForbidden | Kind::Unpriced => draws || sort == Sort::Quote,
+        Kind::Unsupported | Kind::Unpriced => draws || sort == Sort::Quote,
         Kind::ModelUnknown => draws || sort == Sort::Quote || sort == Sort::OneModel,
         Kind::UnknownPath => sort == Sort::One || sort == Sort::Jobs,
         Kind::WrongMethod => false,

@@ -5,16 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::node::Node;
-use crate::canonical::{Problem, Refusal};
-
-/// Labels of one request, and letters of each side of one; documented.
-const LABELS_MAX: usize = 64;
-const LABEL_CHARS_MAX: usize = 63;
+use crate::canonical::{LABEL_CHARS_MAX, LABELS_MAX, Problem, Refusal};
 
 /// The app's own end user, and the rest of the labels.
 pub(crate) type Labels = (Option<String>, BTreeMap<String, String>);
 
-/// The labels of a body, which finance reads; one of them is a tag for the app's own end user.
+/// The labels of a body, which finance reads: 64 of 63 characters each side, as documented; one of them is a tag for the app's own end user.
 pub(crate) fn labels(body: &mut Node) -> Result<Labels, Refusal> {
     let labels = match body.value("labels") {
         None => return Ok(Labels::default()),

@@ -5,12 +5,14 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::super::bare::{self, Said};
-use super::super::json::Text;
+use super::super::json::{Text, loose};
 use super::super::reply::{fault_of_status, garbled, not_json, retry_after, shortened};
 use super::super::unsupported::{self, Unsupported, no};
 use super::super::{Call, Progress, VendorSide, WireReply, WireRequest};
+use super::{KEY_HEADER, PROMPT_CHARS_MAX, STYLES};
 use crate::canonical::{Frame, Image, ImageRequest, ImageResponse, Ratio};
 use crate::catalog::{AuthScheme, Capabilities, Offering};
 use crate::fault::VendorFault;
@@ -24,10 +26,6 @@ const PRESETS: [(&str, Ratio); 5] = [
     ("product_photo", Ratio::new(1, 1)),
     ("blog_hero", Ratio::new(16, 9)),
 ];
-
-const STYLES: [&str; 4] = ["photorealistic", "illustration", "minimal", "bold"];
-
-const PROMPT_CHARS_MAX: usize = 1_000;
 
 /// The longest wait that is a matter of pace. The documented limit is a day's.
 const PACE_MAX: Duration = Duration::from_mins(1);
@@ -48,11 +46,13 @@ struct Body<'a> {
 struct Reply<'a> {
     #[serde(borrow, default)]
     url: Option<Text<'a>>,
+    #[serde(borrow)]
+    watermarked: Option<&'a RawValue>,
 }
 
 impl VendorSide for Vendor {
     fn auth_scheme(&self) -> AuthScheme {
-        AuthScheme::Header("X-NearIQ-Key".to_owned())
+        AuthScheme::Header(KEY_HEADER.to_owned())
     }
 
     fn encode_request(
@@ -84,7 +84,8 @@ impl VendorSide for Vendor {
         let picture = bare::picture(&body, read.url.as_ref())
             .ok_or_else(|| garbled("an answer without a picture"))?;
         let images = vec![Image::new(picture)];
-        Ok(Progress::Done(ImageResponse { images, ..ImageResponse::default() }))
+        let watermarked = loose(read.watermarked).unwrap_or(false);
+        Ok(Progress::Done(ImageResponse { images, watermarked, ..ImageResponse::default() }))
     }
 }
 

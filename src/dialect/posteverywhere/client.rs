@@ -7,6 +7,7 @@ use http::Method;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::super::address::address;
 use super::super::head::{bearer, limit_headers};
 use super::super::json::{Fields, JsonBody};
 use super::super::{
@@ -14,8 +15,7 @@ use super::super::{
 };
 use super::RATIOS;
 use crate::canonical::{
-    Answer, Delivery, Format, Frame, Image, ImageRequest, Picture, Ratio, Refusal, RefusalKind,
-    Standing,
+    Answer, Delivery, Format, Frame, ImageRequest, Ratio, Refusal, RefusalKind, Standing,
 };
 use crate::id::RequestId;
 
@@ -116,23 +116,6 @@ impl ClientSide for Client {
     fn limit_headers(&self, standings: &[Standing], unix_ms: i64) -> Vec<(&'static str, String)> {
         limit_headers(standings, unix_ms)
     }
-}
-
-/// Where the picture is. One that was stored nowhere still reaches who paid for it.
-fn address(body: &mut JsonBody, image: Option<&Image>) {
-    let Some(image) = image else {
-        body.raw("null");
-        return;
-    };
-    match (&image.stored, &image.picture) {
-        (Some(stored), _) => body.value(&stored.url),
-        (None, Picture::Url(url)) => body.value(url),
-        (None, content @ (Picture::Base64(_) | Picture::Binary(_))) => {
-            let mime = image.format.map_or("application/octet-stream", Format::mime);
-            body.raw("\"data:").raw(mime).raw(";base64,");
-            body.picture(content).raw("\"")
-        }
-    };
 }
 
 fn meta(body: &mut JsonBody, request_id: &RequestId, unix_ms: i64) {

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use tokio::time::Instant;
 
 use crate::auth::Caller;
-use crate::canonical::{Refusal, RefusalKind};
+use crate::canonical::{LABELS_HEADER, Refusal, RefusalKind};
 use crate::credits::Credits;
 use crate::dialect::{self, Claim, WireRequest};
 use crate::fault::Next;
@@ -20,13 +20,13 @@ use crate::telemetry::Bound;
 
 use super::super::attempt::{Attempt, Trace};
 use super::super::{
-    Delivered, Gateway, Head, Visit, Work, delivered_size, micros, note_caller, note_delivered,
-    refuse,
+    Delivered, Gateway, Head, Treated, Visit, Work, delivered_size, micros, note_asked,
+    note_caller, note_delivered, refuse, treat,
 };
 use super::Errand;
 
 /// What a job came to, before it is written down.
-type Drawn = Result<(Delivered, Credits), Refusal>;
+type Drawn<T = Delivered> = Result<(T, Credits), Refusal>;
 
 impl Gateway {
     /// Waits for its places, then does what is left of it.
@@ -85,6 +85,10 @@ impl Gateway {
             }
         };
         visit.receipt.total_us = micros(visit.began.elapsed());
+        let drawn = match drawn {
+            Ok((delivered, price)) => Ok((self.kept(&mut visit, delivered, price).await, price)),
+            Err(refusal) => Err(refusal),
+        };
         self.end(errand, visit.receipt, drawn).await;
     }
 
@@ -143,6 +147,11 @@ impl Gateway {
         {
             headers.insert(http::header::CONTENT_TYPE, kind);
         }
+        if let Ok(labels) = HeaderValue::from_str(&input.labels)
+            && !labels.is_empty()
+        {
+            headers.insert(LABELS_HEADER, labels);
+        }
         let client = dialect::by_name(&job.dialect).and_then(|dialect| dialect.client);
         let mut receipt = self.receipt_of(job);
         note_caller(&mut receipt, &caller);
@@ -184,14 +193,48 @@ impl Gateway {
         receipt
     }
 
+    /// What is kept of a delivery, for answers of later.
+    async fn kept(
+        &self,
+        visit: &mut Visit,
+        delivered: Delivered,
+        charged: Credits,
+    ) -> job::Delivered {
+        note_delivered(&mut visit.receipt, &delivered);
+        visit.receipt.charged = charged;
+        let undelivered = visit.receipt.images_asked.saturating_sub(visit.receipt.images);
+        let quotas = self.quota_standings(visit, undelivered).await;
+        let plan = visit.policy.plan(visit.caller.plan());
+        let response = delivered.response;
+        let pictures = response.images.into_iter().filter_map(|image| {
+            let stored = image.stored?;
+            Some(job::Kept {
+                media: stored.id,
+                format: image.format,
+                size: image.size,
+                revised_prompt: image.revised_prompt,
+                seed: image.seed,
+            })
+        });
+        let changes = delivered.changes.into_iter();
+        job::Delivered {
+            pictures: pictures.collect(),
+            usage: response.usage,
+            quality: response.quality,
+            background: response.background,
+            charged,
+            remaining: Credits::ZERO,
+            changes: changes.map(|c| (c.parameter.into_owned(), c.how.into_owned())).collect(),
+            watermarked: response.watermarked,
+            disclaimer: plan.and_then(|plan| plan.disclaimer.as_deref()).map(str::to_owned),
+            quotas,
+        }
+    }
+
     /// The end: job, hold and usage row in one commit, then one line in the log.
-    async fn end(&self, errand: &Errand, mut receipt: Receipt, drawn: Drawn) {
+    async fn end(&self, errand: &Errand, mut receipt: Receipt, drawn: Drawn<job::Delivered>) {
         let (outcome, price, said) = match drawn {
-            Ok((delivered, price)) => {
-                note_delivered(&mut receipt, &delivered);
-                receipt.charged = price;
-                (Outcome::Completed(Box::new(kept(delivered, price))), Some(price), None)
-            }
+            Ok((delivered, price)) => (Outcome::Completed(Box::new(delivered)), Some(price), None),
             Err(_) if errand.is_unwanted() => {
                 receipt.cancelled = true;
                 receipt.status = 200;
@@ -238,38 +281,15 @@ fn ordered(visit: &mut Visit, work: &Work, job: &Job) -> Result<Candidate, Refus
 
 /// The request as it was read when it was accepted, with nobody to draw it yet.
 fn work_again(visit: &mut Visit, job: &Job, input: Input) -> Result<Work, Refusal> {
-    let request = visit.client.decode_request(&visit.wire(input.body.into()))?;
-    visit.receipt.operation = Some(request.operation.name());
-    visit.receipt.images_asked = request.count;
-    visit.receipt.quality = request.quality;
+    let mut asked = visit.client.decode_request(&visit.wire(input.body.into()))?;
+    visit.label(&mut asked)?;
+    note_asked(&mut visit.receipt, &asked);
     let model = visit.policy.model(&job.model).cloned();
     let model = model.ok_or_else(|| refuse::unknown_model(&job.model))?;
-    Ok(Work { model, request, candidates: Vec::new(), quote: job.quote })
-}
-
-/// What is kept of a delivery, for answers of later.
-fn kept(delivered: Delivered, charged: Credits) -> job::Delivered {
-    let response = delivered.response;
-    let pictures = response.images.into_iter().filter_map(|image| {
-        let stored = image.stored?;
-        Some(job::Kept {
-            media: stored.id,
-            format: image.format,
-            size: image.size,
-            revised_prompt: image.revised_prompt,
-            seed: image.seed,
-        })
-    });
-    let changes = delivered.changes.into_iter();
-    job::Delivered {
-        pictures: pictures.collect(),
-        usage: response.usage,
-        quality: response.quality,
-        background: response.background,
-        charged,
-        remaining: Credits::ZERO,
-        changes: changes.map(|c| (c.parameter.into_owned(), c.how.into_owned())).collect(),
-    }
+    let plan = super::super::plan(&visit.policy, &visit.caller)?;
+    // What was not kept was found good enough when the job was accepted.
+    let Treated { request, changes } = treat(&visit.policy, &plan, &model, &asked);
+    Ok(Work { model, asked, request, changes, candidates: Vec::new(), quote: job.quote })
 }
 
 /// The kind of refusal that has this code.

@@ -126,6 +126,7 @@ impl Gateway {
             quality: delivered.quality,
             background: delivered.background,
             cost: None,
+            watermarked: delivered.watermarked,
         };
         let changes: Vec<Change> = delivered.changes.iter().map(change).collect();
         Ok(Some(side.encode_response(&Answer {
@@ -137,6 +138,8 @@ impl Gateway {
             charged: delivered.charged,
             remaining: delivered.remaining,
             changes: &changes,
+            quotas: &delivered.quotas,
+            disclaimer: delivered.disclaimer.as_deref(),
             storage: None,
         })))
     }

@@ -58,9 +58,9 @@ fn insert(database: &Connection, job: &Job, input: &Input) -> rusqlite::Result<(
             "INSERT INTO job (id, workspace, key, test, request, hold, quote_nanos, dialect,
                               operation, model, asset_key, created_at_ms, updated_at_ms,
                               ends_by_ms, unwanted, state, orders, path, content_type, body,
-                              public_url)
+                              public_url, labels)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, '[]',
-                     ?17, ?18, ?19, ?20)",
+                     ?17, ?18, ?19, ?20, ?21)",
         )?
         .execute(params![
             job.id.as_str(),
@@ -82,7 +82,8 @@ fn insert(database: &Connection, job: &Job, input: &Input) -> rusqlite::Result<(
             input.path,
             input.content_type,
             input.body,
-            input.public_url
+            input.public_url,
+            input.labels
         ])?;
     Ok(())
 }
@@ -178,6 +179,7 @@ pub(in super::super) fn input(row: &Row<'_>) -> rusqlite::Result<Input> {
         content_type: row.get("content_type")?,
         body: row.get("body")?,
         public_url: row.get("public_url")?,
+        labels: row.get("labels")?,
     })
 }
 

@@ -39,6 +39,7 @@ fn job(world: &World, id: &str, hold: &str) -> NewJob {
         content_type: "application/json".to_owned(),
         body: b"{}".to_vec(),
         public_url: "http://gateway.example".to_owned(),
+        labels: "team=red".to_owned(),
     };
     NewJob { job, input, open_max: 2 }
 }

@@ -29,6 +29,7 @@ impl Writer {
             Ask::Hold(ask, pledge, reply) => self.hold(&ask, pledge, reply, (batch, now))?,
             Ask::Settle(hold, price, receipt, kept, reply) => {
                 self.recall(&hold)?;
+                self.renew_for(&hold, batch, now);
                 let verdict = self.ledger.settle(&hold, price, receipt.images, now);
                 if verdict.as_ref().is_ok_and(|done| !done.repeated) {
                     self.end_pledge(&hold, (settled(kept.as_deref()), kept), batch, now);
@@ -46,16 +47,19 @@ impl Writer {
                 let verdict = self.ended(&hold, verdict, (*receipt, Credits::ZERO), batch);
                 batch.answers.push(Answer::new(reply, verdict));
             }
+            Ask::Allowances(by_plan) => self.allowances.set(by_plan),
             Ask::Note(receipt) => batch.rows.receipt(*receipt, Credits::ZERO),
             Ask::Sweep(reply) => {
                 self.sweep(now, batch)?;
                 batch.answers.push(Answer::new(reply, Ok(())));
             }
             Ask::Balance(workspace, reply) => {
+                self.renew(&workspace, batch, now);
                 let balance = self.ledger.balance(&workspace);
                 batch.answers.push(Answer::new(reply, Ok(balance)));
             }
             Ask::Spendable(workspace, reply) => {
+                self.renew(&workspace, batch, now);
                 let spendable = self.ledger.spendable(&workspace, now).map_err(StoreError::from);
                 batch.answers.push(Answer::new(reply, spendable));
             }
@@ -89,6 +93,7 @@ impl Writer {
             }
         }
         self.recall(&ask.hold)?;
+        self.renew(&ask.workspace, batch, now);
         let verdict = self.ledger.hold(ask, now).map(|done| {
             if !done.repeated {
                 batch.rows.change(done.changes);
@@ -103,6 +108,14 @@ impl Writer {
         let verdict = verdict.map(|(held, _)| held).map_err(StoreError::from);
         batch.answers.push(Answer::new(reply, verdict));
         Ok(())
+    }
+
+    /// A month may begin between a hold and its settlement, whose answer tells what is left.
+    pub(super) fn renew_for(&mut self, hold: &HoldId, batch: &mut Batch, now: Now) {
+        let workspace = self.ledger.find_hold(hold).map(|known| known.ask.workspace.clone());
+        if let Some(workspace) = workspace {
+            self.renew(&workspace, batch, now);
+        }
     }
 
     /// What a new pledge is told: by what is open, by what this batch ended, by the tables.
@@ -147,10 +160,12 @@ impl Writer {
             }
             Chore::SuspendWorkspace(id, suspended, reply) => {
                 let verdict = self.registry.suspend_workspace(&id, suspended);
+                self.allowances.look_again(&id);
                 batch.rows.workspaces.extend(verdict.is_ok().then_some(id));
                 Answer::new(reply, verdict)
             }
             Chore::CreateKey(new, reply) => {
+                self.allowances.look_again(&new.workspace);
                 let verdict = self.registry.create_key(*new, now);
                 let made = verdict.as_ref().ok().map(|(id, _)| id.clone());
                 batch.rows.keys.extend(made);
@@ -158,6 +173,9 @@ impl Writer {
             }
             Chore::SetKeyStatus(id, status, reply) => {
                 let verdict = self.registry.set_key_status(&id, status);
+                if let Some(key) = self.registry.keys.get(&id) {
+                    self.allowances.look_again(&key.record.workspace);
+                }
                 batch.rows.keys.extend(verdict.is_ok().then_some(id));
                 Answer::new(reply, verdict)
             }

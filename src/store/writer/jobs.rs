@@ -100,6 +100,7 @@ impl Writer {
         if self.jobs.of_workspace(&job.workspace) >= open_max {
             return Err(StoreError::Job(JobError::Full { most: open_max }));
         }
+        self.renew(&hold.workspace, batch, now);
         let done = self.ledger.hold(hold, now)?;
         batch.rows.change(done.changes);
         batch.rows.open(hold.hold.clone());
@@ -133,6 +134,7 @@ impl Writer {
             return Ok(Err(StoreError::Job(JobError::Over)));
         };
         self.recall(&hold)?;
+        self.renew_for(&hold, batch, now);
         let ended = if let Some(price) = price {
             let verdict = self.ledger.settle(&hold, price, receipt.images, now);
             self.ended(&hold, verdict, (receipt.clone(), price), batch).map(|s| s.remaining)

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::super::super::{Asked, ListedModel, Pieces, Reporting, WireReply};
-use crate::canonical::{HealthReport, Tally, UsageReport};
+use crate::canonical::{HealthReport, QuotaStanding, Tally, UsageReport};
 
 /// Tells of usage and health.
 #[derive(Debug)]
@@ -35,10 +35,10 @@ impl Reporting for Reports {
                 "plan": {
                     "name": report.plan_title,
                     "slug": report.plan,
-                    "requests_per_month": report.month.map(|month| month.most),
-                    "requests_per_day": report.day.map(|day| day.most),
-                    "remaining_today": report.day.map(|day| day.remaining),
-                    "remaining_month": report.month.map(|month| month.remaining),
+                    "requests_per_month": report.month.as_ref().map(|month| month.most),
+                    "requests_per_day": report.day.as_ref().map(|day| day.most),
+                    "remaining_today": report.day.as_ref().map(QuotaStanding::remaining),
+                    "remaining_month": report.month.as_ref().map(QuotaStanding::remaining),
                 },
             },
             "request_id": context.request_id.as_str(),

@@ -161,6 +161,7 @@ fn pictures(body: &Bytes, read: &Reply<'_>) -> ImageResponse {
         quality: loose::<Quality>(read.quality),
         background: loose::<Background>(read.background),
         cost: None,
+        watermarked: false,
     }
 }
 
