@@ -117,20 +117,20 @@ concurrency_max = 1000
         joins_repeats: false,
     };
     let (_, key) = store.create_key(new).await.unwrap();
+    let config = Config::defaults().unwrap();
     let hands = Hands {
         policy: Arc::new(LivePolicy::load(&policies).unwrap()),
         store,
         upstream: Arc::new(Upstream::new(Painter::new(1).into_vendor(), Arc::clone(&clock) as _)),
-        media: Media::open(&Config::defaults().unwrap().library, folder, 1).unwrap(),
+        media: Media::open(&config.library, folder, 1).unwrap(),
         telemetry: Telemetry::new().unwrap(),
-        jobs: Config::defaults().unwrap().jobs,
+        jobs: config.jobs,
+        webhooks: config.webhooks,
     };
     let gateway = Gateway::new(clock, hands);
-    let any = "127.0.0.1:0".parse().unwrap();
-    let (public, admin) = (Socket::bind(any).unwrap(), Socket::bind(any).unwrap());
+    let [public, admin] = [(); 2].map(|()| Socket::bind("127.0.0.1:0".parse().unwrap()).unwrap());
     let address = public.address();
-    let bounds = Config::defaults().unwrap().public;
-    let edge = Edge::start(&gateway, &bounds, public, admin).unwrap();
+    let edge = Edge::start(&gateway, &config.public, public, admin).unwrap();
     (address, key, edge)
 }
 

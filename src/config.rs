@@ -35,6 +35,8 @@ pub struct Config {
     pub media_workers_max: Option<usize>,
     /// Bounds on requests whose clients do not wait.
     pub jobs: Jobs,
+    /// Bounds on telling apps of their jobs.
+    pub webhooks: Webhooks,
     /// Where pictures are kept, and how they are addressed.
     pub library: Library,
     /// How log lines look.
@@ -90,6 +92,8 @@ pub enum Origins {
 pub struct Jobs {
     /// Unfinished jobs of one workspace.
     pub queued_per_workspace_max: usize,
+    /// Jobs of one workspace whose ends are to be told and are not yet.
+    pub untold_per_workspace_max: usize,
     /// Jobs worked on at once.
     pub running_max: usize,
     /// Of those, jobs of one workspace.
@@ -100,6 +104,15 @@ pub struct Jobs {
     pub time_max: Duration,
     /// How long a job is remembered after its end.
     pub kept_for: Duration,
+}
+
+/// Bounds on telling apps of their jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Webhooks {
+    /// Apps told at once.
+    pub sending_max: usize,
+    /// Of those, of one workspace at one host.
+    pub sending_per_lane_max: usize,
 }
 
 /// How much is kept of answers, to be given again to repeats.

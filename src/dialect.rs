@@ -60,7 +60,7 @@ mod xai;
 
 pub use claim::Claim;
 pub use extras::{Batching, Item, ItemAnswer, Prompting, Reporting};
-pub use job::{AssetShown, JobShown, Step, VersionShown};
+pub use job::{AssetShown, JobShown, Step, VersionShown, encode_event};
 pub use library::{Asked, Library};
 pub use percent::percent_encoded;
 pub(crate) use reply::fault_of_status;

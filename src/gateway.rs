@@ -39,6 +39,7 @@ mod job;
 mod library;
 pub mod live;
 mod meet;
+mod notices;
 mod once;
 mod open;
 pub mod passthrough;
@@ -79,6 +80,7 @@ pub struct Gateway {
     windows: Arc<Windows>,
     health: HealthBoard,
     desk: job::Desk,
+    teller: notices::Teller,
     running: Running,
 }
 
@@ -103,6 +105,8 @@ pub struct Hands {
     pub telemetry: Telemetry,
     /// Bounds on requests whose clients do not wait.
     pub jobs: crate::config::Jobs,
+    /// Bounds on telling apps of their jobs.
+    pub webhooks: crate::config::Webhooks,
 }
 
 /// What is to be done, by whom it can be, and the most that it may cost the caller.
@@ -133,7 +137,7 @@ struct Fulfilled {
 impl Gateway {
     /// A gateway that has served nobody yet.
     pub fn new(clock: Arc<dyn Clock>, hands: Hands) -> Arc<Self> {
-        let Hands { policy, store, upstream, media, telemetry, jobs } = hands;
+        let Hands { policy, store, upstream, media, telemetry, jobs, webhooks } = hands;
         Arc::new(Self {
             clock,
             policy,
@@ -145,45 +149,46 @@ impl Gateway {
             windows: Arc::new(Windows::default()),
             health: HealthBoard::default(),
             desk: job::Desk::new(jobs),
+            teller: notices::Teller::new(&webhooks),
             running: Running::default(),
         })
     }
 
     /// Answers a request whose head was met, in the dialect it was asked in. May refuse; never fails.
     pub async fn serve(self: Arc<Self>, mut visit: Visit, body: Bytes) -> WireReply {
-        let reply = match visit.claim.clone() {
-            Claim::Images if visit.answers_later() => self.reply_with_job(&mut visit, body).await,
-            Claim::Images => self.answer_once(&mut visit, body).await,
-            Claim::Quote => match self.quote(&visit, body).await {
-                Ok(reply) => reply,
-                Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
-            },
-            Claim::Usage => match self.tell_usage(&visit).await {
-                Ok(reply) => reply,
-                Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
-            },
-            Claim::Prompt => match self.write_prompt(&mut visit, body).await {
-                Ok(reply) => reply,
-                Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
-            },
-            Claim::Library(ask) => match self.library(&visit, ask).await {
-                Ok(reply) => reply,
-                Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
-            },
-            Claim::Models => self.reply_with_models(&mut visit, None),
-            Claim::Model(name) => self.reply_with_models(&mut visit, Some(&name)),
+        let reply = match self.answer(&mut visit, body).await {
+            Ok(reply) => reply,
+            Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
+        };
+        self.close(visit, reply)
+    }
+
+    /// The answer to what a visit is for.
+    async fn answer(
+        self: &Arc<Self>,
+        visit: &mut Visit,
+        body: Bytes,
+    ) -> Result<WireReply, Refusal> {
+        visit.must_not_ask_for_webhook()?;
+        Ok(match visit.claim.clone() {
+            Claim::Images if visit.answers_later() => self.reply_with_job(visit, body).await,
+            Claim::Images => self.answer_once(visit, body).await,
+            Claim::Quote => self.quote(visit, body).await?,
+            Claim::Usage => self.tell_usage(visit).await?,
+            Claim::Prompt => self.write_prompt(visit, body).await?,
+            Claim::Library(ask) => self.library(visit, ask).await?,
+            Claim::Models => self.reply_with_models(visit, None),
+            Claim::Model(name) => self.reply_with_models(visit, Some(&name)),
             Claim::OpenModels
             | Claim::Health
             | Claim::Preflight { .. }
-            | Claim::WrongMethod { .. } => self.reply_openly(&mut visit),
-            claim @ (Claim::Jobs | Claim::Job(_) | Claim::CancelJob(_) | Claim::Asset(_)) => {
-                match self.reply_about_jobs(&visit, claim).await {
-                    Ok(reply) => reply,
-                    Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
-                }
-            }
-        };
-        self.close(visit, reply)
+            | Claim::WrongMethod { .. } => self.reply_openly(visit),
+            claim @ (Claim::Jobs
+            | Claim::Job(_)
+            | Claim::CancelJob(_)
+            | Claim::Asset(_)
+            | Claim::WebhookSecret) => self.reply_about_jobs(visit, claim).await?,
+        })
     }
 
     /// The answer to a body that asks for pictures: one request, or several.

@@ -33,6 +33,8 @@ pub struct NewJob {
     pub input: Input,
     /// Unfinished jobs that its workspace may have, this one included.
     pub open_max: usize,
+    /// Jobs of its workspace whose end is still to be told, this one included.
+    pub untold_max: usize,
 }
 
 /// The request of a job as it was on the wire, less its key.
@@ -75,6 +77,8 @@ pub struct Job {
     pub model: String,
     /// The name that the app wants its picture under.
     pub asset_key: Option<String>,
+    /// Where the app wants to be told of its end.
+    pub webhook: Option<String>,
     /// When it was accepted, in milliseconds since the Unix epoch.
     pub created_at_ms: i64,
     /// When something last happened to it.
@@ -197,6 +201,12 @@ pub enum JobError {
     /// The workspace has as many unfinished jobs as it may.
     #[error("the workspace has {most} unfinished jobs, as many as it may")]
     Full {
+        /// How many those are.
+        most: usize,
+    },
+    /// The workspace has as many ends of jobs to be told of as it may.
+    #[error("the ends of {most} jobs of the workspace are still to be told, as many as may be")]
+    Untold {
         /// How many those are.
         most: usize,
     },

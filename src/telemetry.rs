@@ -9,6 +9,7 @@ use crate::config::LogFormat;
 use crate::fault::VendorFault;
 use crate::receipt::Receipt;
 
+mod kinds;
 mod metrics;
 
 pub use metrics::{Bound, Metrics};

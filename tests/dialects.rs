@@ -207,6 +207,7 @@ fn requests(folder: &mut Folder, dialect: &Dialect, client: &dyn ClientSide) {
             Claim::Job(id) => json!({ "job": id }),
             Claim::CancelJob(id) => json!({ "cancel": id }),
             Claim::Asset(key) => json!({ "asset": key }),
+            Claim::WebhookSecret => json!({ "webhook": "secret" }),
             Claim::WrongMethod { allow } => json!({ "allow": allow }),
             Claim::Prompt => match client.prompting().unwrap().decode_prompt(&wire) {
                 Ok(ask) => extras::prompt(client, &ask, &context),

@@ -10,7 +10,7 @@ use crate::scalar::{BadScalar, ByteCount, Span};
 use crate::secret::SecretPlace;
 
 use super::{
-    Answers, Config, ConfigError, Jobs, Library, LogFormat, Origins, Public, S3, TlsFiles,
+    Answers, Config, ConfigError, Jobs, Library, LogFormat, Origins, Public, S3, TlsFiles, Webhooks,
 };
 
 /// Declares sections whose keys are all optional, and how one file lies over another.
@@ -64,12 +64,14 @@ sections! {
     }
     RawJobs {
         queued_per_workspace_max: usize,
+        untold_per_workspace_max: usize,
         running_max: usize,
         running_per_workspace_max: usize,
         input_bytes_max: ByteCount,
         time_max: Span,
         kept_for: Span,
     }
+    RawWebhooks { sending_max: usize, sending_per_lane_max: usize }
     RawLog { format: LogFormat, level: String }
     RawLife { drain_timeout: Span }
 }
@@ -84,6 +86,7 @@ pub(super) struct RawConfig {
     policy: RawPolicy,
     media: RawMedia,
     jobs: RawJobs,
+    webhooks: RawWebhooks,
     log: RawLog,
     life: RawLife,
 }
@@ -99,6 +102,7 @@ impl RawConfig {
             policy: self.policy.over(below.policy),
             media: self.media.over(below.media),
             jobs: self.jobs.over(below.jobs),
+            webhooks: self.webhooks.over(below.webhooks),
             log: self.log.over(below.log),
             life: self.life.over(below.life),
         }
@@ -116,6 +120,7 @@ impl RawConfig {
             media_workers_max: Some(set("media.workers_max", self.media.workers_max)?)
                 .filter(|workers| *workers > 0),
             jobs: self.jobs.build()?,
+            webhooks: self.webhooks.build()?,
             library: self.media.build()?,
             log_format: set("log.format", self.log.format)?,
             log_level: level.parse().map_err(|_| {
@@ -170,6 +175,10 @@ impl RawJobs {
                 "jobs.queued_per_workspace_max",
                 self.queued_per_workspace_max,
             )?,
+            untold_per_workspace_max: positive(
+                "jobs.untold_per_workspace_max",
+                self.untold_per_workspace_max,
+            )?,
             running_max: positive("jobs.running_max", self.running_max)?,
             running_per_workspace_max: positive(
                 "jobs.running_per_workspace_max",
@@ -178,6 +187,18 @@ impl RawJobs {
             input_bytes_max: positive("jobs.input_bytes_max", self.input_bytes_max.map(|b| b.0))?,
             time_max: set("jobs.time_max", self.time_max)?.0,
             kept_for: set("jobs.kept_for", self.kept_for)?.0,
+        })
+    }
+}
+
+impl RawWebhooks {
+    fn build(self) -> Result<Webhooks, ConfigError> {
+        Ok(Webhooks {
+            sending_max: positive("webhooks.sending_max", self.sending_max)?,
+            sending_per_lane_max: positive(
+                "webhooks.sending_per_lane_max",
+                self.sending_per_lane_max,
+            )?,
         })
     }
 }

@@ -19,6 +19,8 @@ use crate::routing::NoCandidate;
 use crate::rules::Denied;
 use crate::store::StoreError;
 
+use super::notices;
+
 /// When the store is worth asking again.
 const STORE_WAIT: Duration = Duration::from_secs(2);
 
@@ -230,6 +232,9 @@ pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
             format!("{most} jobs of this workspace are unfinished; wait for one to end"),
         )
         .retry_after(VENDOR_WAIT),
+        StoreError::Job(JobError::Untold { most }) => {
+            notices::untold(*most).retry_after(VENDOR_WAIT)
+        }
         StoreError::Pledged(verdict) => pledged(*verdict),
         StoreError::Busy => {
             Refusal::new(Kind::Overloaded, "too much waits to be written; try again in a moment")

@@ -21,6 +21,7 @@ fn job() -> Job {
         operation: "generate".to_owned(),
         model: "m".to_owned(),
         asset_key: None,
+        webhook: None,
         created_at_ms: 0,
         updated_at_ms: 0,
         ends_by_ms: 10_000,

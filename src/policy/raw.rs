@@ -22,6 +22,30 @@ pub(super) struct RawFile {
     pub(super) presets: BTreeMap<String, Spanned<RawPreset>>,
     pub(super) defaults: RawDefaults,
     pub(super) prompts: Option<Spanned<RawPrompts>>,
+    pub(super) webhooks: Option<Spanned<RawWebhooks>>,
+    pub(super) input_pictures: Option<Spanned<RawInputPictures>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawWebhooks {
+    pub(super) hosts: Vec<Spanned<String>>,
+    pub(super) inside_hosts: Vec<Spanned<String>>,
+    pub(super) secrets: Vec<Spanned<String>>,
+    pub(super) tries_max: Option<NonZeroU32>,
+    pub(super) timeout: Option<Spanned<Span>>,
+    pub(super) first_wait: Option<Spanned<Span>>,
+    pub(super) wait_max: Option<Spanned<Span>>,
+    pub(super) time_max: Option<Spanned<Span>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawInputPictures {
+    pub(super) hosts: Vec<Spanned<String>>,
+    pub(super) inside_hosts: Vec<Spanned<String>>,
+    pub(super) bytes_max: Option<ByteCount>,
+    pub(super) timeout: Option<Span>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -190,6 +214,8 @@ pub(super) struct RawPlan {
     pub(super) title: Option<String>,
     pub(super) storage: Option<RawStorage>,
     pub(super) batch: Option<Spanned<RawBatch>>,
+    #[serde(default)]
+    pub(super) webhook_hosts: Vec<Spanned<String>>,
 }
 
 /// The words, or whether there are any.

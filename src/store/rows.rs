@@ -14,6 +14,7 @@ use super::registry::{Registry, StoredKey};
 
 pub(super) mod jobs;
 pub(super) mod media;
+pub(super) mod notices;
 pub(super) mod pledges;
 mod usage;
 

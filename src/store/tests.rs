@@ -13,6 +13,7 @@ use super::*;
 mod agreement;
 mod allowance;
 mod jobs;
+mod notices;
 mod pledges;
 mod world;
 

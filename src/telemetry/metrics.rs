@@ -4,9 +4,10 @@
 //! and keys are never labels.
 
 use prometheus::{
-    CounterVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry,
+    CounterVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
 };
+
+use super::kinds::{counter, counters, floats, gauge, gauges, histogram, histograms};
 
 /// A bound that a request can meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +30,8 @@ pub enum Bound {
     BatchItems,
     /// `jobs.queued_per_workspace_max`
     JobsQueued,
+    /// `jobs.untold_per_workspace_max`
+    JobsUntold,
     /// `jobs.input_bytes_max`
     JobInput,
     /// `jobs.time_max`
@@ -52,6 +55,7 @@ impl Bound {
             Self::InFlightBytes => "in_flight_bytes_max",
             Self::BatchItems => "batch.items_max",
             Self::JobsQueued => "queued_per_workspace_max",
+            Self::JobsUntold => "untold_per_workspace_max",
             Self::JobInput => "input_bytes_max",
             Self::JobTime => "time_max",
             Self::Pictures => "pictures_max",
@@ -92,6 +96,14 @@ pub struct Metrics {
     pub jobs_open: IntGauge,
     /// Jobs being worked on now.
     pub jobs_running: IntGauge,
+    /// Tries to tell an app of a job's end, by what its receiver answered.
+    pub webhook_tries: IntCounterVec,
+    /// Ends of jobs that were to be told, by what became of it: `told`, or why it was given up.
+    pub webhooks: IntCounterVec,
+    /// Ends of jobs that are still to be told.
+    pub webhooks_waiting: IntGauge,
+    /// How long the oldest of those has been waiting.
+    pub webhooks_oldest_seconds: IntGauge,
     /// Repeats that were told what the first came to: `replayed` or `joined`.
     pub replays: IntCounterVec,
     /// Bytes of answers that are kept for repeats.
@@ -213,6 +225,28 @@ impl Metrics {
             )?,
             jobs_open: gauge(&r, "pixelgate_jobs_open", "Jobs that have not ended")?,
             jobs_running: gauge(&r, "pixelgate_jobs_running", "Jobs being worked on now")?,
+            webhook_tries: counters(
+                &r,
+                "pixelgate_webhook_tries_total",
+                "Tries to tell an app of a job's end, by what its receiver answered",
+                &["answer"],
+            )?,
+            webhooks: counters(
+                &r,
+                "pixelgate_webhooks_total",
+                "Ends of jobs that were to be told: told, or why that was given up",
+                &["end"],
+            )?,
+            webhooks_waiting: gauge(
+                &r,
+                "pixelgate_webhooks_waiting",
+                "Ends of jobs that are still to be told",
+            )?,
+            webhooks_oldest_seconds: gauge(
+                &r,
+                "pixelgate_webhooks_oldest_seconds",
+                "How long the oldest of the ends that are still to be told has been waiting",
+            )?,
             replays: counters(
                 &r,
                 "pixelgate_replays_total",
@@ -309,73 +343,4 @@ impl Metrics {
         self.policy_version.reset();
         self.policy_version.with_label_values(&[version]).set(1);
     }
-}
-
-fn counters(
-    r: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> Result<IntCounterVec, prometheus::Error> {
-    let metric = IntCounterVec::new(Opts::new(name, help), labels)?;
-    r.register(Box::new(metric.clone()))?;
-    Ok(metric)
-}
-
-fn floats(
-    r: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> Result<CounterVec, prometheus::Error> {
-    let metric = CounterVec::new(Opts::new(name, help), labels)?;
-    r.register(Box::new(metric.clone()))?;
-    Ok(metric)
-}
-
-fn counter(r: &Registry, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
-    let metric = IntCounter::new(name, help)?;
-    r.register(Box::new(metric.clone()))?;
-    Ok(metric)
-}
-
-fn gauge(r: &Registry, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
-    let metric = IntGauge::new(name, help)?;
-    r.register(Box::new(metric.clone()))?;
-    Ok(metric)
-}
-
-fn gauges(
-    r: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> Result<IntGaugeVec, prometheus::Error> {
-    let metric = IntGaugeVec::new(Opts::new(name, help), labels)?;
-    r.register(Box::new(metric.clone()))?;
-    Ok(metric)
-}
-
-fn histogram(
-    r: &Registry,
-    name: &str,
-    help: &str,
-    buckets: &[f64],
-) -> Result<Histogram, prometheus::Error> {
-    let metric = Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))?;
-    r.register(Box::new(metric.clone()))?;
-    Ok(metric)
-}
-
-fn histograms(
-    r: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-    buckets: &[f64],
-) -> Result<HistogramVec, prometheus::Error> {
-    let opts = HistogramOpts::new(name, help).buckets(buckets.to_vec());
-    let metric = HistogramVec::new(opts, labels)?;
-    r.register(Box::new(metric.clone()))?;
-    Ok(metric)
 }

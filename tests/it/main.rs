@@ -8,6 +8,7 @@
 #![expect(clippy::indexing_slicing, reason = "a test knows what it expects to find")]
 
 mod clerk;
+mod receiver;
 mod upscaler;
 mod vendor;
 mod world;
@@ -44,3 +45,4 @@ mod tls;
 mod upload;
 mod vertex;
 mod watermark;
+mod webhooks;

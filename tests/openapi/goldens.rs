@@ -77,40 +77,34 @@ pub(crate) fn asked(golden: &Value) -> (Method, &str) {
 fn a_request_is_accepted_just_when_it_is_as_described() {
     let mut faults = Vec::new();
     for dialect in client_sides() {
-        for (case, golden) in cases(dialect.name, ".client.json") {
-            let (method, path) = asked(&golden);
-            let Some(operation) = serving(&method, path) else {
-                if !has(dialect.name, &format!("{case}.listing.json")) {
-                    faults
-                        .push(format!("{}/{case}: {method} {path} is not described", dialect.name));
-                }
-                continue;
-            };
-            let Some(wrong) = wrong_with(operation, &golden) else { continue };
-            let name = format!("{}/{case}", dialect.name);
-            let is_refused = ["refusal", "items"].iter().any(|kind| {
-                let file = format!("{case}.{kind}.json");
-                has(dialect.name, &file) && !read(dialect.name, &file).is_array()
-            });
-            let known = |list: &[(&str, &str)]| list.iter().any(|(known, _)| *known == name);
-            match (is_refused, wrong.is_empty()) {
-                (false, false) if !known(&ACCEPTED_ALL_THE_SAME) => {
-                    faults.push(format!("{name} is accepted, and described as wrong: {wrong:?}"));
-                }
-                (true, true) if !known(&REFUSED_ALL_THE_SAME) => {
-                    faults.push(format!("{name} is refused, and described as right"));
-                }
-                (false, true) if known(&ACCEPTED_ALL_THE_SAME) => {
-                    faults.push(format!("{name} is listed and need not be"));
-                }
-                (true, false) if known(&REFUSED_ALL_THE_SAME) => {
-                    faults.push(format!("{name} is listed and need not be"));
-                }
-                _ => {}
-            }
-        }
+        let all = cases(dialect.name, ".client.json").into_iter();
+        faults.extend(all.filter_map(|(case, golden)| misjudged(dialect.name, &case, &golden)));
     }
     assert_none(&faults);
+}
+
+/// What is wrong when the code and the description do not agree about a request.
+fn misjudged(dialect: &str, case: &str, golden: &Value) -> Option<String> {
+    let (method, path) = asked(golden);
+    let name = format!("{dialect}/{case}");
+    let Some(operation) = serving(&method, path) else {
+        let is_refused = has(dialect, &format!("{case}.listing.json"));
+        return (!is_refused).then(|| format!("{name}: {method} {path} is not described"));
+    };
+    let wrong = wrong_with(operation, golden)?;
+    let is_refused = ["refusal", "items"].iter().any(|kind| {
+        let file = format!("{case}.{kind}.json");
+        has(dialect, &file) && !read(dialect, &file).is_array()
+    });
+    let list = if is_refused { &REFUSED_ALL_THE_SAME[..] } else { &ACCEPTED_ALL_THE_SAME[..] };
+    let is_listed = list.iter().any(|(known, _)| *known == name);
+    let agrees = is_refused != wrong.is_empty();
+    match (agrees, is_listed) {
+        (true, false) | (false, true) => None,
+        (true, true) => Some(format!("{name} is listed and need not be")),
+        (false, false) if is_refused => Some(format!("{name} is refused, and described as right")),
+        (false, false) => Some(format!("{name} is accepted, and described as wrong: {wrong:?}")),
+    }
 }
 
 /// What a description has against a golden request; `None` where there is no body to speak of.

@@ -44,16 +44,14 @@ pub(crate) fn is_said(kind: Kind, claim: &Claim, client: &dyn ClientSide) -> boo
         | Kind::ScopeMissing
         | Kind::TooSlow
         | Kind::BodyTooLarge
-        // A plan may be without a dialect.
+        // A plan may be without a dialect, and a webhook is told of jobs only.
         | Kind::ModelForbidden
+        | Kind::BadRequest
         | Kind::Internal => sort != Sort::Open,
         Kind::PlanMissing => {
             draws
                 || [Sort::Quote, Sort::Prompt, Sort::Models, Sort::OneModel, Sort::Usage]
                     .contains(&sort)
-        }
-        Kind::BadRequest => {
-            draws || [Sort::Quote, Sort::Prompt, Sort::List, Sort::Jobs].contains(&sort)
         }
         Kind::ContentRefused => draws || sort == Sort::Quote || sort == Sort::Prompt,
         Kind::Unsupported | Kind::Unpriced => draws || sort == Sort::Quote,
@@ -93,7 +91,8 @@ fn sort(claim: &Claim, client: &dyn ClientSide) -> Sort {
         Claim::Library(LibraryAsk::Show(_) | LibraryAsk::Erase(_))
         | Claim::Job(_)
         | Claim::CancelJob(_)
-        | Claim::Asset(_) => Sort::One,
+        | Claim::Asset(_)
+        | Claim::WebhookSecret => Sort::One,
         Claim::Jobs => Sort::Jobs,
         Claim::OpenModels | Claim::Health | Claim::Preflight { .. } => Sort::Open,
         Claim::WrongMethod { .. } => panic!("no operation is of a wrong method"),

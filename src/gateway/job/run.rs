@@ -255,6 +255,7 @@ impl Gateway {
             Ok(job) => {
                 self.telemetry.metrics().jobs.with_label_values(&[job.state.name()]).inc();
                 tracing::info!(job = %job.id, state = job.state.name(), "a job has ended");
+                self.tell_of_end(&job);
                 self.telemetry.tell(&receipt, said.as_deref());
             }
             // Someone else ended it meanwhile, and told of it.
