@@ -5,7 +5,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -72,8 +72,8 @@ fn spawn(work: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(work);
 }
 
-/// A gateway in front of that vendor, its books in `folder`; returns its address and a key.
-async fn gateway(folder: &Path, vendor: SocketAddr) -> (SocketAddr, String, Edge) {
+/// A policy with everything on, in a folder below this one.
+fn policies(folder: &Path, vendor: SocketAddr) -> PathBuf {
     let policies = folder.join("policies");
     std::fs::create_dir_all(&policies).unwrap();
     let policy = format!(
@@ -92,6 +92,12 @@ concurrency_max = 1000
 "#
     );
     std::fs::write(policies.join("bench.toml"), policy).unwrap();
+    policies
+}
+
+/// A gateway in front of that vendor, its books in `folder`; returns its address and a key.
+async fn gateway(folder: &Path, vendor: SocketAddr) -> (SocketAddr, String, Edge) {
+    let policies = policies(folder, vendor);
     let clock = Arc::new(SystemClock::start());
     let store = Store::open(folder, Arc::clone(&clock) as _).unwrap();
     let workspace = store.create_workspace("bench".to_owned()).await.unwrap();
@@ -125,6 +131,7 @@ concurrency_max = 1000
         media: Media::open(&config.library, folder, 1).unwrap(),
         telemetry: Telemetry::new().unwrap(),
         jobs: config.jobs,
+        input_pictures: config.input_pictures,
         webhooks: config.webhooks,
     };
     let gateway = Gateway::new(clock, hands);

@@ -35,6 +35,8 @@ pub struct Config {
     pub media_workers_max: Option<usize>,
     /// Bounds on requests whose clients do not wait.
     pub jobs: Jobs,
+    /// Bounds on pictures that are fetched for callers.
+    pub input_pictures: InputPictures,
     /// Bounds on telling apps of their jobs.
     pub webhooks: Webhooks,
     /// Where pictures are kept, and how they are addressed.
@@ -104,6 +106,15 @@ pub struct Jobs {
     pub time_max: Duration,
     /// How long a job is remembered after its end.
     pub kept_for: Duration,
+}
+
+/// Bounds on pictures that are fetched for callers, all callers together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InputPictures {
+    /// Fetched at once; the others wait their turn.
+    pub in_flight_max: usize,
+    /// Their bytes in memory, until their requests are answered.
+    pub in_flight_bytes_max: usize,
 }
 
 /// Bounds on telling apps of their jobs.

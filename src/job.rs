@@ -4,10 +4,13 @@
 //! Nothing may be sent to a vendor before [`Job::begin`] is on disk, and no order that a vendor has
 //! a name for is placed again: [`Job::at_start`] says what a process that finds the job may do.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::canonical::{Background, Format, Quality, QuotaStanding, Size, TokenUsage};
+use crate::catalog::Tariff;
 use crate::clock::Now;
 use crate::credits::Credits;
 use crate::id::{HoldId, JobId, KeyId, MediaId, RequestId, WorkspaceId};
@@ -69,6 +72,9 @@ pub struct Job {
     pub hold: HoldId,
     /// How many those are.
     pub quote: Credits,
+    /// What its pictures are priced by, whatever policy says by then; `None` for one that was
+    /// accepted before this was kept.
+    pub tariff: Option<Arc<Tariff>>,
     /// The client side's dialect.
     pub dialect: String,
     /// What is to be done, in one word.

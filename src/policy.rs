@@ -25,8 +25,10 @@ mod passthrough;
 mod plan;
 mod preset;
 mod prompts;
+mod quotable;
 mod raw;
 mod reach;
+mod tariff;
 mod vendor;
 mod webhooks;
 

@@ -23,6 +23,8 @@ use serde_json::{Map, Value, json};
 mod extras;
 #[path = "dialects/faithful.rs"]
 mod faithful;
+#[path = "dialects/faults.rs"]
+mod faults;
 #[path = "dialects/filled.rs"]
 mod filled;
 #[path = "dialects/forms.rs"]

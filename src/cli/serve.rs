@@ -89,6 +89,7 @@ pub(super) async fn start(
         media,
         telemetry,
         jobs: config.jobs.clone(),
+        input_pictures: config.input_pictures,
         webhooks: config.webhooks,
     };
     let gateway = Gateway::new(clock, hands);

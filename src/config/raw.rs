@@ -10,7 +10,8 @@ use crate::scalar::{BadScalar, ByteCount, Span};
 use crate::secret::SecretPlace;
 
 use super::{
-    Answers, Config, ConfigError, Jobs, Library, LogFormat, Origins, Public, S3, TlsFiles, Webhooks,
+    Answers, Config, ConfigError, InputPictures, Jobs, Library, LogFormat, Origins, Public, S3,
+    TlsFiles, Webhooks,
 };
 
 /// Declares sections whose keys are all optional, and how one file lies over another.
@@ -71,6 +72,7 @@ sections! {
         time_max: Span,
         kept_for: Span,
     }
+    RawInputPictures { in_flight_max: usize, in_flight_bytes_max: ByteCount }
     RawWebhooks { sending_max: usize, sending_per_lane_max: usize }
     RawLog { format: LogFormat, level: String }
     RawLife { drain_timeout: Span }
@@ -86,6 +88,7 @@ pub(super) struct RawConfig {
     policy: RawPolicy,
     media: RawMedia,
     jobs: RawJobs,
+    input_pictures: RawInputPictures,
     webhooks: RawWebhooks,
     log: RawLog,
     life: RawLife,
@@ -102,6 +105,7 @@ impl RawConfig {
             policy: self.policy.over(below.policy),
             media: self.media.over(below.media),
             jobs: self.jobs.over(below.jobs),
+            input_pictures: self.input_pictures.over(below.input_pictures),
             webhooks: self.webhooks.over(below.webhooks),
             log: self.log.over(below.log),
             life: self.life.over(below.life),
@@ -120,6 +124,7 @@ impl RawConfig {
             media_workers_max: Some(set("media.workers_max", self.media.workers_max)?)
                 .filter(|workers| *workers > 0),
             jobs: self.jobs.build()?,
+            input_pictures: self.input_pictures.build()?,
             webhooks: self.webhooks.build()?,
             library: self.media.build()?,
             log_format: set("log.format", self.log.format)?,
@@ -164,6 +169,16 @@ impl RawPublic {
                 self.in_flight_bytes_max.map(|b| b.0),
             )?,
             cors_origins: origins(&set("public.cors_origins", self.cors_origins)?)?,
+        })
+    }
+}
+
+impl RawInputPictures {
+    fn build(self) -> Result<InputPictures, ConfigError> {
+        let bytes = self.in_flight_bytes_max.map(|bytes| bytes.0);
+        Ok(InputPictures {
+            in_flight_max: positive("input_pictures.in_flight_max", self.in_flight_max)?,
+            in_flight_bytes_max: positive("input_pictures.in_flight_bytes_max", bytes)?,
         })
     }
 }

@@ -141,12 +141,8 @@ impl Gateway {
 
     /// Refuses what no job can be, whatever is to be drawn.
     fn may_be_job(&self, visit: &Visit, body: &Bytes) -> Result<(), Refusal> {
-        let most = self.desk.bounds.input_bytes_max;
-        if body.len() > most {
-            self.telemetry.metrics().bound_met(Bound::JobInput);
-            return Err(refuse::job_input(most));
-        }
-        pledge::name(&visit.head.headers).map_err(refuse::bad_name)?;
+        self.fits_a_job(body)?;
+        pledge::name(&visit.head.headers).map_err(refuse::repeat::bad_name)?;
         match self.batch(visit, body)? {
             Some(_) => Err(refuse::batched_job()),
             None => Ok(()),
@@ -164,6 +160,8 @@ impl Gateway {
         // Counted in every window as any request; a job that waits is not one that runs, so its
         // place among those is given back at once.
         let lease = self.admit(&visit.caller, &plan, work.request.count)?;
+        let body = self.gather_into(visit, &work.request, body).await?;
+        self.fits_a_job(&body)?;
         let stake = Stake {
             amount: work.quote,
             images: work.request.count,
@@ -181,6 +179,7 @@ impl Gateway {
             request: visit.receipt.request_id.clone(),
             hold: ask.hold.clone(),
             quote: work.quote,
+            tariff: Some(Arc::clone(&work.tariff)),
             dialect: visit.receipt.dialect.to_owned(),
             operation: work.request.operation.name().to_owned(),
             model: work.model.name.clone(),
@@ -211,6 +210,15 @@ impl Gateway {
         }
         visit.receipt.hold = Some(job.hold.clone());
         Ok(job)
+    }
+
+    fn fits_a_job(&self, body: &Bytes) -> Result<(), Refusal> {
+        let most = self.desk.bounds.input_bytes_max;
+        if body.len() <= most {
+            return Ok(());
+        }
+        self.telemetry.metrics().bound_met(Bound::JobInput);
+        Err(refuse::job_input(most))
     }
 
     /// The answer about jobs, or about pictures by their names.

@@ -16,6 +16,7 @@ fn job() -> Job {
         test: false,
         request: RequestId::known("req_1"),
         hold: HoldId::known("hold_1"),
+        tariff: None,
         quote: Credits::ZERO,
         dialect: "golden".to_owned(),
         operation: "generate".to_owned(),

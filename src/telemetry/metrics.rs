@@ -7,67 +7,19 @@ use prometheus::{
     CounterVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
 };
 
+use super::bound::Bound;
 use super::kinds::{counter, counters, floats, gauge, gauges, histogram, histograms};
 
-/// A bound that a request can meet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bound {
-    /// `public.head_bytes_max`
-    HeadBytes,
-    /// `public.head_fields_max`
-    HeadFields,
-    /// `public.body_bytes_max`
-    BodyBytes,
-    /// `public.head_timeout`
-    HeadTime,
-    /// `public.body_timeout`
-    BodyTime,
-    /// `public.in_flight_max`
-    InFlight,
-    /// `public.in_flight_bytes_max`
-    InFlightBytes,
-    /// `batch.items_max` of a plan
-    BatchItems,
-    /// `jobs.queued_per_workspace_max`
-    JobsQueued,
-    /// `jobs.untold_per_workspace_max`
-    JobsUntold,
-    /// `jobs.input_bytes_max`
-    JobInput,
-    /// `jobs.time_max`
-    JobTime,
-    /// `plans.*.pictures_max`
-    Pictures,
-    /// `plans.*.pictures_bytes_max`
-    PicturesBytes,
-}
+mod prices;
 
-impl Bound {
-    /// Its name in config and as a label.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::HeadBytes => "head_bytes_max",
-            Self::HeadFields => "head_fields_max",
-            Self::BodyBytes => "body_bytes_max",
-            Self::HeadTime => "head_timeout",
-            Self::BodyTime => "body_timeout",
-            Self::InFlight => "in_flight_max",
-            Self::InFlightBytes => "in_flight_bytes_max",
-            Self::BatchItems => "batch.items_max",
-            Self::JobsQueued => "queued_per_workspace_max",
-            Self::JobsUntold => "untold_per_workspace_max",
-            Self::JobInput => "input_bytes_max",
-            Self::JobTime => "time_max",
-            Self::Pictures => "pictures_max",
-            Self::PicturesBytes => "pictures_bytes_max",
-        }
-    }
-}
+pub use prices::PriceMetrics;
 
 /// Every metric of this process.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    /// What went wrong with prices.
+    pub prices: PriceMetrics,
     /// Requests answered, by dialect and outcome (`ok` or a refusal's code).
     pub requests: IntCounterVec,
     /// Refusals, by code and whose they are.
@@ -116,6 +68,14 @@ pub struct Metrics {
     pub in_flight: IntGauge,
     /// Bytes of request bodies held now.
     pub in_flight_bytes: IntGauge,
+    /// Pictures that requests named, by what became of them: `fetched`, `kept`, or why not.
+    pub input_pictures: IntCounterVec,
+    /// Bytes of such pictures held now.
+    pub input_bytes: IntGauge,
+    /// Making a picture into another, the wait for its turn included, by the encoding it ends in.
+    pub rework_seconds: HistogramVec,
+    /// Pictures that are worked on or wait for it now.
+    pub reworks_running: IntGauge,
     /// Requests that met a bound.
     pub bounds_met: IntCounterVec,
     /// Policy reloads by result: `swapped` or `kept`.
@@ -154,6 +114,7 @@ impl Metrics {
     pub(super) fn new() -> Result<Self, prometheus::Error> {
         let r = Registry::new();
         Ok(Self {
+            prices: PriceMetrics::new(&r)?,
             requests: counters(
                 &r,
                 "pixelgate_requests_total",
@@ -270,6 +231,29 @@ impl Metrics {
                 &r,
                 "pixelgate_in_flight_bytes",
                 "Bytes of request bodies held now",
+            )?,
+            input_pictures: counters(
+                &r,
+                "pixelgate_input_pictures_total",
+                "Pictures that requests named instead of sending, by what became of them",
+                &["outcome"],
+            )?,
+            input_bytes: gauge(
+                &r,
+                "pixelgate_input_pictures_bytes",
+                "Bytes of pictures that requests named, held now",
+            )?,
+            rework_seconds: histograms(
+                &r,
+                "pixelgate_rework_duration_seconds",
+                "Making a picture into another, the wait for its turn included",
+                &["format"],
+                VENDOR_BUCKETS,
+            )?,
+            reworks_running: gauge(
+                &r,
+                "pixelgate_reworks_running",
+                "Pictures that are worked on or wait for it now",
             )?,
             bounds_met: counters(
                 &r,

@@ -70,9 +70,9 @@ fn insert(database: &Connection, job: &Job, input: &Input) -> rusqlite::Result<(
             "INSERT INTO job (id, workspace, key, test, request, hold, quote_nanos, dialect,
                               operation, model, asset_key, webhook, created_at_ms, updated_at_ms,
                               ends_by_ms, unwanted, state, orders, path, content_type, body,
-                              public_url, labels)
+                              public_url, labels, tariff)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                     '[]', ?18, ?19, ?20, ?21, ?22)",
+                     '[]', ?18, ?19, ?20, ?21, ?22, ?23)",
         )?
         .execute(params![
             job.id.as_str(),
@@ -96,7 +96,8 @@ fn insert(database: &Connection, job: &Job, input: &Input) -> rusqlite::Result<(
             input.content_type,
             input.body,
             input.public_url,
-            input.labels
+            input.labels,
+            job.tariff.as_ref().map(json).transpose()?
         ])?;
     Ok(())
 }
@@ -161,6 +162,7 @@ pub(in super::super) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
     let text = |column: &str| row.get::<_, String>(column);
     let state = text("state")?;
     let outcome: Option<String> = row.get("outcome")?;
+    let tariff: Option<String> = row.get("tariff")?;
     Ok(Job {
         id: JobId::known(&text("id")?),
         workspace: WorkspaceId::known(&text("workspace")?),
@@ -169,6 +171,7 @@ pub(in super::super) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
         request: RequestId::known(&text("request")?),
         hold: HoldId::known(&text("hold")?),
         quote: Credits::from_nanos(row.get("quote_nanos")?),
+        tariff: tariff.as_deref().map(from_json).transpose()?,
         dialect: text("dialect")?,
         operation: text("operation")?,
         model: text("model")?,

@@ -1,5 +1,6 @@
 //! Jobs in the store: with their holds or not at all, and what has ended stays ended.
 
+use crate::catalog::Tariff;
 use crate::clock::Clock as _;
 use crate::id::{JobId, MediaId, RequestId};
 use crate::job::{
@@ -20,6 +21,7 @@ pub(super) fn job(world: &World, id: &str, hold: &str) -> NewJob {
         test: false,
         request: RequestId::known("req_one"),
         hold: HoldId::known(hold),
+        tariff: Some(Tariff::flat(5).into()),
         quote: credits(2),
         dialect: "golden".to_owned(),
         operation: "generate".to_owned(),
