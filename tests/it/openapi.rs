@@ -53,7 +53,8 @@ impl Tried {
     /// Everything that is described, with this key; there must be nothing to say against it.
     fn run(&self, key: &str, args: &[&str]) {
         let mut command = python("openapi.py");
-        let done = command.args([self.word("public"), key]).args(args).output().unwrap();
+        let gateway = [self.word("public"), key, self.word("policies")];
+        let done = command.args(gateway).args(args).output().unwrap();
         let said = String::from_utf8_lossy(&done.stdout).into_owned();
         let wrong = String::from_utf8_lossy(&done.stderr).into_owned();
         assert!(done.status.success(), "{said}\n{wrong}");

@@ -2,7 +2,7 @@
 
 use http::Method;
 use pixelgate::canonical::RefusalKind;
-use pixelgate::dialect::{Claim, Dialect};
+use pixelgate::dialect::{self, Claim, Dialect, Pieces};
 use serde_json::{Map, Value, json};
 
 use super::assert_none;
@@ -143,6 +143,28 @@ fn every_golden_job_and_named_picture_is_described() {
 }
 
 #[test]
+fn what_is_told_of_a_golden_job_is_described() {
+    let mut faults = Vec::new();
+    let mut told = 0;
+    for dialect in client_sides() {
+        for (case, golden) in cases(dialect.name, ".shown.json") {
+            let status = golden["status"].as_str().unwrap_or_default();
+            if !["completed", "failed", "cancelled"].contains(&status) {
+                continue;
+            }
+            told += 1;
+            let job = Pieces::one(golden.to_string());
+            let event = dialect::encode_event(&format!("job.{status}"), 1_795_255_200_000, &job);
+            let event = serde_json::from_slice(&event).unwrap();
+            let wrong = Node::told().judge(&event, Strictness::Closed).into_iter();
+            faults.extend(wrong.map(|no| format!("{}/{case}: {no}", dialect.name)));
+        }
+    }
+    assert!(told > 0, "no golden job has ended");
+    assert_none(&faults);
+}
+
+#[test]
 fn every_golden_listing_is_described() {
     let mut faults = Vec::new();
     for dialect in client_sides() {
@@ -200,6 +222,21 @@ fn every_refusal_is_described_wherever_it_may_be_said() {
                 let name = operation.name();
                 faults.extend(wrong.into_iter().map(|no| format!("{name}: {code}: {no}")));
             }
+        }
+    }
+    assert_none(&faults);
+}
+
+#[test]
+fn whoever_draws_takes_the_headers_that_go_with_it() {
+    let mut faults = Vec::new();
+    for dialect in client_sides() {
+        let is_later = dialect.client.unwrap().answers_later();
+        for operation in drawing(dialect) {
+            let name = (!is_later).then_some("Idempotency-Key");
+            let headers = ["Prefer", "Pixelgate-Webhook", "Pixelgate-Labels"];
+            let missing = headers.into_iter().chain(name).filter(|header| !operation.takes(header));
+            faults.extend(missing.map(|header| format!("{}: no {header}", operation.name())));
         }
     }
     assert_none(&faults);

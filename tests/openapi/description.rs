@@ -100,6 +100,12 @@ impl Node {
         (0..count).filter_map(|index| self.child(&index.to_string())).collect()
     }
 
+    /// The schema of what an app is told at the end of its job.
+    pub(crate) fn told() -> Self {
+        let body = Self::at(ROOT, "/webhooks/jobEnded/post/requestBody/content/application~1json");
+        body.schema("schema").unwrap()
+    }
+
     /// The codes of refusals, in their order.
     pub(crate) fn codes() -> Vec<&'static str> {
         let codes = Self::at("openapi/common.yaml", "/schemas/Code/enum");
@@ -208,6 +214,12 @@ impl Operation {
             &parameter.unwrap_or_else(|| panic!("{name} is not described")).value["schema"];
         let words = schema["enum"].as_array();
         words.is_none_or(|words| words.iter().any(|word| word == value))
+    }
+
+    /// Whether a header of this name is described for its requests.
+    pub(crate) fn takes(&self, header: &str) -> bool {
+        let is_it = |one: &Node| one.value["in"] == "header" && one.value["name"] == header;
+        self.parameters.iter().any(is_it)
     }
 
     /// Its answers by their status.

@@ -13,8 +13,8 @@ use super::assert_none;
 use super::description::{Node, Operation, Strictness, operations, serving};
 
 /// Accepted, and not as described: each with why.
-const ACCEPTED_ALL_THE_SAME: [(&str, &str); 1] =
-    [("gemini/snake-case", "the other spelling of all names is described in words")];
+const ACCEPTED_ALL_THE_SAME: [(&str, &str); 2] =
+    [("gemini/files", SPELLING), ("gemini/snake-case", SPELLING)];
 
 /// Refused, although a schema cannot say so: each with why.
 const REFUSED_ALL_THE_SAME: [(&str, &str); 20] = [
@@ -40,6 +40,7 @@ const REFUSED_ALL_THE_SAME: [(&str, &str); 20] = [
     ("openai/bad-variation-jpeg", CONTENT),
 ];
 
+const SPELLING: &str = "the other spelling of all names is described in words";
 const COUNTED: &str = "a count over a nest of lists";
 const CONTENT: &str = "the content of a file";
 const PIXELS: &str = "arithmetic with two numbers in a text";
