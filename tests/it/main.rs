@@ -45,6 +45,7 @@ mod quote;
 mod reload;
 mod sdk;
 mod seeds;
+mod shared;
 mod signed;
 mod streaming;
 mod tls;
