@@ -36,6 +36,7 @@ mod media;
 mod money;
 mod neariq;
 mod node;
+mod openapi;
 mod orders;
 mod passthrough;
 mod path;
