@@ -212,16 +212,15 @@ impl Gateway {
             Claim::Library(ask) => self.library(visit, ask).await?,
             Claim::Models => self.reply_with_models(visit, None),
             Claim::Model(name) => self.reply_with_models(visit, Some(&name)),
-            Claim::OpenModels | Claim::Health | Claim::Preflight { .. } => self.reply_openly(visit),
+            Claim::OpenModels
+            | Claim::Health
+            | Claim::Preflight { .. }
+            | Claim::WrongMethod { .. } => self.reply_openly(visit),
             claim @ (Claim::Jobs
             | Claim::Job(_)
             | Claim::CancelJob(_)
             | Claim::Asset(_)
             | Claim::WebhookSecret) => self.reply_about_jobs(visit, claim).await?,
-            Claim::WrongMethod { allow } => {
-                let refusal = refuse::wrong_method(allow);
-                self.reply_with_refusal(visit, refusal).with_header("allow", allow)
-            }
         })
     }
 

@@ -17,6 +17,7 @@ use crate::dialect::{Claim, WireReply};
 use crate::id::{JobId, WorkspaceId};
 use crate::job::{Input, Job, JobError, NewJob, State};
 use crate::ledger::HoldAsk;
+use crate::pledge;
 use crate::store::{StoreError, Whose};
 use crate::telemetry::Bound;
 
@@ -142,11 +143,21 @@ impl Gateway {
         Ok(reply::with_standings(reply, visit.client, &self.standings(visit, now), now))
     }
 
+    /// Refuses what no job can be, whatever is to be drawn.
+    fn may_be_job(&self, visit: &Visit, body: &Bytes) -> Result<(), Refusal> {
+        self.fits_a_job(body)?;
+        pledge::name(&visit.head.headers).map_err(refuse::repeat::bad_name)?;
+        match self.batch(visit, body)? {
+            Some(_) => Err(refuse::batched_job()),
+            None => Ok(()),
+        }
+    }
+
     /// Everything up to the hold, which the job is accepted with.
     async fn accept(&self, visit: &mut Visit, body: Bytes) -> Result<(Job, WireReply), Refusal> {
         let bounds = &self.desk.bounds;
         let webhook = notices::webhook_of(visit)?;
-        self.fits_a_job(&body)?;
+        self.may_be_job(visit, &body)?;
         let request = decode(visit.client, &visit.wire(body.clone()))?;
         let (plan, work) = self.understand(visit, request).await?;
         let now = self.clock.now();

@@ -154,6 +154,8 @@ impl Gateway {
         receipt.dialect = name;
         if let Some(reply) = self.answer_openly(&head, (client, &claim), &policy) {
             receipt.status = reply.status;
+            let is_no = matches!(claim, Claim::WrongMethod { .. });
+            receipt.refusal = is_no.then_some(RefusalKind::WrongMethod);
             self.telemetry.tell(&receipt, None);
             return Err(Box::new(reply.with_header("x-request-id", head.request_id.as_str())));
         }

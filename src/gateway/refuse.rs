@@ -86,6 +86,15 @@ pub(super) fn job_input(bytes_max: usize) -> Refusal {
     Refusal::new(Kind::BodyTooLarge, message)
 }
 
+pub(super) fn batched_job() -> Refusal {
+    Refusal::field(
+        "Prefer",
+        Problem::BadValue,
+        "`Prefer: respond-async` cannot be met for a batch; leave it out, or ask for each item on \
+         its own",
+    )
+}
+
 pub(super) fn unknown_job(id: &str) -> Refusal {
     let shown: String = id.chars().take(100).collect();
     Refusal::new(Kind::UnknownPath, format!("there is no job `{shown}` here"))

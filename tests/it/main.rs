@@ -40,6 +40,7 @@ mod money;
 mod neariq;
 mod node;
 mod nodes;
+mod openapi;
 mod orders;
 mod passthrough;
 mod path;
