@@ -112,6 +112,10 @@ pub(super) async fn start(
         let (gateway, every) = (Arc::clone(&gateway), config.library.sweep_every);
         background.spawn(async move { gateway.sweep_library(every).await });
     }
+    {
+        let (gateway, every) = (Arc::clone(&gateway), config.audit_every);
+        background.spawn(async move { gateway.audit_books(every).await });
+    }
     let edge = Edge::start(&gateway, &config.public, public, admin)?;
     Ok(Running { store, edge, gateway, config, background, signals })
 }

@@ -111,6 +111,11 @@ impl RawConfig {
             public: self.public.build()?,
             admin_address: address("admin.address", self.admin.address)?,
             store_directory: set("store.directory", self.store.directory)?,
+            audit_every: at_least(
+                "store.audit_every",
+                self.store.audit_every,
+                Duration::from_secs(1),
+            )?,
             answers: self.idempotency.build()?,
             policy_directory: set("policy.directory", self.policy.directory)?,
             media_workers_max: Some(set("media.workers_max", self.media.workers_max)?)

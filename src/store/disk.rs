@@ -11,11 +11,12 @@ use super::tally;
 
 /// The steps to the schema that this version reads and writes; a store is at the number of those
 /// that it has taken.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     include_str!("schema/1-books.sql"),
     include_str!("schema/2-pledges.sql"),
     include_str!("schema/3-jobs.sql"),
     include_str!("schema/4-finance.sql"),
+    include_str!("schema/5-exposure.sql"),
 ];
 
 /// 3.51.3 mended a race in which two connections could corrupt the log.

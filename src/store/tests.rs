@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use tokio::task::JoinSet;
 
 use crate::auth::{AuthError, KeyStatus, Mode};
+use crate::finance::{Day, Span};
 use crate::ledger::LedgerError;
 
 use super::*;
@@ -82,6 +83,24 @@ async fn a_hold_that_a_crash_left_open_expires() {
         Err(StoreError::Ledger(LedgerError::AlreadyResolved))
     ));
     world.must_balance().await;
+}
+
+#[tokio::test]
+async fn a_hold_that_expired_without_a_word_is_an_exposure() {
+    let world = World::new().await;
+    world.grant(10).await;
+    world.hold("told", 4).await.unwrap();
+    world.void("told").await.unwrap();
+    world.hold("untold", 3).await.unwrap();
+    let everything = Span { since: Day(-1), until: Day(40_000) };
+    let exposures = || Books::open(world.dir()).unwrap().exposures(everything).unwrap();
+    assert_eq!(exposures(), Vec::new());
+    world.clock.advance(Duration::from_mins(10));
+    world.store().sweep().await.unwrap();
+    let exposed = exposures();
+    let told: Vec<_> = exposed.iter().map(|one| (one.hold.as_deref(), one.hold_nanos)).collect();
+    assert_eq!(told, [(Some("untold"), Some(credits(3).nanos()))]);
+    assert_eq!(exposed[0].why, "nobody ended its hold");
 }
 
 #[tokio::test]

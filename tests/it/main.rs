@@ -19,6 +19,7 @@ mod bucket;
 mod crash;
 mod demo;
 mod failover;
+mod failures;
 mod finance;
 mod google;
 mod hostile;
