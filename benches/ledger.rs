@@ -67,6 +67,7 @@ fn ask(workspace: &WorkspaceId, key: &KeyId, quotas: bool) -> HoldAsk {
         } else {
             Vec::new()
         },
+        price_version: None,
         policy_version: "p1".into(),
     }
 }

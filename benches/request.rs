@@ -5,7 +5,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use criterion::{Criterion, criterion_group, criterion_main};
@@ -72,8 +72,8 @@ fn spawn(work: impl Future<Output = ()> + Send + 'static) {
     tokio::spawn(work);
 }
 
-/// A gateway in front of that vendor, its books in `folder`; returns its address and a key.
-async fn gateway(folder: &Path, vendor: SocketAddr) -> (SocketAddr, String, Edge) {
+/// A policy with everything on, in a folder below this one.
+fn policies(folder: &Path, vendor: SocketAddr) -> PathBuf {
     let policies = folder.join("policies");
     std::fs::create_dir_all(&policies).unwrap();
     let policy = format!(
@@ -92,6 +92,12 @@ concurrency_max = 1000
 "#
     );
     std::fs::write(policies.join("bench.toml"), policy).unwrap();
+    policies
+}
+
+/// A gateway in front of that vendor, its books in `folder`; returns its address and a key.
+async fn gateway(folder: &Path, vendor: SocketAddr) -> (SocketAddr, String, Edge) {
+    let policies = policies(folder, vendor);
     let clock = Arc::new(SystemClock::start());
     let store = Store::open(folder, Arc::clone(&clock) as _).unwrap();
     let workspace = store.create_workspace("bench".to_owned()).await.unwrap();
@@ -117,20 +123,21 @@ concurrency_max = 1000
         joins_repeats: false,
     };
     let (_, key) = store.create_key(new).await.unwrap();
+    let config = Config::defaults().unwrap();
     let hands = Hands {
         policy: Arc::new(LivePolicy::load(&policies).unwrap()),
         store,
         upstream: Arc::new(Upstream::new(Painter::new(1).into_vendor(), Arc::clone(&clock) as _)),
-        media: Media::open(&Config::defaults().unwrap().library, folder, 1).unwrap(),
+        media: Media::open(&config.library, folder, 1).unwrap(),
         telemetry: Telemetry::new().unwrap(),
-        jobs: Config::defaults().unwrap().jobs,
+        jobs: config.jobs,
+        input_pictures: config.input_pictures,
+        webhooks: config.webhooks,
     };
     let gateway = Gateway::new(clock, hands);
-    let any = "127.0.0.1:0".parse().unwrap();
-    let (public, admin) = (Socket::bind(any).unwrap(), Socket::bind(any).unwrap());
+    let [public, admin] = [(); 2].map(|()| Socket::bind("127.0.0.1:0".parse().unwrap()).unwrap());
     let address = public.address();
-    let bounds = Config::defaults().unwrap().public;
-    let edge = Edge::start(&gateway, &bounds, public, admin).unwrap();
+    let edge = Edge::start(&gateway, &config.public, public, admin).unwrap();
     (address, key, edge)
 }
 

@@ -1,4 +1,4 @@
-//! What it costs to choose among three offerings, to price the choice, and to judge a prompt.
+//! What it costs to choose among three offerings, each quoted, and to judge a prompt.
 
 #![allow(missing_docs, reason = "criterion's macros make public functions without documentation")]
 
@@ -7,27 +7,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use pixelgate::canonical::{Frame, ImageRequest, Quality, Ratio, Size};
+use pixelgate::canonical::{Frame, ImageRequest, Ratio, Size};
 use pixelgate::catalog::{
     AfterUnknown, Balance, BaseUrl, Capabilities, Fidelity, Frames, InProcess, Model, Offering,
-    Strategy, Tariff, TariffRow, Vendor,
+    PriceBook, Strategy, Tariff, Vendor,
 };
 use pixelgate::clock::Now;
-use pixelgate::price::{Work, quote};
-use pixelgate::routing::{OfferingHealth, Want, candidates};
+use pixelgate::price::{Work, cost_quote};
+use pixelgate::routing::{Candidate, OfferingHealth, Views, Want, candidates};
 use pixelgate::rules::{DeniedTerm, Rules};
 
 const NOW: Now = Now { unix_ms: 0, tick_ms: 100_000 };
 
-fn tariff() -> Tariff {
-    let row = |pixels_max, quality, image_nanos| TariffRow { pixels_max, quality, image_nanos };
-    let mut rows = Vec::new();
-    for pixels_max in [Some(1_100_000), Some(4_300_000), None] {
-        for quality in [None, Some(Quality::Low), Some(Quality::High)] {
-            rows.push(row(pixels_max, quality, 40_000_000));
-        }
-    }
-    Tariff { rows }
+fn tariff() -> PriceBook {
+    Tariff::flat(40_000_000).into()
 }
 
 fn offering(name: &str, frames: Frames) -> Arc<Offering> {
@@ -64,6 +57,7 @@ fn model() -> Model {
         title: None,
         description: None,
         pixels_max: None,
+        format: None,
     }
 }
 
@@ -82,22 +76,19 @@ fn choices(c: &mut Criterion) {
     let mut choose = |name: &str, request: ImageRequest| {
         c.bench_function(name, |b| {
             let view = |_: &str| health.view(NOW);
-            let want =
-                Want { request: &request, test_mode: false, fidelity: Fidelity::Emulate, dice: 7 };
-            b.iter(|| candidates(black_box(&model), black_box(want), &view, NOW));
+            let cost = |candidate: &Candidate| {
+                cost_quote(&candidate.tariff, &Work::plain(1, candidate.size)).ok()
+            };
+            let (test_mode, fidelity) = (false, Fidelity::Emulate);
+            let want = Want { request: &request, test_mode, fidelity, dice: 7, unix_ms: 0 };
+            let views = Views { health: &view, cost: &cost };
+            b.iter(|| candidates(black_box(&model), black_box(want), views, NOW));
         });
     };
     let native = Frame::Pixels(Size::new(1024, 1024));
     choose("routing/three that can", request(native));
     let odd = Frame::Pixels(Size::new(1000, 700));
     choose("routing/three that emulate", request(odd));
-}
-
-fn prices(c: &mut Criterion) {
-    let (tariff, work) = (tariff(), Work { count: 4, size: Size::new(3000, 2000), quality: None });
-    c.bench_function("price/quote", |b| {
-        b.iter(|| quote(black_box(&tariff), black_box(&work)));
-    });
 }
 
 fn rules(c: &mut Criterion) {
@@ -111,5 +102,5 @@ fn rules(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, choices, prices, rules);
+criterion_group!(benches, choices, rules);
 criterion_main!(benches);

@@ -5,14 +5,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::canonical::Format;
+
+mod book;
+mod expression;
 mod offering;
 mod passthrough;
 mod tariff;
 mod vendor;
 
+pub use book::PriceBook;
+pub use expression::{Expression, Fact, Number, Order, Sign, Truth};
 pub use offering::{Ability, Capabilities, Frames, Offering};
 pub use passthrough::{Fare, coded, is_plain_path};
-pub use tariff::{Tariff, TariffRow};
+pub use tariff::{PixelRate, StepRate, Tariff, TariffRow, TokenClass, TokenRate, TokenRow};
 pub use vendor::{AuthScheme, BaseUrl, InProcess, PlayedFault, Vendor};
 
 /// A public name that apps ask for.
@@ -27,7 +33,7 @@ pub struct Model {
     /// What counts how much under the `balanced` strategy.
     pub balance: Balance,
     /// What apps pay, in nano-credits.
-    pub price: Tariff,
+    pub price: PriceBook,
     /// What sells it.
     pub offerings: Vec<Arc<Offering>>,
     /// What a test-mode key is served by.
@@ -41,6 +47,8 @@ pub struct Model {
     pub after_unknown: AfterUnknown,
     /// The largest picture, in pixels; `None` for no bound of its own.
     pub pixels_max: Option<u64>,
+    /// How its pictures are encoded where the app does not say; `None` leaves it to the offering.
+    pub format: Option<Format>,
     /// What people call it; `None` where its name will do.
     pub title: Option<String>,
     /// What it is good for, in a line.

@@ -14,6 +14,7 @@ mod quote;
 mod reconcile;
 mod serve;
 mod usage;
+mod webhook;
 
 /// One endpoint in front of image-generation vendors, with books that balance.
 #[derive(Debug, Parser)]
@@ -51,6 +52,9 @@ enum Verb {
     /// Credits of a workspace.
     #[command(subcommand)]
     Credits(books::CreditsVerb),
+    /// Webhooks: apps are told of the ends of their jobs.
+    #[command(subcommand)]
+    Webhook(webhook::WebhookVerb),
     /// The ledger.
     #[command(subcommand)]
     Ledger(books::LedgerVerb),
@@ -160,6 +164,7 @@ async fn run(cli: Cli) -> Result<(), CliError> {
         Verb::Workspace(verb) => books::workspace(&config.store_directory, verb).await,
         Verb::Key(verb) => books::key(&config.store_directory, verb).await,
         Verb::Credits(verb) => books::credits(&config.store_directory, verb).await,
+        Verb::Webhook(verb) => webhook::run(verb, &config.policy_directory),
         Verb::Ledger(verb) => books::ledger(&config.store_directory, &verb),
         Verb::Usage(verb) => usage::usage(&config.store_directory, verb),
         Verb::Reconcile(args) => reconcile::run(&config.store_directory, &args),

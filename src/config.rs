@@ -27,6 +27,8 @@ pub struct Config {
     pub admin_address: SocketAddr,
     /// The folder of the ledger, the keys and the stored pictures.
     pub store_directory: PathBuf,
+    /// Between two proofs of the books.
+    pub audit_every: Duration,
     /// How much is kept of answers, to be given again to repeats.
     pub answers: Answers,
     /// The folder of policy.
@@ -35,6 +37,10 @@ pub struct Config {
     pub media_workers_max: Option<usize>,
     /// Bounds on requests whose clients do not wait.
     pub jobs: Jobs,
+    /// Bounds on pictures that are fetched for callers.
+    pub input_pictures: InputPictures,
+    /// Bounds on telling apps of their jobs.
+    pub webhooks: Webhooks,
     /// Where pictures are kept, and how they are addressed.
     pub library: Library,
     /// How log lines look.
@@ -90,6 +96,8 @@ pub enum Origins {
 pub struct Jobs {
     /// Unfinished jobs of one workspace.
     pub queued_per_workspace_max: usize,
+    /// Jobs of one workspace whose ends are to be told and are not yet.
+    pub untold_per_workspace_max: usize,
     /// Jobs worked on at once.
     pub running_max: usize,
     /// Of those, jobs of one workspace.
@@ -100,6 +108,24 @@ pub struct Jobs {
     pub time_max: Duration,
     /// How long a job is remembered after its end.
     pub kept_for: Duration,
+}
+
+/// Bounds on pictures that are fetched for callers, all callers together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InputPictures {
+    /// Fetched at once; the others wait their turn.
+    pub in_flight_max: usize,
+    /// Their bytes in memory, until their requests are answered.
+    pub in_flight_bytes_max: usize,
+}
+
+/// Bounds on telling apps of their jobs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Webhooks {
+    /// Apps told at once.
+    pub sending_max: usize,
+    /// Of those, of one workspace at one host.
+    pub sending_per_lane_max: usize,
 }
 
 /// How much is kept of answers, to be given again to repeats.
@@ -240,6 +266,7 @@ mod tests {
             ("[media]\naddress_key = \"hunter2\"", "media.address_key"),
             ("[media]\naddresses_last = \"0s\"", "media.addresses_last"),
             ("[media]\nsweep_every = \"0s\"", "media.sweep_every"),
+            ("[store]\naudit_every = \"0s\"", "store.audit_every"),
         ];
         for (text, place) in cases {
             let error = Config::parse(text).unwrap_err().to_string();

@@ -39,6 +39,7 @@ mod library;
 mod measure;
 mod mediaposts;
 mod multipart;
+mod named;
 mod native;
 mod neariq;
 mod neuraldraft;
@@ -60,8 +61,9 @@ mod xai;
 
 pub use claim::Claim;
 pub use extras::{Batching, Item, ItemAnswer, Prompting, Reporting};
-pub use job::{AssetShown, JobShown, Step, VersionShown};
+pub use job::{AssetShown, JobShown, Step, VersionShown, encode_event};
 pub use library::{Asked, Library};
+pub use named::with_pictures;
 pub use percent::percent_encoded;
 pub(crate) use reply::fault_of_status;
 pub use retry::retry_headers;

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::credits::Cost;
+
 /// Why a vendor did not deliver. Messages are for our log; callers read a refusal.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum VendorFault {
@@ -19,6 +21,8 @@ pub enum VendorFault {
     Refused {
         /// The vendor's word for why, without the prompt.
         reason: String,
+        /// What it bills all the same.
+        bill: Bill,
     },
     /// The vendor says that our request is wrong.
     #[error("the vendor rejected the request: {detail}")]
@@ -69,6 +73,20 @@ pub enum VendorFault {
     },
 }
 
+/// What a vendor bills for content that it refused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Bill {
+    /// It does not say: policy does, by the offering's `refused`.
+    #[default]
+    Unsaid,
+    /// Nothing, as it documents.
+    Nothing,
+    /// The pictures that it drew and keeps to itself.
+    Drawn,
+    /// So much, by its own word.
+    Said(Cost),
+}
+
 /// What follows a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -81,6 +99,20 @@ pub enum Next {
 }
 
 impl VendorFault {
+    /// Content that was refused by a vendor that does not say what it bills for that.
+    pub const fn refused(reason: String) -> Self {
+        Self::Refused { reason, bill: Bill::Unsaid }
+    }
+
+    /// The same fault, billed like this if it is a refusal that does not say otherwise.
+    #[must_use]
+    pub const fn billed(mut self, bill: Bill) -> Self {
+        if let Self::Refused { bill: own @ (Bill::Unsaid | Bill::Drawn), .. } = &mut self {
+            *own = bill;
+        }
+        self
+    }
+
     /// What follows this fault.
     ///
     /// Content refusals give up, so that no prompt is shopped around. Where the vendor may have
@@ -152,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_content_refusal_is_never_shopped_around() {
-        assert_eq!(VendorFault::Refused { reason: "violence".into() }.next(), Next::GiveUp);
+        assert_eq!(VendorFault::refused("violence".into()).next(), Next::GiveUp);
     }
 
     #[test]

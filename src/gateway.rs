@@ -14,15 +14,14 @@ use crate::auth::Caller;
 use crate::canonical::{
     Answer, Change, ImageRequest, ImageResponse, QuotaStanding, Refusal, Standing,
 };
-use crate::catalog::Model;
+use crate::catalog::{Model, Tariff};
 use crate::clock::Clock;
-use crate::credits::{Cost, Credits};
+use crate::credits::Credits;
 use crate::dialect::{Claim, ClientSide, WireReply, WireRequest};
 use crate::media::Media;
 use crate::policy::Plan;
-use crate::receipt::Receipt;
 use crate::reload::LivePolicy;
-use crate::routing::{self, Candidate, Want};
+use crate::routing::{self, Candidate, Views, Want};
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::upstream::Upstream;
@@ -36,10 +35,13 @@ mod exchange;
 mod fan_out;
 mod health;
 mod hedge;
+mod inputs;
 mod job;
 mod library;
 pub mod live;
 mod meet;
+mod note;
+mod notices;
 mod once;
 mod open;
 pub mod passthrough;
@@ -54,6 +56,7 @@ mod worth;
 
 use admit::{Stake, Windows};
 use health::HealthBoard;
+use note::{note_asked, note_caller, note_delivered};
 use once::Running;
 use permit::{model, plan};
 use treat::{Treated, treat};
@@ -80,7 +83,9 @@ pub struct Gateway {
     windows: Arc<Windows>,
     health: HealthBoard,
     desk: job::Desk,
+    teller: notices::Teller,
     running: Running,
+    inputs: inputs::Room,
 }
 
 impl std::fmt::Debug for Gateway {
@@ -104,11 +109,17 @@ pub struct Hands {
     pub telemetry: Telemetry,
     /// Bounds on requests whose clients do not wait.
     pub jobs: crate::config::Jobs,
+    /// Bounds on pictures that are fetched for callers.
+    pub input_pictures: crate::config::InputPictures,
+    /// Bounds on telling apps of their jobs.
+    pub webhooks: crate::config::Webhooks,
 }
 
 /// What is to be done, by whom it can be, and the most that it may cost the caller.
 struct Work {
     model: Arc<Model>,
+    /// What the caller pays: the version that the quote was made by.
+    tariff: Arc<Tariff>,
     /// As the app asked it; answers show it.
     asked: ImageRequest,
     /// As policy treats it; vendors are asked it.
@@ -134,7 +145,9 @@ struct Fulfilled {
 impl Gateway {
     /// A gateway that has served nobody yet.
     pub fn new(clock: Arc<dyn Clock>, hands: Hands) -> Arc<Self> {
-        let Hands { policy, store, upstream, media, telemetry, jobs } = hands;
+        let Hands { policy, store, upstream, media, telemetry, jobs, input_pictures, webhooks } =
+            hands;
+        let inputs = inputs::Room::new(&input_pictures, telemetry.metrics().input_bytes.clone());
         Arc::new(Self {
             clock,
             policy,
@@ -146,48 +159,48 @@ impl Gateway {
             windows: Arc::new(Windows::default()),
             health: HealthBoard::default(),
             desk: job::Desk::new(jobs),
+            teller: notices::Teller::new(&webhooks),
             running: Running::default(),
+            inputs,
         })
     }
 
     /// Answers a request whose head was met, in the dialect it was asked in. May refuse; never fails.
     pub async fn serve(self: Arc<Self>, mut visit: Visit, body: Bytes) -> WireReply {
-        let reply = match visit.claim.clone() {
-            Claim::Images if visit.answers_later() => self.reply_with_job(&mut visit, body).await,
-            Claim::Images => self.answer_once(&mut visit, body).await,
-            Claim::Quote => match self.quote(&visit, body).await {
-                Ok(reply) => reply,
-                Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
-            },
-            Claim::Usage => match self.tell_usage(&visit).await {
-                Ok(reply) => reply,
-                Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
-            },
-            Claim::Prompt => match self.write_prompt(&mut visit, body).await {
-                Ok(reply) => reply,
-                Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
-            },
-            Claim::Library(ask) => match self.library(&visit, ask).await {
-                Ok(reply) => reply,
-                Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
-            },
-            Claim::Models => self.reply_with_models(&mut visit, None),
-            Claim::Model(name) => self.reply_with_models(&mut visit, Some(&name)),
-            Claim::OpenModels | Claim::Health | Claim::Preflight { .. } => {
-                self.reply_openly(&mut visit)
-            }
-            claim @ (Claim::Jobs | Claim::Job(_) | Claim::CancelJob(_) | Claim::Asset(_)) => {
-                match self.reply_about_jobs(&visit, claim).await {
-                    Ok(reply) => reply,
-                    Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
-                }
-            }
-            Claim::WrongMethod { allow } => {
-                let refusal = refuse::wrong_method(allow);
-                self.reply_with_refusal(&mut visit, refusal).with_header("allow", allow)
-            }
+        let reply = match self.answer(&mut visit, body).await {
+            Ok(reply) => reply,
+            Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
         };
         self.close(visit, reply)
+    }
+
+    /// The answer to what a visit is for.
+    async fn answer(
+        self: &Arc<Self>,
+        visit: &mut Visit,
+        body: Bytes,
+    ) -> Result<WireReply, Refusal> {
+        visit.must_not_ask_for_webhook()?;
+        Ok(match visit.claim.clone() {
+            Claim::Images if visit.answers_later() => self.reply_with_job(visit, body).await,
+            Claim::Images => self.answer_once(visit, body).await,
+            Claim::Quote => self.quote(visit, body).await?,
+            Claim::Usage => self.tell_usage(visit).await?,
+            Claim::Prompt => self.write_prompt(visit, body).await?,
+            Claim::Library(ask) => self.library(visit, ask).await?,
+            Claim::Models => self.reply_with_models(visit, None),
+            Claim::Model(name) => self.reply_with_models(visit, Some(&name)),
+            Claim::OpenModels | Claim::Health | Claim::Preflight { .. } => self.reply_openly(visit),
+            claim @ (Claim::Jobs
+            | Claim::Job(_)
+            | Claim::CancelJob(_)
+            | Claim::Asset(_)
+            | Claim::WebhookSecret) => self.reply_about_jobs(visit, claim).await?,
+            Claim::WrongMethod { allow } => {
+                let refusal = refuse::wrong_method(allow);
+                self.reply_with_refusal(visit, refusal).with_header("allow", allow)
+            }
+        })
     }
 
     /// The answer to a body that asks for pictures: one request, or several.
@@ -212,8 +225,9 @@ impl Gateway {
         visit: &mut Visit,
         request: ImageRequest,
     ) -> Result<Fulfilled, Refusal> {
-        let (plan, work) = self.understand(visit, request).await?;
+        let (plan, mut work) = self.understand(visit, request).await?;
         let lease = self.admit(&visit.caller, &plan, work.request.count)?;
+        let _held = self.gather(visit, &mut work.request).await?;
         let stake = Stake {
             amount: work.quote,
             images: work.request.count,
@@ -256,6 +270,7 @@ impl Gateway {
         visit.label(&mut asked)?;
         note_asked(&mut visit.receipt, &asked);
         policy.rules.judge(&asked).map_err(refuse::denied)?;
+        Self::may_name(visit, &asked)?;
         let plan = plan(&policy, &visit.caller)?;
         let model = model(&policy, &plan, &asked)?;
         visit.receipt.model = Some(model.name.clone());
@@ -263,11 +278,14 @@ impl Gateway {
         let Treated { request, changes } =
             treat(&policy, &plan, &model, &asked).kept(&plan, &model)?;
 
-        let candidates = self.candidates(&model, &request, (&visit.caller, &plan))?;
+        let mut candidates = self.candidates(&model, &request, (&visit.caller, &plan))?;
         self.has_room(visit, &plan, &request).await?;
-        let quote = worth::quote(&model, &candidates, &request, &visit.caller)?;
+        let tariff = worth::tariff_at(&model, self.clock.now().unix_ms);
+        visit.receipt.price_version = Some(Arc::clone(&tariff.version));
+        let whose = (&request, &visit.caller);
+        let quote = self.worth_at_most(&model, &tariff, &mut candidates, whose)?;
         visit.receipt.size = candidates.first().map(delivered_size);
-        Ok((plan, Work { model, asked, request, changes, candidates, quote }))
+        Ok((plan, Work { model, tariff, asked, request, changes, candidates, quote }))
     }
 
     /// Pictures from the first candidate that delivers, made ready for the caller, and their price.
@@ -288,11 +306,12 @@ impl Gateway {
         delivery: attempt::Delivery,
         deadline: Instant,
     ) -> Result<(Delivered, Credits), Refusal> {
-        let Work { model, request, quote, .. } = work;
+        let attempt::Delivery { response, candidate, cost, .. } = &delivery;
+        let cost = self.booked(&work.model, candidate, (*cost, response.usage));
         // Booked even if the rest fails: the vendor has drawn.
-        visit.receipt.cost = delivery.cost;
+        visit.receipt.cost = visit.receipt.cost.plus(cost).unwrap_or(cost);
         let delivered = self.deliver(visit, work, delivery, deadline).await?;
-        let price = worth::price(model, &delivered, request, *quote, &visit.caller)?;
+        let price = self.charge(work, &delivered, &visit.caller)?;
         Ok((delivered, price))
     }
 
@@ -309,8 +328,10 @@ impl Gateway {
             test_mode: caller.is_test(),
             fidelity: plan.fidelity.unwrap_or(model.fidelity),
             dice: crate::id::random_number(),
+            unix_ms: now.unix_ms,
         };
-        routing::candidates(model, want, &health, now)
+        let cost = |candidate: &Candidate| worth::cost_most(candidate, request);
+        routing::candidates(model, want, Views { health: &health, cost: &cost }, now)
             .map_err(|none| refuse::no_candidate(&model.name, none))
     }
 
@@ -341,12 +362,11 @@ fn micros(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// What was delivered, reworked and ready to be written, and what it cost us.
+/// What was delivered, reworked and ready to be written, and by whom.
 struct Delivered {
     response: ImageResponse,
     changes: Vec<Change>,
-    size: crate::canonical::Size,
-    cost: Cost,
+    candidate: Candidate,
 }
 
 impl Fulfilled {
@@ -366,29 +386,4 @@ impl Fulfilled {
             storage: plan.and_then(|plan| plan.storage.as_deref()),
         }
     }
-}
-
-/// Notes what was asked.
-fn note_asked(receipt: &mut Receipt, asked: &ImageRequest) {
-    receipt.operation = Some(asked.operation.name());
-    receipt.images_asked = asked.count;
-    receipt.quality = asked.quality;
-}
-
-/// Notes what was delivered, and what it cost us.
-fn note_delivered(receipt: &mut Receipt, delivered: &Delivered) {
-    receipt.cost = delivered.cost;
-    receipt.images = u32::try_from(delivered.response.images.len()).unwrap_or(u32::MAX);
-    receipt.size = Some(delivered.size);
-    receipt.status = 200;
-}
-
-/// Writes what was noted about a receipt by the parts of the path.
-fn note_caller(receipt: &mut Receipt, caller: &Caller) {
-    receipt.caller = Some(crate::receipt::ReceiptCaller {
-        workspace: caller.workspace().clone(),
-        key: caller.key().clone(),
-        plan: caller.plan().to_owned(),
-        test: caller.is_test(),
-    });
 }

@@ -68,6 +68,19 @@ id!(
     /// A request whose client does not wait.
     JobId, "job_"
 );
+id!(
+    /// What an app is told once of a job's end.
+    NoticeId, "msg_"
+);
+
+impl NoticeId {
+    /// The name of what is told of a job's end: always the same, so that a receiver who was told
+    /// twice can see it.
+    pub fn of(job: &JobId) -> Self {
+        let own = job.as_str();
+        Self(format!("msg_{}", own.strip_prefix("job_").unwrap_or(own)).into())
+    }
+}
 
 impl MediaId {
     /// A new name that nobody can guess, as a UUID of version 4: 122 random bits.
@@ -124,6 +137,11 @@ mod tests {
             );
         }
         assert_ne!(MediaId::uuid(), MediaId::uuid());
+    }
+
+    #[test]
+    fn what_is_told_of_a_job_is_named_after_it() {
+        assert_eq!(NoticeId::of(&JobId::known("job_7")).as_str(), "msg_7");
     }
 
     #[test]

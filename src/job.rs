@@ -4,10 +4,13 @@
 //! Nothing may be sent to a vendor before [`Job::begin`] is on disk, and no order that a vendor has
 //! a name for is placed again: [`Job::at_start`] says what a process that finds the job may do.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::canonical::{Background, Format, Quality, QuotaStanding, Size, TokenUsage};
+use crate::catalog::Tariff;
 use crate::clock::Now;
 use crate::credits::Credits;
 use crate::id::{HoldId, JobId, KeyId, MediaId, RequestId, WorkspaceId};
@@ -33,6 +36,8 @@ pub struct NewJob {
     pub input: Input,
     /// Unfinished jobs that its workspace may have, this one included.
     pub open_max: usize,
+    /// Jobs of its workspace whose end is still to be told, this one included.
+    pub untold_max: usize,
 }
 
 /// The request of a job as it was on the wire, less its key.
@@ -67,6 +72,9 @@ pub struct Job {
     pub hold: HoldId,
     /// How many those are.
     pub quote: Credits,
+    /// What its pictures are priced by, whatever policy says by then; `None` for one that was
+    /// accepted before this was kept.
+    pub tariff: Option<Arc<Tariff>>,
     /// The client side's dialect.
     pub dialect: String,
     /// What is to be done, in one word.
@@ -75,6 +83,8 @@ pub struct Job {
     pub model: String,
     /// The name that the app wants its picture under.
     pub asset_key: Option<String>,
+    /// Where the app wants to be told of its end.
+    pub webhook: Option<String>,
     /// When it was accepted, in milliseconds since the Unix epoch.
     pub created_at_ms: i64,
     /// When something last happened to it.
@@ -197,6 +207,12 @@ pub enum JobError {
     /// The workspace has as many unfinished jobs as it may.
     #[error("the workspace has {most} unfinished jobs, as many as it may")]
     Full {
+        /// How many those are.
+        most: usize,
+    },
+    /// The workspace has as many ends of jobs to be told of as it may.
+    #[error("the ends of {most} jobs of the workspace are still to be told, as many as may be")]
+    Untold {
         /// How many those are.
         most: usize,
     },

@@ -7,9 +7,9 @@
 //! | 5 path | [`control`], [`gateway`] |
 //! | 4 hands | [`export`], [`media`], [`painter`], [`reload`], [`store`], [`telemetry`], [`upstream`] |
 //! | 3 law | [`config`], [`policy`] |
-//! | 2 judges | [`auth`], [`dialect`], [`finance`], [`job`], [`ledger`], [`limit`], [`pledge`], [`price`], [`raster`], [`routing`], [`rules`] |
+//! | 2 judges | [`auth`], [`dialect`], [`finance`], [`job`], [`ledger`], [`limit`], [`notice`], [`pledge`], [`price`], [`raster`], [`routing`], [`rules`] |
 //! | 1 shapes | [`canonical`], [`catalog`], [`fault`], [`receipt`] |
-//! | 0 ground | [`clock`], [`credits`], [`id`], [`scalar`], [`secret`] |
+//! | 0 ground | [`clock`], [`credits`], [`id`], [`reach`], [`scalar`], [`secret`] |
 
 pub mod cli;
 
@@ -35,6 +35,7 @@ pub mod finance;
 pub mod job;
 pub mod ledger;
 pub mod limit;
+pub mod notice;
 pub mod pledge;
 pub mod price;
 pub mod raster;
@@ -49,5 +50,6 @@ pub mod receipt;
 pub mod clock;
 pub mod credits;
 pub mod id;
+pub mod reach;
 pub mod scalar;
 pub mod secret;

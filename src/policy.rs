@@ -13,19 +13,27 @@ use crate::catalog::{Fidelity, Model, Vendor};
 use crate::clock::Now;
 use crate::credits::Credits;
 use crate::limit::{Limit, Unit};
+use crate::notice::Webhooks;
+use crate::reach::Host;
 use crate::rules::Rules;
 use crate::secret::Secret;
 
 mod build;
+mod inputs;
 mod offering;
 mod passthrough;
 mod plan;
 mod preset;
 mod prompts;
+mod quotable;
 mod raw;
+mod reach;
+mod tariff;
 mod vendor;
+mod webhooks;
 
 pub use build::build;
+pub use inputs::InputPictures;
 pub use prompts::PromptWriter;
 
 pub use crate::secret::SecretPlace;
@@ -47,6 +55,10 @@ pub struct Policy {
     pub presets: BTreeMap<String, Preset>,
     /// Who writes prompts for apps; `None` leaves it to rules.
     pub prompts: Option<PromptWriter>,
+    /// Who may be told of the ends of jobs; nobody unless policy lists hosts.
+    pub webhooks: Webhooks,
+    /// Which addresses of input pictures are fetched.
+    pub input_pictures: InputPictures,
     /// What is refused before anything is consumed.
     pub rules: Rules,
     /// What is left out although policy names it, and why: for the log and `check`.
@@ -92,6 +104,8 @@ pub struct Plan {
     pub storage: Option<String>,
     /// How much one body may ask for.
     pub batch: Batch,
+    /// Hosts that its keys may name as webhooks, besides those that all may.
+    pub webhook_hosts: Vec<Host>,
 }
 
 /// A name that apps may ask by: a frame and a treatment of the prompt.

@@ -1,143 +1,154 @@
 //! What work is worth: the most it may cost before it is done, and its price once it is.
 //!
-//! A price never exceeds the quote it was held by, and work without a price is never begun.
+//! A price never exceeds the quote it was held by, and work without a price is never begun. Sums
+//! are whole parts of a nano-unit, so that they are exact; they are rounded up once, at the end.
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::as_conversions))]
 
 use thiserror::Error;
 
-use crate::canonical::{Quality, Size};
+use crate::canonical::{Operation, Quality, Size, TokenUsage};
 use crate::catalog::Tariff;
 use crate::credits::{Cost, Credits};
+
+mod formula;
+mod parts;
+mod read;
+#[cfg(test)]
+mod tests;
+mod tokens;
+
+pub use parts::{Part, Parts};
+pub use read::{BadExpression, TEXT_BYTES_MAX, read};
+pub use tokens::TEXT_TOKENS_BESIDE;
 
 /// Pictures to draw, or drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Work {
-    /// How many.
+    /// What is to be done.
+    pub operation: Operation,
+    /// How many pictures.
     pub count: u32,
-    /// The pixels the vendor draws for each.
+    /// The pixels of each.
     pub size: Size,
     /// How much effort goes into each; `None` until a vendor has resolved it.
     pub quality: Option<Quality>,
+    /// The steps that each takes, where they are asked for.
+    pub steps: Option<u32>,
+    /// Pictures to work from.
+    pub inputs: u32,
+    /// The pixels of all of those together; `None` when one of them does not say.
+    pub input_pixels: Option<u64>,
+    /// Masks.
+    pub masks: u32,
+    /// Previews of each picture.
+    pub previews: u32,
+    /// Bytes of everything that is said to the vendor on a call.
+    pub text_bytes: u64,
+    /// Calls that the pictures are spread over.
+    pub calls: u32,
+    /// Tokens as the vendor reported them; `None` before, and when it reports none.
+    pub usage: Option<TokenUsage>,
 }
 
 /// Why work has no price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum PriceError {
-    /// No row of the tariff speaks of it.
+    /// No row or rate of the tariff speaks of it.
     #[error("no price is known for this size and quality")]
     Unpriced,
+    /// What it depends on is not known.
+    #[error("the price depends on `{0}`, which is not known of this request")]
+    Unknown(&'static str),
+    /// The tariff's formula divides by what is or may be zero.
+    #[error("the price divides by what may be zero")]
+    DividedByZero,
     /// The sum outgrew what can be counted.
     #[error("the price outgrew what can be counted")]
     Overflow,
 }
 
+/// What a caller pays, and what a price was above its quote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Charge {
+    /// What is paid: never more than the quote.
+    pub price: Credits,
+    /// By how much the tariff says more than was quoted; nothing unless a vendor did more than
+    /// policy bounded.
+    pub overrun: Credits,
+}
+
+/// Whether work is looked at before or after it was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sight {
+    /// Anything up to what is asked may come.
+    Ahead,
+    /// What is known has come.
+    Behind,
+}
+
 impl Work {
+    /// So many pictures of a size, of which nothing else is said.
+    pub const fn plain(count: u32, size: Size) -> Self {
+        Self {
+            operation: Operation::Generate,
+            count,
+            size,
+            quality: None,
+            steps: None,
+            inputs: 0,
+            input_pixels: Some(0),
+            masks: 0,
+            previews: 0,
+            text_bytes: 0,
+            calls: 1,
+            usage: None,
+        }
+    }
+
     /// This work as it came out.
     ///
     /// More pictures than asked for are a gift, and a quality that was asked for stays: a caller
     /// never pays for effort that a vendor chose on its own.
     #[must_use]
-    pub fn delivered(self, count: u32, resolved: Option<Quality>) -> Self {
-        Self { count: count.min(self.count), quality: self.quality.or(resolved), ..self }
+    pub fn delivered(
+        self,
+        count: u32,
+        resolved: Option<Quality>,
+        usage: Option<TokenUsage>,
+    ) -> Self {
+        Self { count: count.min(self.count), quality: self.quality.or(resolved), usage, ..self }
     }
 }
 
-/// The most that a caller may pay for work.
+/// The most that a caller may pay for work, whatever comes of it within what policy bounds.
 pub fn quote(tariff: &Tariff, work: &Work) -> Result<Credits, PriceError> {
-    let each = tariff.most(work.size, work.quality);
-    Credits::from_nanos(each.ok_or(PriceError::Unpriced)?)
-        .times(work.count)
-        .map_err(|_| PriceError::Overflow)
+    parts::of(tariff, work, Sight::Ahead)?.total().map(Credits::from_nanos)
+}
+
+/// The same, told apart by what it is for.
+pub fn quoted_parts(tariff: &Tariff, work: &Work) -> Result<Parts, PriceError> {
+    parts::of(tariff, work, Sight::Ahead)
+}
+
+/// What a tariff says of work as it was delivered, whatever was quoted.
+pub fn price(tariff: &Tariff, work: &Work) -> Result<Credits, PriceError> {
+    parts::of(tariff, work, Sight::Behind)?.total().map(Credits::from_nanos)
 }
 
 /// What a caller pays for work as it was delivered.
-pub fn price(tariff: &Tariff, work: &Work) -> Result<Credits, PriceError> {
-    Credits::from_nanos(drawn(tariff, work)?).times(work.count).map_err(|_| PriceError::Overflow)
+pub fn charge(tariff: &Tariff, work: &Work, quote: Credits) -> Result<Charge, PriceError> {
+    let price = price(tariff, work)?;
+    let over = price.minus(quote).map_err(|_| PriceError::Overflow)?;
+    Ok(Charge { price: price.min(quote), overrun: over.max(Credits::ZERO) })
 }
 
-/// What a vendor charges us for work as it was delivered.
+/// The most that a vendor may charge us for work, within what policy bounds.
+pub fn cost_quote(tariff: &Tariff, work: &Work) -> Result<Cost, PriceError> {
+    parts::of(tariff, work, Sight::Ahead)?.total().map(Cost::from_nanos)
+}
+
+/// What a vendor charges us for work as it was delivered: in full, whatever was quoted.
 pub fn cost(tariff: &Tariff, work: &Work) -> Result<Cost, PriceError> {
-    drawn(tariff, work)?
-        .checked_mul(i64::from(work.count))
-        .map(Cost::from_nanos)
-        .ok_or(PriceError::Overflow)
-}
-
-/// What one drawn picture is worth. A vendor may resolve a quality that no row speaks of; the
-/// quote was the dearest row then, so that is what it is worth.
-fn drawn(tariff: &Tariff, work: &Work) -> Result<i64, PriceError> {
-    tariff
-        .most(work.size, work.quality)
-        .or_else(|| tariff.most(work.size, None))
-        .ok_or(PriceError::Unpriced)
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use crate::catalog::TariffRow;
-
-    use super::*;
-
-    fn flat(image_nanos: i64) -> Tariff {
-        Tariff { rows: vec![TariffRow { pixels_max: None, quality: None, image_nanos }] }
-    }
-
-    const FOUR: Work = Work { count: 4, size: Size::new(1024, 1024), quality: None };
-
-    #[test]
-    fn a_picture_that_was_not_delivered_is_not_paid_for() {
-        let delivered = FOUR.delivered(3, None);
-        assert_eq!(quote(&flat(5), &FOUR), Ok(Credits::from_nanos(20)));
-        assert_eq!(price(&flat(5), &delivered), Ok(Credits::from_nanos(15)));
-        assert_eq!(cost(&flat(2), &delivered), Ok(Cost::from_nanos(6)));
-    }
-
-    #[test]
-    fn work_without_a_row_is_unpriced_and_a_sum_too_large_is_an_error() {
-        assert_eq!(quote(&Tariff::default(), &FOUR), Err(PriceError::Unpriced));
-        assert_eq!(quote(&flat(i64::MAX), &FOUR), Err(PriceError::Overflow));
-        assert_eq!(cost(&flat(i64::MAX), &FOUR), Err(PriceError::Overflow));
-    }
-
-    fn qualities() -> impl Strategy<Value = Option<Quality>> {
-        prop::sample::select(vec![
-            None,
-            Some(Quality::Low),
-            Some(Quality::Medium),
-            Some(Quality::High),
-            Some(Quality::Max),
-        ])
-    }
-
-    fn tariffs() -> impl Strategy<Value = Tariff> {
-        let class = prop::sample::select(vec![Some(100), Some(10_000), None]);
-        prop::collection::vec((class, qualities(), 0..1000_i64), 0..8).prop_map(|rows| {
-            let row =
-                |(pixels_max, quality, image_nanos)| TariffRow { pixels_max, quality, image_nanos };
-            let mut rows: Vec<TariffRow> = rows.into_iter().map(row).collect();
-            rows.sort_by_key(|row| row.pixels_max.unwrap_or(u64::MAX));
-            Tariff { rows }
-        })
-    }
-
-    proptest! {
-        #[test]
-        fn a_price_never_exceeds_its_quote(
-            tariff in tariffs(),
-            count in 1..9_u32,
-            side in 1..200_u32,
-            quality in qualities(),
-            came in 0..12_u32,
-            resolved in qualities(),
-        ) {
-            let work = Work { count, size: Size::new(side, side), quality };
-            if let Ok(quote) = quote(&tariff, &work) {
-                let price = price(&tariff, &work.delivered(came, resolved));
-                prop_assert!(price.is_ok_and(|price| price <= quote), "{:?} of {:?}", price, quote);
-            }
-        }
-    }
+    parts::of(tariff, work, Sight::Behind)?.total().map(Cost::from_nanos)
 }

@@ -12,8 +12,9 @@ use image::{
 };
 use thiserror::Error;
 
-use crate::canonical::{Format, Size};
+use crate::canonical::{AVIF_PIXELS_MAX, Format, Size};
 
+mod avif;
 mod head;
 mod watermark;
 
@@ -38,9 +39,15 @@ pub enum RasterError {
     /// It declares more pixels than are opened.
     #[error("the picture declares {0} pixels, which is beyond the bound of {PIXELS_MAX}")]
     TooLarge(Size),
-    /// It is none of the formats known here.
+    /// It is none of the formats that are opened here.
     #[error("the content is neither PNG, JPEG nor WebP")]
     Unknown,
+    /// It has more pixels than are made into AVIF.
+    #[error("a picture of {0} is beyond the bound of {AVIF_PIXELS_MAX} pixels for avif")]
+    TooLargeForAvif(Size),
+    /// It does not encode as AVIF.
+    #[error("the picture does not encode as avif")]
+    EncodeAvif(#[source] ravif::Error),
     /// It does not decode.
     #[error("the picture does not decode")]
     Decode(#[source] ImageError),
@@ -63,7 +70,8 @@ pub enum RasterError {
 
 /// Opens an encoded picture as eight-bit RGB or RGBA, upright.
 pub fn decode(bytes: &[u8]) -> Result<DynamicImage, RasterError> {
-    let format = Format::sniff(bytes).ok_or(RasterError::Unknown)?;
+    let format = Format::sniff(bytes).filter(|format| format.is_opened());
+    let format = format.ok_or(RasterError::Unknown)?;
     let mut reader = ImageReader::with_format(Cursor::new(bytes), codec(format));
     let mut limits = Limits::no_limits();
     limits.max_image_width = Some(SIDE_MAX);
@@ -102,6 +110,7 @@ pub fn encode(
         Format::Png => encode_png(&eight_bit(pixels)).map_err(failed),
         Format::Jpeg => encode_jpeg(&on_white(pixels), quality).map_err(failed),
         Format::Webp => encode_webp(&eight_bit(pixels), quality),
+        Format::Avif => avif::encode(&eight_bit(pixels), quality),
     }
 }
 
@@ -179,6 +188,7 @@ const fn codec(format: Format) -> image::ImageFormat {
         Format::Png => image::ImageFormat::Png,
         Format::Jpeg => image::ImageFormat::Jpeg,
         Format::Webp => image::ImageFormat::WebP,
+        Format::Avif => image::ImageFormat::Avif,
     }
 }
 

@@ -60,6 +60,10 @@ pub struct Receipt {
     pub answer_bytes: u64,
     /// The policy that the whole request ran under.
     pub policy_version: Arc<str>,
+    /// The version of the price that the caller was quoted and charged by.
+    pub price_version: Option<Arc<str>>,
+    /// The version of the cost of the offering that is named.
+    pub cost_version: Option<Arc<str>>,
     /// Whether a vendor may have drawn and billed without our knowing.
     pub outcome_unknown: bool,
     /// Whether it was cancelled by its app.
@@ -107,6 +111,8 @@ impl Receipt {
             store_us: 0,
             answer_bytes: 0,
             policy_version,
+            price_version: None,
+            cost_version: None,
             outcome_unknown: false,
             cancelled: false,
         }

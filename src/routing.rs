@@ -11,6 +11,7 @@ use thiserror::Error;
 use crate::canonical::{Frame, ImageRequest};
 use crate::catalog::{Fidelity, Model, Offering};
 use crate::clock::Now;
+use crate::credits::Cost;
 
 mod fit;
 mod health;
@@ -60,6 +61,17 @@ pub struct Want<'a> {
     pub fidelity: Fidelity,
     /// Any number, a new one each time: what chance decides is decided by it.
     pub dice: u64,
+    /// When it is asked, which decides what offerings cost.
+    pub unix_ms: i64,
+}
+
+/// What is known of offerings beside policy.
+#[derive(Clone, Copy)]
+pub struct Views<'a> {
+    /// How each has been doing, by its name.
+    pub health: &'a dyn Fn(&str) -> HealthView,
+    /// The most that a candidate may cost us.
+    pub cost: &'a dyn Fn(&Candidate) -> Option<Cost>,
 }
 
 /// Every offering of a model, looked at for a request.
@@ -77,10 +89,10 @@ pub struct Survey {
 pub fn candidates(
     model: &Model,
     want: Want<'_>,
-    health: &dyn Fn(&str) -> HealthView,
+    views: Views<'_>,
     now: Now,
 ) -> Result<Vec<Candidate>, NoCandidate> {
-    let Survey { ranked, unable, resting } = survey(model, want, health)?;
+    let Survey { ranked, unable, resting } = survey(model, want, views)?;
     if !ranked.is_empty() {
         return Ok(ranked.into_iter().map(|(candidate, _)| candidate).collect());
     }
@@ -97,20 +109,16 @@ pub fn candidates(
 pub fn candidate_of(
     model: &Model,
     offering: &str,
-    request: &ImageRequest,
+    (request, unix_ms): (&ImageRequest, i64),
     fidelity: Fidelity,
 ) -> Option<Candidate> {
     let mut known = model.offerings.iter().chain(&model.test_offering);
     let offering = known.find(|known| known.name == offering)?;
-    fit::fit(offering, request, model.pixels_max, fidelity).ok()
+    fit::fit(offering, (request, unix_ms), model.pixels_max, fidelity).ok()
 }
 
 /// Looks at every offering that our credentials reach.
-pub fn survey(
-    model: &Model,
-    want: Want<'_>,
-    health: &dyn Fn(&str) -> HealthView,
-) -> Result<Survey, NoCandidate> {
+pub fn survey(model: &Model, want: Want<'_>, views: Views<'_>) -> Result<Survey, NoCandidate> {
     refuse_too_large(model, want.request)?;
     let offerings = if want.test_mode {
         with_credential(model.test_offering.as_slice(), &model.name)?
@@ -119,10 +127,12 @@ pub fn survey(
     };
     let mut survey = Survey::default();
     for offering in offerings {
-        match fit::fit(offering, want.request, model.pixels_max, want.fidelity) {
+        let asked = (want.request, want.unix_ms);
+        match fit::fit(offering, asked, model.pixels_max, want.fidelity) {
             Err(why) => survey.unable.push((Arc::clone(offering), why)),
-            Ok(candidate) => {
-                let view = health(&offering.name);
+            Ok(mut candidate) => {
+                candidate.cost_most = (views.cost)(&candidate);
+                let view = (views.health)(&offering.name);
                 match view.state {
                     BreakerState::Closed | BreakerState::HalfOpen => {
                         survey.ranked.push((candidate, view));
@@ -134,7 +144,7 @@ pub fn survey(
             }
         }
     }
-    rank::rank(&mut survey.ranked, model, want.request, want.dice);
+    rank::rank(&mut survey.ranked, model, want.dice);
     Ok(survey)
 }
 

@@ -34,6 +34,7 @@ mod finance;
 mod jobs;
 mod library;
 mod load;
+mod notices;
 mod once;
 mod reader;
 mod registry;
@@ -50,6 +51,7 @@ pub use command::{Command, GrantSummary, KeySummary, Outcome};
 pub use error::StoreError;
 pub use finance::Books;
 pub use jobs::{JobEnd, JobPage, Named, Whose};
+pub use notices::{Tried, notice_of};
 pub use reader::Admission;
 pub use registry::{NewKey, Workspace};
 pub use rows::media::MediaTotal;
@@ -111,7 +113,7 @@ impl Store {
             entry_seq: load::entry_seq(&database)?,
             registry,
             allowances: Allowances::default(),
-            jobs: OpenJobs::of(load::open_jobs(&database)?),
+            jobs: OpenJobs::of(load::open_jobs(&database)?, rows::notices::waiting(&database)?),
             database,
             clock: Arc::clone(&clock),
             shared: Arc::clone(&shared),

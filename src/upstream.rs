@@ -5,37 +5,40 @@
 //! connection turned out to be closed and not one byte of answer came, the one case where Pingora
 //! vouches that a retry is safe to try; everything less certain is a fault for `attempt` to weigh.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dashmap::DashMap;
 use futures_util::future::BoxFuture;
 use pingora::connectors::ConnectorOptions;
 use pingora::connectors::http::Connector;
-use pingora::upstreams::peer::{HttpPeer, PeerOptions};
 use tokio::time::Instant;
 
 use crate::catalog::{BaseUrl, InProcess, Vendor};
 use crate::clock::Clock;
 use crate::dialect::{WireReply, WireRequest};
 use crate::fault::VendorFault;
+use crate::reach::Target;
 
 mod accounts;
 mod exchange;
 mod google;
 mod passthrough;
 mod place;
+mod reach;
+mod resolve;
 mod sigv4;
 
 use accounts::Accounts;
 use exchange::Ask;
 use google::Tokens;
-use place::{Place, place};
+use place::place;
+use resolve::Names;
 
 pub use accounts::Account;
 pub(crate) use passthrough::{ADDRESSES_TRIED_MAX, Onward, Way};
+pub use reach::{Bounds, Unreached};
+pub use resolve::Resolver;
 
 /// Connections kept open to vendors, all vendors together.
 const POOL_MAX: usize = 512;
@@ -55,18 +58,15 @@ const NAMES_MAX: usize = 1024;
 /// How long a resolved address is used.
 const ADDRESS_TTL: Duration = Duration::from_secs(30);
 
+/// Times that one picture's address may send us on.
+const REDIRECTS_MAX: usize = 3;
+
 /// What answers for the vendor inside this process.
 pub type InProcessVendor =
     Box<dyn Fn(InProcess, WireRequest) -> BoxFuture<'static, WireReply> + Send + Sync>;
 
 /// What hears the pieces of an answer that is a stream of events, as they arrive.
 pub type Ear<'a> = &'a (dyn Fn(&[u8]) + Send + Sync);
-
-/// The addresses of a name, and until when they are used.
-struct Resolved {
-    addresses: Arc<[SocketAddr]>,
-    until: Instant,
-}
 
 /// The way to every vendor.
 pub struct Upstream {
@@ -76,7 +76,7 @@ pub struct Upstream {
     clock: Arc<dyn Clock>,
     accounts: Accounts,
     tokens: Tokens,
-    addresses: DashMap<(String, u16), Resolved>,
+    names: Names,
 }
 
 impl std::fmt::Debug for Upstream {
@@ -95,8 +95,15 @@ impl Upstream {
             tokens: Tokens::new(Arc::clone(&clock)),
             clock,
             accounts: Accounts::default(),
-            addresses: DashMap::new(),
+            names: Names::default(),
         }
+    }
+
+    /// The same, with names found by this in place of the system.
+    #[must_use]
+    pub fn with_resolver(mut self, resolver: Resolver) -> Self {
+        self.names = Names::new(resolver);
+        self
     }
 
     /// The account that takes the next order at a vendor, once its pace allows one.
@@ -142,8 +149,14 @@ impl Upstream {
                     let secret = vendor.secrets.get(account.0).filter(|_| place.is_api);
                     let shown = self.shown(vendor, secret, deadline).await?;
                     let peers = self.peers(&place).await?;
-                    let ask =
-                        Ask { vendor, secret: shown.as_deref(), path: &place.path, wire, ear };
+                    let ask = Ask {
+                        credential: shown.as_deref().map(|secret| (&vendor.auth, secret)),
+                        path: &place.path,
+                        wire,
+                        bytes_max: vendor.answer_bytes_max,
+                        ear,
+                        keeps: true,
+                    };
                     let reply = self.over_http(ask, peers).await?;
                     self.tokens.note(secret, reply.status);
                     Ok(reply)
@@ -165,67 +178,29 @@ impl Upstream {
         // there.
         let picture_hosts = [&vendor.hosts[..], &vendor.picture_hosts].concat();
         let keeper = Vendor { hosts: Vec::new(), picture_hosts, ..vendor.clone() };
-        let reply = self.call(&keeper, account, &WireRequest::get(url), deadline).await?;
-        match reply.status {
-            200 => Ok(reply.body.to_bytes()),
-            status => Err(VendorFault::Garbled {
-                detail: format!("its picture's address answered with status {status}"),
-            }),
+        let mut at = url.to_owned();
+        for _ in 0..=REDIRECTS_MAX {
+            let reply = self.call(&keeper, account, &WireRequest::get(&at), deadline).await?;
+            match reply.status {
+                200 => return Ok(reply.body.to_bytes()),
+                // Where it sends us is judged like what the vendor named.
+                301 | 302 | 303 | 307 | 308 => at = sent_on(&at, &reply)?,
+                status => {
+                    let detail = format!("its picture's address answered with status {status}");
+                    return Err(VendorFault::Garbled { detail });
+                }
+            }
         }
+        let detail = "its picture's address sends us on too often".to_owned();
+        Err(VendorFault::Garbled { detail })
     }
+}
 
-    /// The host at each of its addresses, in the order to try them.
-    async fn peers(&self, place: &Place) -> Result<Vec<HttpPeer>, VendorFault> {
-        let sni = place.host.trim_matches(['[', ']']);
-        let mut options = PeerOptions::new();
-        options.connection_timeout = Some(CONNECT_TIMEOUT);
-        options.total_connection_timeout = Some(CONNECT_TIMEOUT);
-        options.idle_timeout = Some(IDLE_TIMEOUT);
-        options.max_h2_streams = 32;
-        if place.tls {
-            options.set_http_version(2, 1);
-        }
-        let addresses = self.resolve(&place.host, place.port).await?;
-        if place.is_named && !addresses.iter().all(|address| place::is_public(address.ip())) {
-            let detail = format!("it names {}, which is inside our own network", place.host);
-            return Err(VendorFault::Garbled { detail });
-        }
-        let peer = |address: &SocketAddr| {
-            let mut peer = HttpPeer::new(*address, place.tls, sni.to_owned());
-            peer.options = options.clone();
-            peer
-        };
-        Ok(addresses.iter().map(peer).collect())
-    }
-
-    async fn resolve(&self, host: &str, port: u16) -> Result<Arc<[SocketAddr]>, VendorFault> {
-        if let Ok(address) = host.trim_matches(['[', ']']).parse() {
-            return Ok(Arc::from([SocketAddr::new(address, port)]));
-        }
-        let name = (host.to_owned(), port);
-        if let Some(known) = self.addresses.get(&name)
-            && Instant::now() < known.until
-        {
-            return Ok(Arc::clone(&known.addresses));
-        }
-        let unreachable = |detail: String| VendorFault::Unreachable { detail };
-        let found: Arc<[SocketAddr]> =
-            tokio::time::timeout(CONNECT_TIMEOUT, tokio::net::lookup_host((host, port)))
-                .await
-                .map_err(|_| unreachable(format!("the name {host} did not resolve in time")))?
-                .map_err(|error| unreachable(format!("the name {host} does not resolve: {error}")))?
-                .take(ADDRESSES_MAX)
-                .collect();
-        if found.is_empty() {
-            return Err(unreachable(format!("the name {host} has no address")));
-        }
-        // Names are of policy or below one of policy, so this map stays small; names below one are
-        // the vendor's choice, so it is kept from growing all the same.
-        if self.addresses.len() >= NAMES_MAX {
-            self.addresses.clear();
-        }
-        let until = Instant::now() + ADDRESS_TTL;
-        self.addresses.insert(name, Resolved { addresses: Arc::clone(&found), until });
-        Ok(found)
-    }
+/// Where an answer sends us that was asked at this whole address.
+fn sent_on(from: &str, reply: &WireReply) -> Result<String, VendorFault> {
+    let next = Target::parse(from)
+        .and_then(|from| from.join(reply.header("location").unwrap_or_default()));
+    next.map(|target| target.to_string()).map_err(|barred| VendorFault::Garbled {
+        detail: format!("its picture's address sends us to one that {barred}"),
+    })
 }

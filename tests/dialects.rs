@@ -23,6 +23,8 @@ use serde_json::{Map, Value, json};
 mod extras;
 #[path = "dialects/faithful.rs"]
 mod faithful;
+#[path = "dialects/faults.rs"]
+mod faults;
 #[path = "dialects/filled.rs"]
 mod filled;
 #[path = "dialects/forms.rs"]
@@ -207,6 +209,7 @@ fn requests(folder: &mut Folder, dialect: &Dialect, client: &dyn ClientSide) {
             Claim::Job(id) => json!({ "job": id }),
             Claim::CancelJob(id) => json!({ "cancel": id }),
             Claim::Asset(key) => json!({ "asset": key }),
+            Claim::WebhookSecret => json!({ "webhook": "secret" }),
             Claim::WrongMethod { allow } => json!({ "allow": allow }),
             Claim::Prompt => match client.prompting().unwrap().decode_prompt(&wire) {
                 Ok(ask) => extras::prompt(client, &ask, &context),

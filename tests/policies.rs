@@ -7,6 +7,8 @@ use std::path::Path;
 use pixelgate::policy::{self, PolicyText};
 use pixelgate::secret::Secret;
 
+#[path = "policies/examples.rs"]
+mod examples;
 #[path = "policies/promises.rs"]
 mod promises;
 

@@ -24,7 +24,12 @@ pub enum Format {
     Jpeg,
     /// WebP: small, may be transparent.
     Webp,
+    /// AVIF: smallest, may be transparent. Made here, and never opened.
+    Avif,
 }
+
+/// The most pixels that are made into AVIF, which takes seconds: the largest that models draw.
+pub const AVIF_PIXELS_MAX: u64 = 3840 * 2160;
 
 impl Format {
     /// Its name in bodies and file names.
@@ -33,6 +38,7 @@ impl Format {
             Self::Png => "png",
             Self::Jpeg => "jpeg",
             Self::Webp => "webp",
+            Self::Avif => "avif",
         }
     }
 
@@ -42,6 +48,16 @@ impl Format {
             Self::Png => "image/png",
             Self::Jpeg => "image/jpeg",
             Self::Webp => "image/webp",
+            Self::Avif => "image/avif",
+        }
+    }
+
+    /// Whether pictures of it can be opened here: to be cropped, marked, or made into another.
+    pub const fn is_opened(self) -> bool {
+        match self {
+            Self::Png | Self::Jpeg | Self::Webp => true,
+            // No maintained decoder has both a licence and an interface that could be used.
+            Self::Avif => false,
         }
     }
 
@@ -51,6 +67,9 @@ impl Format {
             [0x89, b'P', b'N', b'G', ..] => Some(Self::Png),
             [0xFF, 0xD8, 0xFF, ..] => Some(Self::Jpeg),
             [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Some(Self::Webp),
+            [_, _, _, _, b'f', b't', b'y', b'p', b'a', b'v', b'i', b'f' | b's', ..] => {
+                Some(Self::Avif)
+            }
             _ => None,
         }
     }
@@ -113,6 +132,10 @@ mod tests {
         assert_eq!(png.sniff(), Some(Format::Png));
         let webp = Picture::Binary(Bytes::from_static(b"RIFF\0\0\0\0WEBPVP8 "));
         assert_eq!(webp.sniff(), Some(Format::Webp));
+        let avif = Picture::Binary(Bytes::from_static(b"\0\0\0\x1cftypavif"));
+        assert_eq!(avif.sniff(), Some(Format::Avif));
+        let heic = Picture::Binary(Bytes::from_static(b"\0\0\0\x1cftypheic"));
+        assert_eq!(heic.sniff(), None);
         assert_eq!(Picture::Base64(Bytes::from_static(b"not base64 at all")).sniff(), None);
         assert_eq!(Picture::Binary(Bytes::from_static(b"<html>")).sniff(), None);
     }

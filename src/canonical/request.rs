@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::frame::Frame;
+use super::named_input::NamedInput;
 use super::picture::{Format, Picture};
 
 /// One request for pictures. Bounds are the client side's: what is here was allowed there.
@@ -63,6 +64,9 @@ pub struct ImageRequest {
     /// Where to edit: transparent pixels are the area.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mask: Option<InputImage>,
+    /// Pictures that are named instead of sent, in the order of their places; none once they are here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub named_inputs: Vec<NamedInput>,
     /// How strict content filters should be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub safety: Option<Safety>,
@@ -174,9 +178,10 @@ pub struct InputImage {
 }
 
 impl InputImage {
-    /// A picture whose content says what it is; `None` when it is no known picture.
+    /// A picture whose content says what it is; `None` when it is no picture that can be opened.
     pub fn new(picture: Picture) -> Option<Self> {
-        Some(Self { format: picture.sniff()?, picture })
+        let format = picture.sniff().filter(|format| format.is_opened())?;
+        Some(Self { format, picture })
     }
 }
 

@@ -68,6 +68,12 @@ pub struct TokenUsage {
     pub text_out: u64,
     /// Image tokens out.
     pub image_out: u64,
+    /// Of the text tokens in, those that came out of the vendor's cache.
+    #[serde(default)]
+    pub cached_text_in: u64,
+    /// Of the image tokens in, those that came out of the vendor's cache.
+    #[serde(default)]
+    pub cached_image_in: u64,
 }
 
 /// One parameter that was not done as asked: the rule allowed it, and the answer says so.
@@ -169,6 +175,8 @@ impl TokenUsage {
             image_in: self.image_in.saturating_add(other.image_in),
             text_out: self.text_out.saturating_add(other.text_out),
             image_out: self.image_out.saturating_add(other.image_out),
+            cached_text_in: self.cached_text_in.saturating_add(other.cached_text_in),
+            cached_image_in: self.cached_image_in.saturating_add(other.cached_image_in),
         }
     }
 }

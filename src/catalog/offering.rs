@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::canonical::{Format, Ratio, Size};
 
-use super::{Tariff, Vendor};
+use super::{PriceBook, Vendor};
 
 /// One thing a vendor sells.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ pub struct Offering {
     /// What it can do.
     pub can: Capabilities,
     /// What it costs us, in nano-dollars.
-    pub cost: Tariff,
+    pub cost: PriceBook,
     /// Lower goes first under the `priority` strategy.
     pub priority: u32,
     /// The share of the traffic that goes here under the `weighted` strategy.
@@ -108,7 +108,7 @@ impl Offering {
             vendor,
             vendor_model: vendor_model.into(),
             can,
-            cost: Tariff::default(),
+            cost: PriceBook::default(),
             priority: 0,
             weight: 1,
             extra: serde_json::Map::new(),

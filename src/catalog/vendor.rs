@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::Method;
 
+use crate::reach::Host;
 use crate::secret::Secret;
 
 use super::passthrough::{self, Fare};
@@ -30,10 +31,9 @@ pub struct Vendor {
     /// The largest answer that is read.
     pub answer_bytes_max: usize,
     /// Further hosts of its API, that our credential may be shown to when an answer names them.
-    /// `*.example.com` stands for every host below `example.com`.
-    pub hosts: Vec<String>,
-    /// Hosts that pictures may be fetched from, without our credential, written in the same way.
-    pub picture_hosts: Vec<String>,
+    pub hosts: Vec<Host>,
+    /// Hosts that pictures may be fetched from, without our credential.
+    pub picture_hosts: Vec<Host>,
     /// The most calls per minute that each account is sent; `None` for no pacing.
     pub calls_per_minute_max: Option<std::num::NonZeroU32>,
     /// Whether an order that is taken back in time costs nothing.

@@ -89,10 +89,16 @@ pub(super) async fn start(
         media,
         telemetry,
         jobs: config.jobs.clone(),
+        input_pictures: config.input_pictures,
+        webhooks: config.webhooks,
     };
     let gateway = Gateway::new(clock, hands);
     let rebuilt = gateway.rebuild_windows().await?;
     tracing::debug!(rebuilt, "admissions of before the start count again");
+
+    // Before any job can end: what ends from here on is put beside these.
+    let untold = gateway.resume_notices().await?;
+    tracing::debug!(untold, "apps that were not told before the start will be");
 
     let resumed = gateway.resume_jobs().await?;
     tracing::debug!(resumed, "jobs of before the start are taken up");
@@ -116,6 +122,7 @@ pub(super) async fn start(
         let (gateway, every) = (Arc::clone(&gateway), config.audit_every);
         background.spawn(async move { gateway.audit_books(every).await });
     }
+    background.spawn(Arc::clone(&gateway).tell_apps());
     let edge = Edge::start(&gateway, &config.public, public, admin)?;
     Ok(Running { store, edge, gateway, config, background, signals })
 }

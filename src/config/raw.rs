@@ -10,7 +10,8 @@ use crate::scalar::{BadScalar, ByteCount, Span};
 use crate::secret::SecretPlace;
 
 use super::{
-    Answers, Config, ConfigError, Jobs, Library, LogFormat, Origins, Public, S3, TlsFiles,
+    Answers, Config, ConfigError, InputPictures, Jobs, Library, LogFormat, Origins, Public, S3,
+    TlsFiles, Webhooks,
 };
 
 /// Declares sections whose keys are all optional, and how one file lies over another.
@@ -48,7 +49,7 @@ sections! {
         cors_origins: Vec<String>,
     }
     RawAdmin { address: String }
-    RawStore { directory: PathBuf }
+    RawStore { directory: PathBuf, audit_every: Span }
     RawIdempotency { answer_bytes_max: ByteCount, answers_bytes_max: ByteCount }
     RawPolicy { directory: PathBuf }
     RawMedia {
@@ -64,12 +65,15 @@ sections! {
     }
     RawJobs {
         queued_per_workspace_max: usize,
+        untold_per_workspace_max: usize,
         running_max: usize,
         running_per_workspace_max: usize,
         input_bytes_max: ByteCount,
         time_max: Span,
         kept_for: Span,
     }
+    RawInputPictures { in_flight_max: usize, in_flight_bytes_max: ByteCount }
+    RawWebhooks { sending_max: usize, sending_per_lane_max: usize }
     RawLog { format: LogFormat, level: String }
     RawLife { drain_timeout: Span }
 }
@@ -84,6 +88,8 @@ pub(super) struct RawConfig {
     policy: RawPolicy,
     media: RawMedia,
     jobs: RawJobs,
+    input_pictures: RawInputPictures,
+    webhooks: RawWebhooks,
     log: RawLog,
     life: RawLife,
 }
@@ -99,6 +105,8 @@ impl RawConfig {
             policy: self.policy.over(below.policy),
             media: self.media.over(below.media),
             jobs: self.jobs.over(below.jobs),
+            input_pictures: self.input_pictures.over(below.input_pictures),
+            webhooks: self.webhooks.over(below.webhooks),
             log: self.log.over(below.log),
             life: self.life.over(below.life),
         }
@@ -111,16 +119,14 @@ impl RawConfig {
             public: self.public.build()?,
             admin_address: address("admin.address", self.admin.address)?,
             store_directory: set("store.directory", self.store.directory)?,
-            audit_every: at_least(
-                "store.audit_every",
-                self.store.audit_every,
-                Duration::from_secs(1),
-            )?,
+            audit_every: pause("store.audit_every", self.store.audit_every)?,
             answers: self.idempotency.build()?,
             policy_directory: set("policy.directory", self.policy.directory)?,
             media_workers_max: Some(set("media.workers_max", self.media.workers_max)?)
                 .filter(|workers| *workers > 0),
             jobs: self.jobs.build()?,
+            input_pictures: self.input_pictures.build()?,
+            webhooks: self.webhooks.build()?,
             library: self.media.build()?,
             log_format: set("log.format", self.log.format)?,
             log_level: level.parse().map_err(|_| {
@@ -168,12 +174,26 @@ impl RawPublic {
     }
 }
 
+impl RawInputPictures {
+    fn build(self) -> Result<InputPictures, ConfigError> {
+        let bytes = self.in_flight_bytes_max.map(|bytes| bytes.0);
+        Ok(InputPictures {
+            in_flight_max: positive("input_pictures.in_flight_max", self.in_flight_max)?,
+            in_flight_bytes_max: positive("input_pictures.in_flight_bytes_max", bytes)?,
+        })
+    }
+}
+
 impl RawJobs {
     fn build(self) -> Result<Jobs, ConfigError> {
         Ok(Jobs {
             queued_per_workspace_max: positive(
                 "jobs.queued_per_workspace_max",
                 self.queued_per_workspace_max,
+            )?,
+            untold_per_workspace_max: positive(
+                "jobs.untold_per_workspace_max",
+                self.untold_per_workspace_max,
             )?,
             running_max: positive("jobs.running_max", self.running_max)?,
             running_per_workspace_max: positive(
@@ -183,6 +203,18 @@ impl RawJobs {
             input_bytes_max: positive("jobs.input_bytes_max", self.input_bytes_max.map(|b| b.0))?,
             time_max: set("jobs.time_max", self.time_max)?.0,
             kept_for: set("jobs.kept_for", self.kept_for)?.0,
+        })
+    }
+}
+
+impl RawWebhooks {
+    fn build(self) -> Result<Webhooks, ConfigError> {
+        Ok(Webhooks {
+            sending_max: positive("webhooks.sending_max", self.sending_max)?,
+            sending_per_lane_max: positive(
+                "webhooks.sending_per_lane_max",
+                self.sending_per_lane_max,
+            )?,
         })
     }
 }
@@ -205,10 +237,6 @@ impl RawMedia {
             })
         };
         let last = set("media.addresses_last", self.addresses_last)?;
-        let sweep_every = set("media.sweep_every", self.sweep_every)?.0;
-        if sweep_every.is_zero() {
-            return Err(wrong("media.sweep_every", "is 0, which would never rest; give \"10m\""));
-        }
         Ok(Library {
             s3,
             addresses_last: match last.as_str() {
@@ -216,7 +244,7 @@ impl RawMedia {
                 text => Some(span("media.addresses_last", text)?),
             },
             address_key: secret_place("media.address_key", self.address_key)?,
-            sweep_every,
+            sweep_every: pause("media.sweep_every", self.sweep_every)?,
         })
     }
 }
@@ -283,6 +311,14 @@ fn positive(place: &'static str, value: Option<usize>) -> Result<usize, ConfigEr
     match set(place, value)? {
         0 => Err(wrong(place, "is 0, which would refuse everything; give at least 1")),
         value => Ok(value),
+    }
+}
+
+/// A time between two rounds of what never ends.
+fn pause(place: &'static str, value: Option<Span>) -> Result<Duration, ConfigError> {
+    match set(place, value)?.0 {
+        Duration::ZERO => Err(wrong(place, "is 0, which would never rest; give \"10m\"")),
+        pause => Ok(pause),
     }
 }
 

@@ -34,6 +34,8 @@ pub enum Claim {
     CancelJob(String),
     /// The picture that has this name.
     Asset(String),
+    /// What the caller's workspace checks the signatures of its webhooks with.
+    WebhookSecret,
     /// The media library.
     Library(LibraryAsk),
     /// The path exists, with these methods only.

@@ -106,11 +106,11 @@ pub(super) fn encoding(
     let wanted = request.format.filter(|format| can.formats.contains(format));
     match (wanted, request.format, request.compression) {
         (Some(Format::Jpeg), _, compression) => Ok(Some((Format::Jpeg, compression))),
-        (_, Some(Format::Jpeg | Format::Webp), Some(_)) => {
+        (_, Some(Format::Jpeg | Format::Webp | Format::Avif), Some(_)) => {
             Err(no("compression", "only the compression of a JPEG that it encodes can be chosen"))
         }
         (Some(Format::Png), _, _) => Ok(Some((Format::Png, None))),
-        (Some(Format::Webp) | None, _, _) => Ok(None),
+        (Some(Format::Webp | Format::Avif) | None, _, _) => Ok(None),
     }
 }
 

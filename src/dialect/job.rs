@@ -1,6 +1,7 @@
 //! Jobs as apps read them: one shape for all dialects, in which only the result and the words of an
 //! error are each dialect's own.
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -114,6 +115,18 @@ pub(super) fn encode_list(jobs: Vec<Pieces>, next: Option<&str>) -> Pieces {
     }
     body.push(format!("],\"has_more\":{},\"next_cursor\":{}}}", next.is_some(), json!(next)));
     body
+}
+
+/// What has happened to a job, as Standard Webhooks words it: `type` such as `job.completed`,
+/// `timestamp` in milliseconds since the Unix epoch, and the job itself, already encoded.
+pub fn encode_event(kind: &str, at_ms: i64, job: &Pieces) -> Bytes {
+    let mut body = JsonBody::default();
+    body.raw("{\"type\":").value(&kind);
+    body.raw(",\"timestamp\":").value(&moment(at_ms)).raw(",\"data\":");
+    let mut body = body.finish();
+    body.push(job.to_bytes());
+    body.push("}");
+    body.to_bytes()
 }
 
 /// A named picture: the one that is meant, and those before it.

@@ -174,6 +174,6 @@ fn fault(status: u16, body: &[u8]) -> VendorFault {
             VendorFault::Busy { retry_after: error.retry_after_ms.map(Duration::from_millis) }
         }
         FailureKind::Broken => VendorFault::Broken { status },
-        FailureKind::Refused => VendorFault::Refused { reason: shortened(&error.detail) },
+        FailureKind::Refused => VendorFault::refused(shortened(&error.detail)),
     }
 }

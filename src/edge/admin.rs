@@ -55,6 +55,11 @@ impl ServeHttp for Admin {
                 let metrics = self.gateway.telemetry.metrics();
                 let jobs = self.gateway.store.open_jobs_count();
                 metrics.jobs_open.set(i64::try_from(jobs).unwrap_or(i64::MAX));
+                let (untold, oldest_ms) = self.gateway.untold();
+                let now_ms = self.gateway.clock.now().unix_ms;
+                let age_ms = oldest_ms.map_or(0, |ms| now_ms.saturating_sub(ms).max(0));
+                metrics.webhooks_waiting.set(i64::try_from(untold).unwrap_or(i64::MAX));
+                metrics.webhooks_oldest_seconds.set(age_ms / 1000);
                 metrics.holds_open.set(i64::try_from(store.open_holds()).unwrap_or(i64::MAX));
                 metrics.answers_bytes.set(store.kept_bytes());
                 let dropped = metrics.answers_not_kept.with_label_values(&[Gone::Dropped.name()]);

@@ -201,6 +201,7 @@ impl Gateway {
             expires_at_ms: now.unix_ms.saturating_add(life_ms),
             quotas: quotas(plan, caller, stake.images, now),
             policy_version: Arc::clone(&receipt.policy_version),
+            price_version: receipt.price_version.clone(),
         }
     }
 

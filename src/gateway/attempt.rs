@@ -1,5 +1,7 @@
 //! One candidate after another, within the deadline.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
 use crate::canonical::{Change, ImageResponse};
@@ -30,7 +32,8 @@ pub(super) struct Delivery {
     pub(super) response: ImageResponse,
     pub(super) candidate: Candidate,
     pub(super) changes: Vec<Change>,
-    pub(super) cost: Cost,
+    /// What it cost us; `None` where neither the vendor nor policy has a word for it.
+    pub(super) cost: Option<Cost>,
 }
 
 /// What the tries of one candidate leave in the receipt.
@@ -39,6 +42,10 @@ pub(super) struct Trace {
     offering: Option<String>,
     vendor: Option<String>,
     calls: u32,
+    /// What it costs us, by this version of its book.
+    cost_version: Option<Arc<str>>,
+    /// What was billed for content that the vendor refused, where nothing was delivered.
+    pub(super) billed: Cost,
     /// Microseconds that the vendor took.
     pub(super) vendor_us: u64,
     /// Whether it may have drawn and billed without our knowing.
@@ -65,7 +72,8 @@ impl Trace {
     pub(super) fn of(candidate: &Candidate) -> Self {
         let offering = &candidate.offering;
         let (name, vendor) = (offering.name.clone(), offering.vendor.name.clone());
-        Self { offering: Some(name), vendor: Some(vendor), ..Self::default() }
+        let cost_version = Some(Arc::clone(&candidate.tariff.version));
+        Self { offering: Some(name), vendor: Some(vendor), cost_version, ..Self::default() }
     }
 
     /// Writes it down; what served last is what the receipt names.
@@ -73,9 +81,11 @@ impl Trace {
         receipt.attempts = receipt.attempts.saturating_add(self.calls);
         receipt.vendor_us = receipt.vendor_us.saturating_add(self.vendor_us);
         receipt.outcome_unknown |= self.outcome_unknown;
+        receipt.cost = receipt.cost.plus(self.billed).unwrap_or(receipt.cost);
         if self.offering.is_some() {
             receipt.offering = self.offering;
             receipt.vendor = self.vendor;
+            receipt.cost_version = self.cost_version;
         }
     }
 }

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use prometheus::IntGauge;
 use tokio::time::Instant;
 
-use crate::canonical::{Change, Frame, Image, ImageRequest, Refusal, Size};
-use crate::media::Rework;
+use crate::canonical::{Change, Format, Frame, Image, ImageRequest, Refusal, Size};
+use crate::media::{MediaError, Rework};
 
 use super::attempt::Delivery;
-use super::{Delivered, Gateway, Visit, Work, delivered_size, refuse};
+use super::{Delivered, Gateway, Visit, Work, refuse};
 
 impl Gateway {
     /// Reworks, measures and stores every picture of a delivery.
@@ -19,7 +20,7 @@ impl Gateway {
         delivery: Delivery,
         deadline: Instant,
     ) -> Result<Delivered, Refusal> {
-        let Delivery { mut response, candidate, changes: of_vendor, cost } = delivery;
+        let Delivery { mut response, candidate, changes: of_vendor, .. } = delivery;
         let request = &work.request;
         let mut changes = [work.changes.as_slice(), &of_vendor].concat();
         let watermark = watermark(visit);
@@ -39,8 +40,7 @@ impl Gateway {
         }
         response.images = images;
         response.watermarked |= watermark.is_some();
-        let size = delivered_size(&candidate);
-        Ok(Delivered { response, changes, size, cost })
+        Ok(Delivered { response, changes, candidate })
     }
 
     /// One picture as it is given: reworked, and kept when an address was asked for.
@@ -52,7 +52,7 @@ impl Gateway {
         deadline: Instant,
     ) -> Result<Image, Refusal> {
         let work = async {
-            let image = self.media.rework(drawn, job).await?;
+            let image = self.reworked(drawn, job).await?;
             let shelved =
                 if visit.keeps(request) { Some(self.shelve(visit, &image).await?) } else { None };
             Ok((image, shelved))
@@ -66,6 +66,36 @@ impl Gateway {
         let stored = self.register(visit, shelved).await;
         let stored = stored.map_err(|error| refuse::store(&error, self.clock.now()))?;
         Ok(Image { stored: Some(stored), ..image })
+    }
+
+    /// The picture as the job asks for it, with the time that this took told.
+    async fn reworked(&self, drawn: Image, job: Rework) -> Result<Image, MediaError> {
+        if job.is_done(&drawn) {
+            return Ok(drawn);
+        }
+        let metrics = self.telemetry.metrics();
+        let (_running, began) = (Running::begin(&metrics.reworks_running), Instant::now());
+        let image = self.media.rework(drawn, job).await?;
+        let format = image.format.map_or("", Format::name);
+        let took = began.elapsed().as_secs_f64();
+        metrics.rework_seconds.with_label_values(&[format]).observe(took);
+        Ok(image)
+    }
+}
+
+/// Counted among what runs until it is dropped, for a deadline may end it.
+struct Running(IntGauge);
+
+impl Running {
+    fn begin(gauge: &IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 

@@ -9,7 +9,7 @@ use crate::canonical::{ImageRequest, ImageResponse, Picture};
 use crate::catalog::{Offering, Vendor};
 use crate::credits::Cost;
 use crate::dialect::{self, Call, MaskStyle, Pending, Progress, VendorSide, WireRequest};
-use crate::fault::VendorFault;
+use crate::fault::{Bill, VendorFault};
 use crate::job;
 use crate::upstream::{Account, Ear};
 
@@ -121,7 +121,14 @@ impl Gateway {
         if asked.as_ref().err().is_none_or(|fault| !fault.outcome_unknown()) {
             order.cancel = None;
         }
-        let mut response = asked?;
+        // An order that was taken said what it costs; a refusal of what it drew does not take that
+        // back.
+        let mut response = asked.map_err(|fault| match (&fault, order.cost) {
+            (VendorFault::Refused { bill: Bill::Drawn, .. }, Some(cost)) => {
+                fault.billed(Bill::Said(cost))
+            }
+            _ => fault,
+        })?;
         response.cost = response.cost.or(order.cost);
         self.here(&offering.vendor, order.terms, response).await
     }

@@ -5,19 +5,18 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use tokio::time::Instant;
 
-use crate::canonical::{Change, Image, ImageRequest, ImageResponse};
+use crate::canonical::{Change, Image, ImageRequest, ImageResponse, TokenUsage};
 use crate::catalog::Offering;
 use crate::credits::Cost;
 use crate::fault::VendorFault;
 use crate::job::Order;
-use crate::price::{self, Work};
 use crate::routing::Candidate;
 use crate::upstream::Account;
 
 use super::attempt::{Attempt, Delivery, Trace};
 use super::exchange::{Terms, no_picture};
 use super::health::Trying;
-use super::{Gateway, micros};
+use super::{Gateway, micros, worth};
 
 impl Gateway {
     /// Every call of a candidate; some pictures are a success, and what is missing is said.
@@ -96,8 +95,11 @@ fn gathered(
 ) -> Result<Delivery, VendorFault> {
     trace.outcome_unknown |=
         replies.iter().any(|reply| reply.as_ref().is_err_and(VendorFault::outcome_unknown));
+    let faults = replies.iter().filter_map(|reply| reply.as_ref().err());
+    let billed = worth::bill_of(candidate, request, faults);
     let (response, fault) = gather(replies);
     if response.images.is_empty() {
+        trace.billed = trace.billed.plus(billed).unwrap_or(trace.billed);
         return Err(fault.unwrap_or_else(no_picture));
     }
     let mut changes = candidate.changes.clone();
@@ -106,7 +108,8 @@ fn gathered(
         let how = format!("{got} of {asked} were delivered and paid for");
         changes.push(Change { parameter: "count".into(), how: how.into() });
     }
-    let cost = booked_cost(candidate, request, &response);
+    let cost = worth::cost_of(candidate, request, &response);
+    let cost = cost.and_then(|cost| cost.plus(billed).ok());
     Ok(Delivery { response, candidate: candidate.clone(), changes, cost })
 }
 
@@ -114,10 +117,13 @@ fn gathered(
 fn gather(
     replies: Vec<Result<ImageResponse, VendorFault>>,
 ) -> (ImageResponse, Option<VendorFault>) {
-    // A sum in which a call is missing would be wrong, so either all say their cost or none does.
+    // A sum in which a call is missing would be wrong, so either all say their cost or none does;
+    // and so it is with tokens.
     let mut costs = replies.iter().flatten().map(|reply| reply.cost);
     let cost = costs.try_fold(Cost::ZERO, |sum, cost| sum.plus(cost?).ok());
-    let mut all = ImageResponse { cost, ..ImageResponse::default() };
+    let mut usages = replies.iter().flatten().map(|reply| reply.usage);
+    let usage = usages.try_fold(TokenUsage::default(), |sum, usage| Some(sum.plus(usage?)));
+    let mut all = ImageResponse { usage, cost, ..ImageResponse::default() };
     let mut first = None;
     for reply in replies {
         match reply {
@@ -127,27 +133,9 @@ fn gather(
                 all.watermarked |= one.watermarked;
                 all.quality = all.quality.or(one.quality);
                 all.background = all.background.or(one.background);
-                all.usage = match (all.usage, one.usage) {
-                    (Some(sum), Some(more)) => Some(sum.plus(more)),
-                    (sum, more) => sum.or(more),
-                };
             }
             Err(fault) => first = first.or(Some(fault)),
         }
     }
     (all, first)
-}
-
-/// What the vendor charges for what it drew: what it says itself, what policy says otherwise;
-/// nothing where neither has a word for it.
-fn booked_cost(candidate: &Candidate, request: &ImageRequest, response: &ImageResponse) -> Cost {
-    if let Some(cost) = response.cost {
-        return cost;
-    }
-    let work = Work {
-        count: u32::try_from(response.images.len()).unwrap_or(u32::MAX),
-        size: candidate.size,
-        quality: response.quality.or(request.quality),
-    };
-    price::cost(&candidate.offering.cost, &work).unwrap_or(Cost::ZERO)
 }

@@ -19,7 +19,7 @@ use crate::store::{StoreError, Whose};
 use crate::telemetry::Bound;
 
 use super::admit::Stake;
-use super::{Gateway, Visit, decode, micros, refuse};
+use super::{Gateway, Visit, decode, micros, notices, refuse};
 
 mod errand;
 mod run;
@@ -63,6 +63,16 @@ impl Desk {
         let own = own.acquire_owned().await.ok()?;
         let all = Arc::clone(&self.running).acquire_owned().await.ok()?;
         Some([own, all])
+    }
+}
+
+/// The bound that kept a job from being accepted.
+const fn bound_of(error: &StoreError) -> Option<Bound> {
+    let StoreError::Job(error) = error else { return None };
+    match error {
+        JobError::Full { .. } => Some(Bound::JobsQueued),
+        JobError::Untold { .. } => Some(Bound::JobsUntold),
+        JobError::Unknown | JobError::Over | JobError::Unwanted | JobError::NoOrder => None,
     }
 }
 
@@ -131,16 +141,16 @@ impl Gateway {
     /// Everything up to the hold, which the job is accepted with.
     async fn accept(&self, visit: &mut Visit, body: Bytes) -> Result<Job, Refusal> {
         let bounds = &self.desk.bounds;
-        if body.len() > bounds.input_bytes_max {
-            self.telemetry.metrics().bound_met(Bound::JobInput);
-            return Err(refuse::job_input(bounds.input_bytes_max));
-        }
+        let webhook = notices::webhook_of(visit)?;
+        self.fits_a_job(&body)?;
         let request = decode(visit.client, &visit.wire(body.clone()))?;
         let (plan, work) = self.understand(visit, request).await?;
         let now = self.clock.now();
         // Counted in every window as any request; a job that waits is not one that runs, so its
         // place among those is given back at once.
         let lease = self.admit(&visit.caller, &plan, work.request.count)?;
+        let body = self.gather_into(visit, &work.request, body).await?;
+        self.fits_a_job(&body)?;
         let stake = Stake {
             amount: work.quote,
             images: work.request.count,
@@ -158,10 +168,12 @@ impl Gateway {
             request: visit.receipt.request_id.clone(),
             hold: ask.hold.clone(),
             quote: work.quote,
+            tariff: Some(Arc::clone(&work.tariff)),
             dialect: visit.receipt.dialect.to_owned(),
             operation: work.request.operation.name().to_owned(),
             model: work.model.name.clone(),
             asset_key: work.request.asset_key.clone(),
+            webhook,
             created_at_ms: now.unix_ms,
             updated_at_ms: now.unix_ms,
             ends_by_ms: now.unix_ms.saturating_add(time_ms),
@@ -172,20 +184,30 @@ impl Gateway {
             outcome: None,
         };
         let input = input_of(visit, &body);
-        let open_max = bounds.queued_per_workspace_max;
+        let (open_max, untold_max) =
+            (bounds.queued_per_workspace_max, bounds.untold_per_workspace_max);
+        let new = NewJob { job: job.clone(), input, open_max, untold_max };
         let began = Instant::now();
-        let accepted =
-            self.store.accept_job(ask, NewJob { job: job.clone(), input, open_max }).await;
+        let accepted = self.store.accept_job(ask, new).await;
         visit.receipt.store_us += micros(began.elapsed());
         if let Err(error) = accepted {
-            if let StoreError::Job(JobError::Full { .. }) = error {
-                self.telemetry.metrics().bound_met(Bound::JobsQueued);
+            if let Some(bound) = bound_of(&error) {
+                self.telemetry.metrics().bound_met(bound);
             }
             lease.take_back();
             return Err(refuse::hold(&error, &plan, now));
         }
         visit.receipt.hold = Some(job.hold.clone());
         Ok(job)
+    }
+
+    fn fits_a_job(&self, body: &Bytes) -> Result<(), Refusal> {
+        let most = self.desk.bounds.input_bytes_max;
+        if body.len() <= most {
+            return Ok(());
+        }
+        self.telemetry.metrics().bound_met(Bound::JobInput);
+        Err(refuse::job_input(most))
     }
 
     /// The answer about jobs, or about pictures by their names.
@@ -198,6 +220,7 @@ impl Gateway {
             Claim::Job(id) => self.reply_with_one(&self.job_of(visit, &id).await?).await,
             Claim::CancelJob(id) => self.reply_with_one(&self.cancel_job(visit, &id).await?).await,
             Claim::Asset(key) => self.reply_with_asset(visit, &key).await,
+            Claim::WebhookSecret => notices::reply_with_secret(visit),
             Claim::Jobs
             | Claim::Images
             | Claim::Quote
@@ -237,7 +260,12 @@ impl Gateway {
         Ok(jobs.len())
     }
 
-    /// Begins no job any more; those that wait are taken up after the next start.
+    /// Returns once the gateway begins nothing any more.
+    pub(super) async fn stopping(&self) {
+        self.desk.stopping.cancelled().await;
+    }
+
+    /// Begins no job any more, and tells nobody of one; those that wait are taken up after the next start.
     pub fn stop_jobs(&self) {
         self.desk.stopping.cancel();
     }

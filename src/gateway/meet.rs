@@ -24,7 +24,7 @@ use super::job::Errand;
 use super::live::{BeginWith, Begun};
 use super::once::Turn;
 use super::permit::permit;
-use super::{Gateway, note_caller, passthrough, refuse, reply};
+use super::{Gateway, passthrough, refuse, reply};
 
 /// A request's head, as the edge read it.
 #[derive(Clone, Debug)]
@@ -236,4 +236,14 @@ impl Gateway {
         };
         reply.with_header("x-request-id", head.request_id.as_str())
     }
+}
+
+/// Writes down who asks.
+pub(super) fn note_caller(receipt: &mut Receipt, caller: &Caller) {
+    receipt.caller = Some(crate::receipt::ReceiptCaller {
+        workspace: caller.workspace().clone(),
+        key: caller.key().clone(),
+        plan: caller.plan().to_owned(),
+        test: caller.is_test(),
+    });
 }

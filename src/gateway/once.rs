@@ -12,6 +12,7 @@ use crate::id::{HoldId, MediaId};
 use crate::pledge::{self, Fingerprint, Gone, Named, Original, Pledge, Scope, Verdict};
 use crate::store::{AnswerKept, KeptAnswer};
 
+use super::refuse::repeat;
 use super::{Fulfilled, Gateway, Visit, refuse, reply};
 
 mod join;
@@ -56,7 +57,7 @@ impl Gateway {
         body: &Bytes,
     ) -> Result<Option<WireReply>, Refusal> {
         let key = visit.caller.key();
-        let name = pledge::name(&visit.head.headers).map_err(refuse::bad_name)?;
+        let name = pledge::name(&visit.head.headers).map_err(repeat::bad_name)?;
         let scope = name.map(|name| Scope::named(key, name));
         if scope.is_none() && !visit.caller.joins_repeats() {
             return Ok(None);
@@ -84,10 +85,10 @@ impl Gateway {
         let known = match (verdict, known) {
             (Verdict::New, _) => return Ok(None),
             (Verdict::Replay, Some(known)) => known,
-            (verdict, _) => return Err(refuse::pledged(verdict)),
+            (verdict, _) => return Err(repeat::pledged(verdict)),
         };
         let found = self.looked_up(self.store.kept_answer(known.hold.clone()).await)?;
-        let gone = |why| refuse::pledged(Verdict::Gone(why));
+        let gone = |why| repeat::pledged(Verdict::Gone(why));
         let answer = found.ok_or_else(|| gone(Gone::Lost))?;
         for picture in &answer.pictures {
             let found = self.store.find_picture(picture.as_str().to_owned()).await;
@@ -176,7 +177,7 @@ impl Gateway {
 /// A name is kept with one hold; a batch has one for each item, so it has no name.
 pub(super) fn let_go(visit: &mut Visit) -> Result<(), Refusal> {
     if visit.named.is_some_and(|named| !named.is_implied) {
-        return Err(refuse::named_batch());
+        return Err(repeat::named_batch());
     }
     // We named it for a key that joins repeats: none can join it.
     (visit.named, visit.turn) = (None, None);

@@ -47,6 +47,7 @@ impl Gateway {
             | Claim::Job(_)
             | Claim::CancelJob(_)
             | Claim::Asset(_)
+            | Claim::WebhookSecret
             | Claim::Library(_)
             | Claim::WrongMethod { .. } => None,
         }

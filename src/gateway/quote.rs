@@ -6,17 +6,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::canonical::{Change, ImageRequest, Refusal, Standing};
-use crate::catalog::{Fidelity, Model, Offering, Strategy};
+use crate::canonical::{Change, Format, ImageRequest, InputImage, Picture, Refusal, Standing};
+use crate::catalog::{Fidelity, Model, Offering, Strategy, Tariff};
 use crate::clock::Now;
 use crate::credits::{Cost, Credits};
 use crate::dialect::{self, Pieces, WireReply};
 use crate::policy::{Plan, Policy};
-use crate::price::{self, Work};
-use crate::routing::{self, Candidate, HealthView, NoCandidate, Survey, Want};
+use crate::price::{self, Part, Parts};
+use crate::routing::{self, Candidate, HealthView, NoCandidate, Survey, Views, Want};
 
 use super::treat::{Treated, treat};
-use super::{Gateway, Visit, decode, delivered_size, model, plan, refuse};
+use super::{Gateway, Visit, decode, delivered_size, model, plan, refuse, worth};
 
 /// A limit is near when no more than this share of it is left.
 const NEAR_PERCENT: u64 = 20;
@@ -33,6 +33,8 @@ pub struct Quote {
     /// The most that the caller may pay: what would be held. Nothing for a test-mode key.
     #[serde(skip_serializing_if = "Option::is_none")]
     price: Option<Credits>,
+    /// The version of the price that says so.
+    price_version: Arc<str>,
     /// Why there is nothing to pay for.
     #[serde(skip_serializing_if = "Option::is_none")]
     refusal: Option<Reason>,
@@ -57,15 +59,33 @@ struct Choice {
     why: String,
     /// What the caller would pay if this one serves.
     price: Credits,
-    /// What it would cost us, where the plan lets it be seen.
+    /// What that is for.
+    price_parts: Vec<PartView>,
+    /// The most that it would cost us, where the plan lets it be seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     cost: Option<Cost>,
+    /// What that is for, and the version of the cost that says so.
+    #[serde(flatten)]
+    cost_parts: Option<CostView>,
     /// The pixels of each finished picture.
     size: crate::canonical::Size,
     /// Calls that it takes.
     calls: u32,
     /// What would not be done as asked.
     changed: Vec<Changed>,
+}
+
+/// A component of a price or a cost, rounded up by itself.
+#[derive(Debug, Serialize)]
+struct PartView {
+    part: &'static str,
+    amount: String,
+}
+
+#[derive(Debug, Serialize)]
+struct CostView {
+    cost_parts: Vec<PartView>,
+    cost_version: Arc<str>,
 }
 
 /// A parameter that would not be done as asked.
@@ -124,6 +144,7 @@ impl Gateway {
     pub(super) async fn quote(&self, visit: &Visit, body: Bytes) -> Result<WireReply, Refusal> {
         let policy = Arc::clone(&visit.policy);
         let request = decode(visit.client, &visit.wire(body))?;
+        Self::may_name(visit, &request)?;
         let plan = plan(&policy, &visit.caller)?;
         let now = self.clock.now();
         let mut quote = {
@@ -146,8 +167,20 @@ impl Gateway {
     }
 }
 
+/// Nothing is fetched for a quote: what is named is as good as any picture.
+fn with_stand_ins(request: &ImageRequest) -> ImageRequest {
+    let picture = InputImage { format: Format::Png, picture: Picture::Binary(NO_PICTURE.into()) };
+    let mut request = request.clone();
+    request.take_in(vec![picture; request.named_inputs.len()]);
+    request
+}
+
+/// As much of a picture as vendor sides look at.
+const NO_PICTURE: &[u8] = b"\x89PNG\r\n\x1a\n";
+
 /// What a request would come to. A refusal when it would not come as far as to offerings.
 pub fn quote(terms: &Terms<'_>, request: &ImageRequest) -> Result<Quote, Refusal> {
+    let request = &with_stand_ins(request);
     terms.policy.rules.judge(request).map_err(refuse::denied)?;
     let model = model(terms.policy, terms.plan, request)?;
     let Treated { request, changes } =
@@ -155,9 +188,15 @@ pub fn quote(terms: &Terms<'_>, request: &ImageRequest) -> Result<Quote, Refusal
     let request = &request;
     let fidelity = terms.plan.fidelity.unwrap_or(model.fidelity);
     let (mut offerings, mut passed_over, mut refusal) = (Vec::new(), Vec::new(), None);
-    let want = Want { request, test_mode: terms.test_mode, fidelity, dice: 0 };
-    match routing::survey(&model, want, terms.health) {
-        Ok(survey) => look(terms, (&model, request), survey, &mut offerings, &mut passed_over)?,
+    let unix_ms = terms.now.unix_ms;
+    let want = Want { request, test_mode: terms.test_mode, fidelity, dice: 0, unix_ms };
+    let cost = |candidate: &Candidate| worth::cost_most(candidate, request);
+    let tariff = worth::tariff_at(&model, unix_ms);
+    match routing::survey(&model, want, Views { health: terms.health, cost: &cost }) {
+        Ok(survey) => {
+            let asked = (&*model, &*tariff, request);
+            look(terms, asked, survey, (&mut offerings, &mut passed_over))?;
+        }
         Err(none) => refusal = Some(none),
     }
     for choice in &mut offerings {
@@ -176,6 +215,7 @@ pub fn quote(terms: &Terms<'_>, request: &ImageRequest) -> Result<Quote, Refusal
         fidelity,
         strategy: model.strategy,
         price: offerings.iter().map(|choice: &Choice| choice.price).max(),
+        price_version: Arc::clone(&tariff.version),
         refusal,
         offerings,
         passed_over,
@@ -187,32 +227,36 @@ pub fn quote(terms: &Terms<'_>, request: &ImageRequest) -> Result<Quote, Refusal
 /// Tells the survey's findings, as much of them as the plan lets be seen.
 fn look(
     terms: &Terms<'_>,
-    (model, request): (&Model, &ImageRequest),
+    (model, tariff, request): (&Model, &Tariff, &ImageRequest),
     survey: Survey,
-    offerings: &mut Vec<Choice>,
-    passed_over: &mut Vec<PassedOver>,
+    (offerings, passed_over): (&mut Vec<Choice>, &mut Vec<PassedOver>),
 ) -> Result<(), Refusal> {
     let seen = |offering: &Offering| terms.plan.show_offering.then(|| offering.name.clone());
     for (candidate, health) in &survey.ranked {
         let offering = &candidate.offering;
-        if let Some(why) = inexpressible(candidate, request) {
+        let unsaid = candidate.cost_most.is_none().then(|| "its cost cannot be said".to_owned());
+        if let Some(why) = unsaid.or_else(|| inexpressible(candidate, request)) {
             passed_over.push(PassedOver { offering: seen(offering), why });
             continue;
         }
-        let size = delivered_size(candidate);
-        let work = Work { count: request.count, size, quality: request.quality };
-        let price = if terms.test_mode {
-            Credits::ZERO
+        let work = worth::asked(tariff, candidate, request);
+        let (price, parts) = if terms.test_mode {
+            (Credits::ZERO, Vec::new())
         } else {
-            price::quote(&model.price, &work).map_err(|e| refuse::unpriced(model, e))?
+            let quoted = price::quote(tariff, &work)
+                .and_then(|price| Ok((price, price::quoted_parts(tariff, &work)?)));
+            let unpriced = |error| refuse::unpriced(&model.name, error);
+            quoted.map(|(price, parts)| (price, parts_view(&parts))).map_err(unpriced)?
         };
-        let drawn = Work { size: candidate.size, ..work };
+        let shows = terms.plan.show_offering;
         offerings.push(Choice {
             offering: seen(offering),
-            why: why(model.strategy, candidate, *health, terms.plan.show_offering),
+            why: why(model.strategy, candidate, *health, shows),
             price,
-            cost: price::cost(&offering.cost, &drawn).ok().filter(|_| terms.plan.show_offering),
-            size,
+            price_parts: parts,
+            cost: candidate.cost_most.filter(|_| shows),
+            cost_parts: shows.then(|| cost_view(candidate, request)),
+            size: delivered_size(candidate),
             calls: candidate.calls,
             changed: candidate.changes.iter().map(changed).collect(),
         });
@@ -226,6 +270,22 @@ fn look(
         passed_over.push(PassedOver { offering: seen(&offering), why });
     }
     Ok(())
+}
+
+fn parts_view(parts: &Parts) -> Vec<PartView> {
+    let view = |(part, nanos): (Part, i64)| PartView {
+        part: part.name(),
+        amount: Credits::from_nanos(nanos).to_string(),
+    };
+    parts.told().map(view).collect()
+}
+
+fn cost_view(candidate: &Candidate, request: &ImageRequest) -> CostView {
+    let parts = price::quoted_parts(&candidate.tariff, &worth::drawn(candidate, request));
+    CostView {
+        cost_parts: parts.map(|parts| parts_view(&parts)).unwrap_or_default(),
+        cost_version: Arc::clone(&candidate.tariff.version),
+    }
 }
 
 /// What a candidate's dialect has no words for.

@@ -5,19 +5,22 @@ use std::time::Duration;
 
 use crate::auth::AuthError;
 use crate::canonical::{Change, Problem, QuotaStanding, Refusal, RefusalKind as Kind};
-use crate::catalog::Model;
 use crate::clock::Now;
 use crate::fault::VendorFault;
 use crate::job::JobError;
 use crate::ledger::LedgerError;
 use crate::limit::{Denial, DenialReason};
 use crate::media::MediaError;
-use crate::pledge::{BadName, Gone, Verdict};
 use crate::policy::{Period, Plan};
 use crate::price::PriceError;
 use crate::routing::NoCandidate;
 use crate::rules::Denied;
 use crate::store::StoreError;
+
+use super::notices;
+
+pub(super) mod input;
+pub(super) mod repeat;
 
 /// When the store is worth asking again.
 const STORE_WAIT: Duration = Duration::from_secs(2);
@@ -221,7 +224,10 @@ pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
             format!("{most} jobs of this workspace are unfinished; wait for one to end"),
         )
         .retry_after(VENDOR_WAIT),
-        StoreError::Pledged(verdict) => pledged(*verdict),
+        StoreError::Job(JobError::Untold { most }) => {
+            notices::untold(*most).retry_after(VENDOR_WAIT)
+        }
+        StoreError::Pledged(verdict) => repeat::pledged(*verdict),
         StoreError::Busy => {
             Refusal::new(Kind::Overloaded, "too much waits to be written; try again in a moment")
                 .retry_after(STORE_WAIT)
@@ -254,71 +260,6 @@ pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
             .retry_after(STORE_WAIT)
         }
     }
-}
-
-/// What the repeat of a request is told that is not to be answered anew.
-pub(super) fn pledged(verdict: Verdict) -> Refusal {
-    match verdict {
-        // Both can only be met when the first of two ended between two looks.
-        Verdict::New | Verdict::Replay => Refusal::new(
-            Kind::IdempotencyInFlight,
-            "the request with this `Idempotency-Key` has just ended; ask again for its answer",
-        )
-        .retry_after(STORE_WAIT),
-        Verdict::Running { retry_after } => Refusal::new(
-            Kind::IdempotencyInFlight,
-            "the request with this `Idempotency-Key` is being worked on; ask again for its answer",
-        )
-        .retry_after(retry_after),
-        Verdict::Unknown { retry_after } => Refusal::new(
-            Kind::IdempotencyInFlight,
-            "the gateway restarted while it worked on the request with this `Idempotency-Key`, so \
-             its outcome is unknown; nothing was charged, and the key is free after the wait",
-        )
-        .retry_after(retry_after),
-        Verdict::Mismatch => Refusal {
-            field: Some("Idempotency-Key".into()),
-            ..Refusal::new(
-                Kind::IdempotencyMismatch,
-                "this `Idempotency-Key` was used for another request; choose a new one for new work",
-            )
-        },
-        Verdict::Gone(gone) => Refusal::new(Kind::IdempotencyGone, why_gone(gone)),
-    }
-}
-
-const fn why_gone(gone: Gone) -> &'static str {
-    match gone {
-        Gone::TooLarge => {
-            "the request with this `Idempotency-Key` was served and its answer was too large to \
-             keep; use a new key to buy anew"
-        }
-        Gone::Dropped => {
-            "the request with this `Idempotency-Key` was served and its answer made room for newer \
-             ones; use a new key to buy anew"
-        }
-        Gone::Lost => {
-            "the request with this `Idempotency-Key` was served and its answer could not be kept; \
-             use a new key to buy anew"
-        }
-        Gone::Erased => {
-            "the request with this `Idempotency-Key` was served and its picture was erased since; \
-             use a new key to buy anew"
-        }
-    }
-}
-
-pub(super) fn bad_name(bad: BadName) -> Refusal {
-    Refusal::field("Idempotency-Key", Problem::BadValue, bad.to_string())
-}
-
-pub(super) fn named_batch() -> Refusal {
-    Refusal::field(
-        "Idempotency-Key",
-        Problem::BadValue,
-        "`Idempotency-Key` cannot name a batch; leave it out, or ask for each item on its own with \
-         a key of its own",
-    )
 }
 
 pub(super) fn fault(fault: &VendorFault) -> Refusal {
@@ -371,11 +312,16 @@ pub(super) fn media_late() -> Refusal {
     Refusal::new(Kind::VendorTimedOut, "the picture was not ready in time; nothing was charged")
 }
 
-pub(super) fn unpriced(model: &Model, error: PriceError) -> Refusal {
-    tracing::error!(model = model.name, %error, "a request could not be priced");
+pub(super) fn unpriced(model: &str, error: PriceError) -> Refusal {
+    if error == PriceError::Unknown("input_pixels") {
+        let message = "the size of an input picture cannot be read, and the price depends on it; \
+                       send a whole PNG, JPEG or WebP";
+        return Refusal::new(Kind::BadRequest, message);
+    }
+    tracing::error!(model, %error, "a request could not be priced");
     Refusal::new(
         Kind::Unpriced,
-        format!("`{}` has no price for this size and quality; tell the operator", model.name),
+        format!("`{model}` has no price for what is asked; tell the operator"),
     )
 }
 

@@ -19,6 +19,7 @@ pub(super) struct Treated {
 /// Treats a request. A preset that policy does not have stays in it, for routing to say.
 pub(super) fn treat(policy: &Policy, plan: &Plan, model: &Model, asked: &ImageRequest) -> Treated {
     let mut request = asked.clone();
+    request.format = asked.format.or(model.format);
     let mut changes = Vec::new();
     if let Some(preset) = asked.preset.as_ref().and_then(|name| policy.presets.get(name)) {
         // What it stands for says it all: nobody is told its name besides.

@@ -1,51 +1,214 @@
-//! What a request may cost its caller, and what it did cost.
+//! What a request may cost its caller and us, and what it did cost.
+
+use std::sync::Arc;
 
 use crate::auth::Caller;
-use crate::canonical::{ImageRequest, Refusal};
-use crate::catalog::Model;
-use crate::credits::Credits;
-use crate::price::{self, Work};
+use crate::canonical::{ImageRequest, ImageResponse, Picture, Refusal, Size, TokenUsage};
+use crate::catalog::{Fact, Model, Tariff};
+use crate::credits::{Cost, Credits};
+use crate::fault::{Bill, VendorFault};
+use crate::price::{self, PriceError, Work};
 use crate::routing::Candidate;
 
-use super::{Delivered, delivered_size, refuse};
+use super::{Delivered, Gateway, delivered_size, refuse};
 
-/// The most this may cost the caller: the dearest candidate that may come to serve.
-pub(super) fn quote(
-    model: &Model,
-    candidates: &[Candidate],
-    request: &ImageRequest,
-    caller: &Caller,
-) -> Result<Credits, Refusal> {
-    if caller.is_test() {
-        return Ok(Credits::ZERO);
+/// What could not be priced, as a label.
+const PRICE: &str = "price";
+const COST: &str = "cost";
+
+impl Gateway {
+    /// The most this may cost the caller: the dearest candidate that may come to serve. One whose
+    /// cost to us cannot be said is asked by nobody.
+    pub(super) fn worth_at_most(
+        &self,
+        model: &Model,
+        tariff: &Tariff,
+        candidates: &mut Vec<Candidate>,
+        (request, caller): (&ImageRequest, &Caller),
+    ) -> Result<Credits, Refusal> {
+        if caller.is_test() {
+            return Ok(Credits::ZERO);
+        }
+        let mut most = Credits::ZERO;
+        for candidate in &*candidates {
+            let work = asked(tariff, candidate, request);
+            let quote = price::quote(tariff, &work).map_err(|error| {
+                self.count_unpriced(&model.name, PRICE);
+                refuse::unpriced(&model.name, error)
+            })?;
+            most = most.max(quote);
+        }
+        if let Some(unknown) = candidates.iter().find(|candidate| candidate.cost_most.is_none()) {
+            self.count_unpriced(&model.name, COST);
+            let offering = &*unknown.offering.name;
+            tracing::error!(offering, "an offering is not asked: its cost cannot be said");
+            candidates.retain(|candidate| candidate.cost_most.is_some());
+        }
+        if candidates.is_empty() {
+            return Err(refuse::unpriced(&model.name, PriceError::Unpriced));
+        }
+        Ok(most)
     }
-    let mut most = Credits::ZERO;
-    for candidate in candidates {
-        let work = Work {
-            count: request.count,
-            size: delivered_size(candidate),
-            quality: request.quality,
-        };
-        most = most.max(price::quote(&model.price, &work).map_err(|e| refuse::unpriced(model, e))?);
+
+    /// What it did cost the caller: never more than was held for it.
+    pub(super) fn charge(
+        &self,
+        work: &super::Work,
+        delivered: &Delivered,
+        caller: &Caller,
+    ) -> Result<Credits, Refusal> {
+        if caller.is_test() {
+            return Ok(Credits::ZERO);
+        }
+        let super::Work { model, tariff, request, quote, .. } = work;
+        let asked = asked(tariff, &delivered.candidate, request);
+        let done = done(asked, &delivered.response);
+        let charge = price::charge(tariff, &done, *quote).map_err(|error| {
+            self.count_unpriced(&model.name, PRICE);
+            refuse::unpriced(&model.name, error)
+        })?;
+        if charge.overrun > Credits::ZERO {
+            self.telemetry.metrics().prices.overruns.with_label_values(&[&model.name]).inc();
+            let offering = &*delivered.candidate.offering.name;
+            let (quote, overrun) = (quote.to_string(), charge.overrun.to_string());
+            tracing::warn!(offering, quote, overrun, "more was done than policy bounds");
+        }
+        Ok(charge.price)
     }
-    Ok(most)
+
+    /// What a delivery cost us, for the books: a cost that cannot be said is booked as the most
+    /// that was expected.
+    pub(super) fn booked(
+        &self,
+        model: &Model,
+        candidate: &Candidate,
+        (cost, usage): (Option<Cost>, Option<TokenUsage>),
+    ) -> Cost {
+        let offering = &*candidate.offering.name;
+        if usage.is_none() && !candidate.tariff.tokens.is_empty() {
+            self.telemetry.metrics().prices.usage_unreported.with_label_values(&[offering]).inc();
+        }
+        cost.unwrap_or_else(|| {
+            self.count_unpriced(&model.name, COST);
+            tracing::error!(offering, "what was delivered has no cost; the most is booked");
+            candidate.cost_most.unwrap_or(Cost::ZERO)
+        })
+    }
+
+    pub(super) fn count_unpriced(&self, model: &str, what: &str) {
+        self.telemetry.metrics().prices.unpriced.with_label_values(&[model, what]).inc();
+    }
 }
 
-/// What it did cost: never more than was held for it.
-pub(super) fn price(
-    model: &Model,
-    delivered: &Delivered,
+/// The most that a candidate may cost us; `None` where policy does not say.
+pub(super) fn cost_most(candidate: &Candidate, request: &ImageRequest) -> Option<Cost> {
+    price::cost_quote(&candidate.tariff, &drawn(candidate, request)).ok()
+}
+
+/// What is asked of a candidate, as what apps pay is reckoned: by the finished pictures.
+pub(super) fn asked(tariff: &Tariff, candidate: &Candidate, request: &ImageRequest) -> Work {
+    work(tariff, candidate, request, delivered_size(candidate))
+}
+
+/// The same as what vendors charge is reckoned: by the pictures that they draw.
+pub(super) fn drawn(candidate: &Candidate, request: &ImageRequest) -> Work {
+    work(&candidate.tariff, candidate, request, candidate.size)
+}
+
+/// Work as it came out.
+fn done(work: Work, response: &ImageResponse) -> Work {
+    let count = u32::try_from(response.images.len()).unwrap_or(u32::MAX);
+    work.delivered(count, response.quality, response.usage)
+}
+
+/// What the vendor charges for what it drew: what it says itself, what policy says otherwise;
+/// nothing where neither has a word for it.
+pub(super) fn cost_of(
+    candidate: &Candidate,
     request: &ImageRequest,
-    quote: Credits,
-    caller: &Caller,
-) -> Result<Credits, Refusal> {
-    if caller.is_test() {
-        return Ok(Credits::ZERO);
+    response: &ImageResponse,
+) -> Option<Cost> {
+    if response.cost.is_some() {
+        return response.cost;
     }
-    let asked = Work { count: request.count, size: delivered.size, quality: request.quality };
-    let count = u32::try_from(delivered.response.images.len()).unwrap_or(u32::MAX);
-    let work = asked.delivered(count, delivered.response.quality);
-    let price = price::price(&model.price, &work).map_err(|e| refuse::unpriced(model, e))?;
-    // Offerings draw different sizes, so the one that served is not always the one that was dearest.
-    Ok(price.min(quote))
+    let asked = drawn(candidate, request);
+    // What the vendor resolved is what it charges for, whatever was asked.
+    let resolved = Work { quality: response.quality.or(asked.quality), ..asked };
+    let count = u32::try_from(response.images.len()).unwrap_or(u32::MAX);
+    // More than were asked for are a gift to the caller, and a bill to us.
+    let count = Work { count, ..resolved };
+    price::cost(&candidate.tariff, &done(count, response)).ok()
+}
+
+/// What a vendor bills for calls whose content it refused.
+pub(super) fn bill_of<'f>(
+    candidate: &Candidate,
+    request: &ImageRequest,
+    faults: impl Iterator<Item = &'f VendorFault>,
+) -> Cost {
+    let refused = Cost::from_nanos(candidate.tariff.refused_nanos);
+    let bills = faults.map(|fault| match fault {
+        VendorFault::Refused { bill: Bill::Unsaid, .. } => refused,
+        VendorFault::Refused { bill: Bill::Said(cost), .. } => *cost,
+        VendorFault::Refused { bill: Bill::Drawn, .. } => {
+            let count = candidate.images_per_call.min(request.count.max(1));
+            let call = Work { count, calls: 1, ..drawn(candidate, request) };
+            price::cost(&candidate.tariff, &call).unwrap_or(refused)
+        }
+        VendorFault::Refused { bill: Bill::Nothing, .. }
+        | VendorFault::Busy { .. }
+        | VendorFault::Rejected { .. }
+        | VendorFault::Inexpressible { .. }
+        | VendorFault::Denied { .. }
+        | VendorFault::Garbled { .. }
+        | VendorFault::Broken { .. }
+        | VendorFault::TimedOut
+        | VendorFault::Cut { .. }
+        | VendorFault::Unreachable { .. } => Cost::ZERO,
+    });
+    bills.fold(Cost::ZERO, |sum, bill| sum.plus(bill).unwrap_or(sum))
+}
+
+fn work(tariff: &Tariff, candidate: &Candidate, request: &ImageRequest, size: Size) -> Work {
+    let can = &candidate.offering.can;
+    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    let texts = [
+        Some(&request.prompt),
+        candidate.prompt_suffix.as_ref(),
+        request.negative_prompt.as_ref(),
+        request.style.as_ref(),
+    ];
+    let bytes: usize = texts.into_iter().flatten().map(String::len).sum();
+    Work {
+        operation: request.operation,
+        count: request.count,
+        size,
+        quality: request.quality,
+        steps: request.steps.filter(|_| can.steps),
+        inputs: count(request.inputs.len()),
+        input_pixels: if by_input_pixels(tariff) { input_pixels(request) } else { None },
+        masks: u32::from(request.mask.is_some()),
+        previews: if can.previews { u32::from(request.previews) } else { 0 },
+        text_bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
+        calls: candidate.calls,
+        usage: None,
+    }
+}
+
+/// Whether anything depends on how large input pictures are: else nobody looks at them.
+fn by_input_pixels(tariff: &Tariff) -> bool {
+    let formula = tariff.expression.as_ref();
+    tariff.input_megapixel.is_some() || formula.is_some_and(|f| f.uses(Fact::InputPixels))
+}
+
+/// The pixels of all input pictures, by what their heads declare.
+fn input_pixels(request: &ImageRequest) -> Option<u64> {
+    let pixels = |picture: &Picture| Some(crate::media::probe(picture)?.1.pixels());
+    let mut inputs = request.inputs.iter().map(|input| pixels(&input.picture));
+    inputs.try_fold(0_u64, |sum, pixels| sum.checked_add(pixels?))
+}
+
+/// The version of the model's price that a request is quoted and settled by.
+pub(super) fn tariff_at(model: &Model, unix_ms: i64) -> Arc<Tariff> {
+    Arc::clone(model.price.at(unix_ms))
 }

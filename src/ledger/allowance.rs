@@ -135,6 +135,7 @@ mod tests {
             amount: whole(credits),
             expires_at_ms: now.unix_ms + 60_000,
             quotas: Vec::new(),
+            price_version: None,
             policy_version: "p1".into(),
         };
         let entries = ledger.hold(&ask, now).unwrap().changes.entries;

@@ -50,6 +50,9 @@ pub struct HoldAsk {
     pub quotas: Vec<QuotaAsk>,
     /// The policy that the quote was made under.
     pub policy_version: Arc<str>,
+    /// The version of the price that it was made by, and that it is settled by; `None` for what has
+    /// a flat price of its own.
+    pub price_version: Option<Arc<str>>,
 }
 
 /// A share of one calendar quota.

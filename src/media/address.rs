@@ -23,6 +23,7 @@ pub const fn file_name(format: Format) -> &'static str {
         Format::Png => "original.png",
         Format::Jpeg => "original.jpeg",
         Format::Webp => "original.webp",
+        Format::Avif => "original.avif",
     }
 }
 

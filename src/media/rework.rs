@@ -27,7 +27,7 @@ pub struct Rework {
 impl Rework {
     /// Whether the picture already is what is asked for. What a picture shows is not read, so a
     /// watermark is never there already.
-    pub(super) fn is_done(&self, image: &Image) -> bool {
+    pub fn is_done(&self, image: &Image) -> bool {
         if self.watermark.is_some() {
             return false;
         }

@@ -9,7 +9,10 @@ use sha2::{Digest, Sha256};
 use crate::rules::{DeniedTerm, Rules};
 
 use super::raw::RawFile;
-use super::{FindSecret, Policy, PolicyFault, PolicyText, offering, plan, preset, prompts, vendor};
+use super::{
+    FindSecret, InputPictures, Policy, PolicyFault, PolicyText, inputs, offering, plan, preset,
+    prompts, vendor, webhooks,
+};
 
 /// Every fault found so far, and the file that is being read.
 pub(super) struct Faults<'a> {
@@ -43,6 +46,8 @@ pub fn build(
         plans: BTreeMap::new(),
         presets: BTreeMap::new(),
         prompts: None,
+        webhooks: crate::notice::Webhooks::default(),
+        input_pictures: InputPictures::default(),
         rules: Rules::default(),
         warnings: Vec::new(),
     };
@@ -56,15 +61,19 @@ pub fn build(
         offering::models(&mut policy, file, &mut faults);
     }
     let mut denied = Vec::new();
+    let mut missing = webhooks::Missing::default();
     for (text, file) in &files {
         faults.source = text;
         plan::plans(&mut policy, file, &mut faults);
         preset::presets(&mut policy, file, &mut faults);
         prompts::prompts(&mut policy, file, &mut faults);
+        missing.look(&mut policy, file, (find_secret, &mut faults));
+        inputs::input_pictures(&mut policy, file, &mut faults);
         rules_and_defaults(&mut policy, &mut denied, file, &mut faults);
     }
     policy.rules = Rules::new(&denied);
     policy.warnings = left_out(&policy);
+    policy.warnings.extend(missing.told());
     if faults.found.is_empty() { Ok(policy) } else { Err(faults.found) }
 }
 

@@ -1,19 +1,19 @@
 //! The models of a policy file, their offerings and their tariffs.
 
 use std::ops::Range;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use toml::Spanned;
 
 use crate::canonical::{Format, Ratio, Size};
-use crate::catalog::{Capabilities, Frames, Model, Offering, Tariff, TariffRow, Vendor};
-use crate::credits::{Cost, Credits};
+use crate::catalog::{Capabilities, Frames, Model, Offering, Tariff, Vendor};
 
 use super::Policy;
 use super::build::{Faults, there_are};
-use super::raw::{self, RawFile, RawModel, RawOffering, RawTariffRow};
+use super::quotable;
+use super::raw::{self, RawFile, RawModel, RawOffering};
+use super::tariff::{Kind, book};
 
 /// The time a whole request may take unless policy says otherwise.
 const DEADLINE_DEFAULT: Duration = Duration::from_mins(2);
@@ -36,8 +36,8 @@ pub(super) fn models(policy: &mut Policy, file: &RawFile, faults: &mut Faults<'_
 }
 
 fn model(policy: &Policy, name: &str, raw: &RawModel, faults: &mut Faults<'_>) -> Model {
-    let price =
-        tariff::<Credits>(&raw.price, &format!("models.{name}.price"), faults, Credits::nanos);
+    let place = format!("models.{name}.price");
+    let price = book(&raw.price, &raw.later_prices, (Kind::Price, &place), faults);
     if raw.offerings.get_ref().is_empty() {
         let place = format!("models.{name}.offerings");
         let hint = "add one, such as { vendor = \"painter\", … }";
@@ -48,6 +48,7 @@ fn model(policy: &Policy, name: &str, raw: &RawModel, faults: &mut Faults<'_>) -
             hint,
         );
     }
+    let mut read = Vec::new();
     let mut offerings: Vec<Arc<Offering>> = Vec::new();
     for (index, spanned) in raw.offerings.get_ref().iter().enumerate() {
         let place = format!("models.{name}.offerings.{index}");
@@ -57,9 +58,11 @@ fn model(policy: &Policy, name: &str, raw: &RawModel, faults: &mut Faults<'_>) -
         if offerings.iter().any(|other| other.name == offering.name) {
             offering.name = format!("{}/{index}", offering.name);
         }
-        offerings.push(Arc::new(offering));
+        let offering = Arc::new(offering);
+        read.push((Arc::clone(&offering), spanned));
+        offerings.push(offering);
     }
-    Model {
+    let model = Model {
         name: name.to_owned(),
         strategy: raw.strategy,
         fidelity: raw.fidelity,
@@ -71,8 +74,33 @@ fn model(policy: &Policy, name: &str, raw: &RawModel, faults: &mut Faults<'_>) -
         hedge_after: raw.hedge_after.map(|span| span.0),
         after_unknown: raw.after_unknown,
         pixels_max: raw.size_max.map(Size::pixels),
+        format: raw.format,
         title: raw.title.clone(),
         description: raw.description.clone(),
+    };
+    for (offering, spanned) in read {
+        unpriced(&model, &offering, spanned, faults);
+    }
+    model
+}
+
+/// Says what an offering can be asked for and nobody could be quoted.
+fn unpriced(
+    model: &Model,
+    offering: &Offering,
+    raw: &Spanned<RawOffering>,
+    faults: &mut Faults<'_>,
+) {
+    // A tariff that could not be read is a fault of its own.
+    let mut books = [&model.price, &offering.cost].into_iter();
+    if books.any(|book| book.versions().any(|tariff| tariff.is_empty())) {
+        return;
+    }
+    for quotable::Hole { what, asked, why } in quotable::holes(model, offering) {
+        let problem = format!("{what} says nothing about {asked}: {why}");
+        let hint = "add what is missing, or do not let the offering be asked for it";
+        let place = format!("models.{}", offering.name);
+        faults.note(raw.span(), place, problem, hint);
     }
 }
 
@@ -101,8 +129,7 @@ fn test_offering(
             ..Capabilities::only(frames, SIZE_USUAL)
         };
         let name = format!("{model}/{}", vendor.name);
-        let cost =
-            Tariff { rows: vec![TariffRow { pixels_max: None, quality: None, image_nanos: 0 }] };
+        let cost = Tariff::flat(0).into();
         Some(Arc::new(Offering { cost, ..Offering::new(name, Arc::clone(vendor), model, can) }))
     })
 }
@@ -115,13 +142,19 @@ fn offering(
     faults: &mut Faults<'_>,
 ) -> Option<Offering> {
     let raw = spanned.get_ref();
-    let cost = tariff::<Cost>(&raw.cost, &format!("{place}.cost"), faults, Cost::nanos);
+    let cost = format!("{place}.cost");
+    let cost = book(&raw.cost, &raw.later_costs, (Kind::Cost, &cost), faults);
     let frames = frames(raw, &spanned.span(), place, faults);
     let vendor: Option<&Arc<Vendor>> = policy.vendors.get(raw.vendor.get_ref());
     if vendor.is_none() {
         let problem = format!("no vendor `{}`", raw.vendor.get_ref());
         let hint = there_are(policy.vendors.keys().map(String::as_str));
         faults.note(raw.vendor.span(), format!("{place}.vendor"), problem, &hint);
+    }
+    if raw.formats.iter().any(|format| !format.is_opened()) {
+        let problem = "avif is not asked of vendors, for it could not be worked on".to_owned();
+        let hint = "leave it out; the gateway makes it of the other formats";
+        faults.note(spanned.span(), format!("{place}.formats"), problem, hint);
     }
     let (vendor, frames) = (vendor?, frames?);
     let size_default = raw.size_default.unwrap_or_else(|| usual_size(&frames));
@@ -216,32 +249,4 @@ fn usual_size(frames: &Frames) -> Size {
             .or_else(|| ratios.first())
             .map_or(SIZE_USUAL, |(_, size)| *size),
     }
-}
-
-fn tariff<Money: FromStr<Err: std::fmt::Display>>(
-    raw: &Spanned<Vec<RawTariffRow>>,
-    place: &str,
-    faults: &mut Faults<'_>,
-    nanos: impl Fn(Money) -> i64,
-) -> Tariff {
-    let mut rows = Vec::new();
-    for row in raw.get_ref() {
-        match row.image.parse::<Money>() {
-            Ok(amount) => rows.push(TariffRow {
-                pixels_max: row.up_to.map(Size::pixels),
-                quality: row.quality,
-                image_nanos: nanos(amount),
-            }),
-            Err(error) => {
-                faults.note(raw.span(), place.to_owned(), error.to_string(), "");
-            }
-        }
-    }
-    if raw.get_ref().is_empty() {
-        let hint =
-            "write at least [{ image = \"1\" }]; a price of \"0\" is allowed, no price is not";
-        faults.note(raw.span(), place.to_owned(), "has no rows".to_owned(), hint);
-    }
-    rows.sort_by_key(|row| row.pixels_max.unwrap_or(u64::MAX));
-    Tariff { rows }
 }

@@ -9,7 +9,7 @@ use crate::limit::{Limit, Unit};
 
 use super::build::{Faults, there_are};
 use super::raw::{RawBatch, RawFile, RawLimit, RawPlan, RawQuota, RawStorage};
-use super::{Batch, Plan, Policy, Quota};
+use super::{Batch, Plan, Policy, Quota, reach};
 
 mod rights;
 
@@ -67,6 +67,11 @@ fn plan(name: &str, raw: &RawPlan, policy: &Policy, faults: &mut Faults<'_>) -> 
             Some(RawStorage::Title(title)) => Some(title.clone()),
         },
         batch: raw.batch.as_ref().map_or(BATCH_DEFAULT, |raw| batch(name, raw, faults)),
+        webhook_hosts: reach::hosts(
+            &raw.webhook_hosts,
+            &format!("plans.{name}.webhook_hosts"),
+            faults,
+        ),
     }
 }
 

@@ -6,11 +6,15 @@ use std::num::NonZeroU32;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::canonical::{Format, Quality, Ratio, Size};
+use crate::canonical::{Format, Ratio, Size};
 use crate::catalog::{Ability, AfterUnknown, Balance, Fidelity, PlayedFault, Strategy};
 use crate::scalar::{ByteCount, Span};
 
 use super::{Period, QuotaOf};
+
+mod tariff;
+
+pub(super) use tariff::{RawPixelRate, RawTable, RawTariff, RawTokenRate, Rounded};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -22,6 +26,30 @@ pub(super) struct RawFile {
     pub(super) presets: BTreeMap<String, Spanned<RawPreset>>,
     pub(super) defaults: RawDefaults,
     pub(super) prompts: Option<Spanned<RawPrompts>>,
+    pub(super) webhooks: Option<Spanned<RawWebhooks>>,
+    pub(super) input_pictures: Option<Spanned<RawInputPictures>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawWebhooks {
+    pub(super) hosts: Vec<Spanned<String>>,
+    pub(super) inside_hosts: Vec<Spanned<String>>,
+    pub(super) secrets: Vec<Spanned<String>>,
+    pub(super) tries_max: Option<NonZeroU32>,
+    pub(super) timeout: Option<Spanned<Span>>,
+    pub(super) first_wait: Option<Spanned<Span>>,
+    pub(super) wait_max: Option<Spanned<Span>>,
+    pub(super) time_max: Option<Spanned<Span>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct RawInputPictures {
+    pub(super) hosts: Vec<Spanned<String>>,
+    pub(super) inside_hosts: Vec<Spanned<String>>,
+    pub(super) bytes_max: Option<ByteCount>,
+    pub(super) timeout: Option<Span>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -111,18 +139,14 @@ pub(super) struct RawModel {
     #[serde(default)]
     pub(super) after_unknown: AfterUnknown,
     pub(super) size_max: Option<Size>,
+    pub(super) format: Option<Format>,
     pub(super) title: Option<String>,
     pub(super) description: Option<String>,
-    pub(super) price: Spanned<Vec<RawTariffRow>>,
+    pub(super) price: Spanned<RawTariff>,
+    /// What takes the place of `price`, each from a date.
+    #[serde(default)]
+    pub(super) later_prices: Vec<Spanned<RawTariff>>,
     pub(super) offerings: Spanned<Vec<Spanned<RawOffering>>>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RawTariffRow {
-    pub(super) up_to: Option<Size>,
-    pub(super) quality: Option<Quality>,
-    pub(super) image: String,
 }
 
 #[derive(Debug, Deserialize)]
@@ -148,7 +172,10 @@ pub(super) struct RawOffering {
     #[serde(default)]
     pub(super) inputs_max: u32,
     pub(super) prompt_chars_max: Option<usize>,
-    pub(super) cost: Spanned<Vec<RawTariffRow>>,
+    pub(super) cost: Spanned<RawTariff>,
+    /// What takes the place of `cost`, each from a date.
+    #[serde(default)]
+    pub(super) later_costs: Vec<Spanned<RawTariff>>,
     #[serde(default)]
     pub(super) extra: serde_json::Map<String, serde_json::Value>,
     pub(super) workflow: Option<Spanned<String>>,
@@ -190,6 +217,8 @@ pub(super) struct RawPlan {
     pub(super) title: Option<String>,
     pub(super) storage: Option<RawStorage>,
     pub(super) batch: Option<Spanned<RawBatch>>,
+    #[serde(default)]
+    pub(super) webhook_hosts: Vec<Spanned<String>>,
 }
 
 /// The words, or whether there are any.

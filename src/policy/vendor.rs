@@ -11,7 +11,7 @@ use crate::secret::Secret;
 
 use super::build::{Faults, there_are};
 use super::raw::{RawFile, RawVendor};
-use super::{FindSecret, Policy, SecretPlace, passthrough};
+use super::{FindSecret, Policy, SecretPlace, passthrough, reach};
 
 /// Adds the vendors of one file.
 pub(super) fn vendors(
@@ -50,11 +50,8 @@ fn vendor(
         Some(text) => auth_scheme(text, &place("auth"), faults),
     };
     let (secrets, secret_missing) = secrets(name, raw, find_secret, faults)?;
-    let hosts = |key, texts: &[Spanned<String>], faults: &mut Faults<'_>| {
-        texts.iter().filter_map(|text| host(text, &place(key), faults)).collect()
-    };
-    let hosts_listed = hosts("hosts", &raw.hosts, faults);
-    let picture_hosts = hosts("picture_hosts", &raw.picture_hosts, faults);
+    let hosts = reach::hosts_of_vendor(&raw.hosts, &place("hosts"), faults);
+    let picture_hosts = reach::hosts_of_vendor(&raw.picture_hosts, &place("picture_hosts"), faults);
     let mut vendor = Vendor {
         name: name.to_owned(),
         dialect: side?.0,
@@ -65,7 +62,7 @@ fn vendor(
         secret_missing,
         timeout: raw.timeout.map_or(TIMEOUT_DEFAULT, |span| span.0),
         answer_bytes_max: raw.answer_bytes_max.map_or(ANSWER_BYTES_MAX_DEFAULT, |bytes| bytes.0),
-        hosts: hosts_listed,
+        hosts,
         picture_hosts,
         calls_per_minute_max: raw.calls_per_minute_max,
         cancel_free: raw.cancel_free,
@@ -93,20 +90,6 @@ fn secrets(
     }
     let missing = missing.filter(|_| found.is_empty());
     Some((found, missing))
-}
-
-/// A host name, or every host below one.
-fn host(text: &Spanned<String>, place: &str, faults: &mut Faults<'_>) -> Option<String> {
-    let host = text.get_ref();
-    let name = host.strip_prefix("*.").unwrap_or(host);
-    let is_letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b':');
-    if name.contains('.') && name.bytes().all(is_letter) || name == "localhost" {
-        return Some(host.to_ascii_lowercase());
-    }
-    let problem = format!("`{host}` is no host");
-    let hint = "write a name such as \"cdn.example.com\", or \"*.example.com\" for all below it";
-    faults.note(text.span(), place.to_owned(), problem, hint);
-    None
 }
 
 /// How long one exchange may take unless policy says otherwise.
@@ -195,7 +178,7 @@ fn named_scheme(way: &str, name: &str) -> Option<AuthScheme> {
     }
 }
 
-fn secret_place(
+pub(super) fn secret_place(
     text: &Spanned<String>,
     place: &str,
     faults: &mut Faults<'_>,

@@ -9,6 +9,7 @@ pub fn measure(head: &[u8]) -> Option<(Format, Size)> {
         Format::Png => png(head),
         Format::Jpeg => jpeg(head),
         Format::Webp => webp(head),
+        Format::Avif => avif(head),
     }?;
     (size.width > 0 && size.height > 0).then_some((format, size))
 }
@@ -91,6 +92,24 @@ fn webp(head: &[u8]) -> Option<Size> {
     }
 }
 
+/// The largest of the sizes that its properties declare: parts of a picture are smaller than it.
+fn avif(head: &[u8]) -> Option<Size> {
+    let sizes = memchr::memmem::find_iter(head, b"ispe").take(PROPERTIES_MAX).filter_map(|at| {
+        let side = |from: usize| {
+            let start = at.checked_add(from)?;
+            let bytes = head.get(start..start.checked_add(4)?)?;
+            Some(u32::from_be_bytes(bytes.try_into().ok()?))
+        };
+        // The name is followed by a version and flags, which are nothing.
+        (side(4)? == 0).then_some(())?;
+        Some(Size::new(side(8)?, side(12)?))
+    });
+    sizes.max_by_key(|size| size.pixels())
+}
+
+/// Properties of an AVIF that are looked at; a picture has one or two.
+const PROPERTIES_MAX: usize = 64;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,6 +135,18 @@ mod tests {
         for head in [lossless, extended, lossy] {
             assert_eq!(measure(&head), Some((Format::Webp, Size::new(64, 32))));
         }
+    }
+
+    #[test]
+    fn an_avif_is_measured_by_the_largest_of_its_properties() {
+        let property = |width: u32, height: u32| {
+            let sides = [width.to_be_bytes(), height.to_be_bytes()].concat();
+            [b"\0\0\0\x14ispe\0\0\0\0".as_slice(), &sides].concat()
+        };
+        let head = b"\0\0\0\x1cftypavif\0\0\0\0avifmif1miafmeta".as_slice();
+        let tiled = [head, &property(512, 512), &property(2048, 1024)].concat();
+        assert_eq!(measure(&tiled), Some((Format::Avif, Size::new(2048, 1024))));
+        assert_eq!(measure(tiled.get(..tiled.len() - 40).unwrap()), None);
     }
 
     #[test]

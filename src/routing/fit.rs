@@ -3,8 +3,11 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::canonical::{Background, Change, Format, Frame, ImageRequest, Operation, Safety, Size};
-use crate::catalog::{Capabilities, Fidelity, Offering};
+use crate::canonical::{
+    AVIF_PIXELS_MAX, Background, Change, Format, Frame, ImageRequest, Operation, Safety, Size,
+};
+use crate::catalog::{Capabilities, Fidelity, Offering, Tariff};
+use crate::credits::Cost;
 
 use super::shape;
 
@@ -16,6 +19,10 @@ pub const CALLS_MAX: u32 = 16;
 pub struct Candidate {
     /// What is bought.
     pub offering: Arc<Offering>,
+    /// What it costs us: the version that counted when it was looked at.
+    pub tariff: Arc<Tariff>,
+    /// The most that the whole request may cost us; `None` where that cannot be said.
+    pub cost_most: Option<Cost>,
     /// The pixels that the vendor draws, for pricing.
     pub size: Size,
     /// The frame to ask the vendor for.
@@ -80,7 +87,7 @@ impl Candidate {
 /// How an offering serves a request, or why it cannot.
 pub(super) fn fit(
     offering: &Arc<Offering>,
-    request: &ImageRequest,
+    (request, unix_ms): (&ImageRequest, i64),
     pixels_max: Option<u64>,
     fidelity: Fidelity,
 ) -> Result<Candidate, String> {
@@ -101,6 +108,10 @@ pub(super) fn fit(
     changes.extend((calls > 1).then(|| fan_out(calls, images_per_call, request.count)));
 
     let (native_format, transcode_to) = formats(can, request);
+    if transcode_to == Some(Format::Avif) && plan.finished().pixels() > AVIF_PIXELS_MAX {
+        let size = plan.finished();
+        return Err(format!("draws {size}, and {AVIF_PIXELS_MAX} pixels can be made into avif"));
+    }
     changes.extend(transcode_to.map(|made| transcoded(native_format, made)));
 
     if request.background == Some(Background::Transparent) && !can.transparency {
@@ -122,6 +133,8 @@ pub(super) fn fit(
     }
     Ok(Candidate {
         offering: Arc::clone(offering),
+        tariff: Arc::clone(offering.cost.at(unix_ms)),
+        cost_most: None,
         size: plan.drawn,
         native_frame: plan.frame,
         native_format,
@@ -136,7 +149,7 @@ pub(super) fn fit(
 
 /// What no emulation makes up for, and nobody would want dropped.
 fn refuse_unable(can: &Capabilities, request: &ImageRequest) -> Result<(), String> {
-    let inputs = request.inputs.len();
+    let inputs = request.inputs_count();
     if inputs > usize::try_from(can.inputs_max).unwrap_or(usize::MAX) {
         return Err(match can.inputs_max {
             0 => "cannot work from pictures".to_owned(),
@@ -149,7 +162,7 @@ fn refuse_unable(can: &Capabilities, request: &ImageRequest) -> Result<(), Strin
     if request.operation == Operation::Variation && !can.variation {
         return Err("draws no variations".to_owned());
     }
-    if request.mask.is_some() && !can.mask {
+    if request.has_mask() && !can.mask {
         return Err("cannot be told where to change a picture".to_owned());
     }
     Ok(())
@@ -185,7 +198,8 @@ fn formats(can: &Capabilities, request: &ImageRequest) -> (Option<Format>, Optio
     let Some(wanted) = request.format else {
         return (None, None);
     };
-    if can.formats.contains(&wanted) {
+    // What cannot be opened again could neither be cropped nor marked, so it is made here, last.
+    if can.formats.contains(&wanted) && wanted.is_opened() {
         return (Some(wanted), None);
     }
     // A lossless picture loses nothing twice, and keeps its alpha channel on the way.
@@ -201,7 +215,7 @@ fn transcoded(native: Option<Format>, made: Format) -> Change {
 
 /// Parameters that the vendor is told in another way, or not at all: best effort by nature.
 fn said_otherwise(can: &Capabilities, request: &ImageRequest) -> impl Iterator<Item = Change> {
-    let is_lossy = matches!(request.format, Some(Format::Jpeg | Format::Webp));
+    let is_lossy = matches!(request.format, Some(Format::Jpeg | Format::Webp | Format::Avif));
     let is_native = request.format.is_some_and(|format| can.formats.contains(&format));
     let uncompressed = is_lossy && is_native && !can.compression;
     [

@@ -2,8 +2,8 @@
 
 use std::cmp::Ordering;
 
-use crate::canonical::ImageRequest;
 use crate::catalog::{Balance, Model, Strategy};
+use crate::credits::Cost;
 
 use super::fit::Candidate;
 use super::health::HealthView;
@@ -12,10 +12,10 @@ use super::health::HealthView;
 type Seen = (Candidate, HealthView);
 
 /// Sorts candidates, the one to try first in front. `dice` is any number, a new one each time.
-pub(super) fn rank(candidates: &mut [Seen], model: &Model, request: &ImageRequest, dice: u64) {
+pub(super) fn rank(candidates: &mut [Seen], model: &Model, dice: u64) {
     match model.strategy {
         Strategy::Cheapest => {
-            let cost = |seen: &Seen| cost(&seen.0, request);
+            let cost = |seen: &Seen| cost(&seen.0);
             sort_by(candidates, |one, other| cost(one).cmp(&cost(other)));
         }
         Strategy::Priority => sort_by(candidates, |one, other| {
@@ -27,8 +27,8 @@ pub(super) fn rank(candidates: &mut [Seen], model: &Model, request: &ImageReques
         }
         Strategy::Weighted => by_chance(candidates, dice),
         Strategy::Balanced => {
-            let best = Best::of(candidates, request);
-            let score = |seen: &Seen| best.score(seen, request, model.balance);
+            let best = Best::of(candidates);
+            let score = |seen: &Seen| best.score(seen, model.balance);
             sort_by(candidates, |one, other| score(one).total_cmp(&score(other)));
         }
     }
@@ -43,9 +43,8 @@ fn sort_by(candidates: &mut [Seen], by_strategy: impl Fn(&Seen, &Seen) -> Orderi
 }
 
 /// What the whole request would cost us; an unknown cost is the highest of all.
-fn cost(candidate: &Candidate, request: &ImageRequest) -> i64 {
-    let each = candidate.offering.cost.most(candidate.size, request.quality);
-    each.and_then(|nanos| nanos.checked_mul(i64::from(request.count.max(1)))).unwrap_or(i64::MAX)
+fn cost(candidate: &Candidate) -> i64 {
+    candidate.cost_most.map_or(i64::MAX, Cost::nanos)
 }
 
 fn by_time(one: &HealthView, other: &HealthView) -> Ordering {
@@ -104,10 +103,10 @@ struct Best {
 }
 
 impl Best {
-    fn of(candidates: &[Seen], request: &ImageRequest) -> Self {
+    fn of(candidates: &[Seen]) -> Self {
         let least = |values: &mut dyn Iterator<Item = f64>| values.fold(f64::INFINITY, f64::min);
         Self {
-            cost: least(&mut candidates.iter().map(|seen| dollars(&seen.0, request))).max(1e-9),
+            cost: least(&mut candidates.iter().map(|seen| dollars(&seen.0))).max(1e-9),
             latency_ms: least(&mut candidates.iter().filter_map(|seen| seen.1.expected_ms))
                 .max(1.0),
         }
@@ -115,8 +114,8 @@ impl Best {
 
     /// Lower is better; a candidate that is best in everything and never fails scores the sum of
     /// the weights for cost and latency.
-    fn score(&self, (candidate, health): &Seen, request: &ImageRequest, weigh: Balance) -> f64 {
-        let cost = (dollars(candidate, request).max(1e-9) / self.cost).min(WORST);
+    fn score(&self, (candidate, health): &Seen, weigh: Balance) -> f64 {
+        let cost = (dollars(candidate).max(1e-9) / self.cost).min(WORST);
         // One that was never measured is taken to be as fast as the fastest, once.
         let latency = match health.expected_ms {
             Some(_) => (expected(health) / self.latency_ms).min(WORST),
@@ -134,8 +133,8 @@ impl Best {
 const WORST: f64 = 1000.0;
 
 #[expect(clippy::cast_precision_loss, reason = "a score needs no more precision than this")]
-fn dollars(candidate: &Candidate, request: &ImageRequest) -> f64 {
-    cost(candidate, request) as f64 / 1e9
+fn dollars(candidate: &Candidate) -> f64 {
+    cost(candidate) as f64 / 1e9
 }
 
 /// Numbers that are as good as random for a choice, from one that is (splitmix64).

@@ -2,8 +2,8 @@
 
 use crate::canonical::{Format, Ratio, Size};
 use crate::catalog::{
-    AfterUnknown, Balance, BaseUrl, Capabilities, Frames, InProcess, Strategy as By, Tariff,
-    TariffRow, Vendor,
+    AfterUnknown, Balance, BaseUrl, Capabilities, Frames, InProcess, PriceBook, Strategy as By,
+    Tariff, Vendor,
 };
 
 use super::*;
@@ -42,9 +42,8 @@ const fn any_size() -> Frames {
     Frames::Any { side_min: 256, side_max: 2048, step: 16 }
 }
 
-fn flat(image_nanos: i64) -> Tariff {
-    let row = TariffRow { pixels_max: None, quality: None, image_nanos };
-    Tariff { rows: vec![row] }
+fn flat(image_nanos: i64) -> PriceBook {
+    Tariff::flat(image_nanos).into()
 }
 
 fn offering(name: &str, can: Capabilities) -> Offering {
@@ -77,6 +76,7 @@ fn model(offerings: Vec<Offering>) -> Model {
         title: None,
         description: None,
         pixels_max: None,
+        format: None,
     }
 }
 
@@ -93,11 +93,24 @@ const WELL: HealthView =
     HealthView { expected_ms: None, state: BreakerState::Closed, in_flight: 0, ill_percent: 0 };
 
 fn route(model: &Model, request: &ImageRequest) -> Result<Vec<Candidate>, NoCandidate> {
-    candidates(model, want(request), &|_| WELL, NOW)
+    ranked(model, want(request), &|_| WELL)
+}
+
+fn ranked(
+    model: &Model,
+    want: Want<'_>,
+    health: &dyn Fn(&str) -> HealthView,
+) -> Result<Vec<Candidate>, NoCandidate> {
+    let count = i64::from(want.request.count);
+    let cost = |candidate: &Candidate| {
+        let each = candidate.tariff.most(candidate.size, want.request.quality)?;
+        Some(Cost::from_nanos(each * count))
+    };
+    candidates(model, want, Views { health, cost: &cost }, NOW)
 }
 
 fn want(request: &ImageRequest) -> Want<'_> {
-    Want { request, test_mode: false, fidelity: Fidelity::Emulate, dice: 7 }
+    Want { request, test_mode: false, fidelity: Fidelity::Emulate, dice: 7, unix_ms: 0 }
 }
 
 fn names(found: &[Candidate]) -> Vec<&str> {
@@ -126,7 +139,7 @@ fn test_mode_is_served_by_the_test_offering_alone() {
     let mut tested = model(vec![offering("real", can(any_size()))]);
     let ask = |model: &Model| {
         let asked = request("auto");
-        candidates(model, Want { test_mode: true, ..want(&asked) }, &|_| WELL, NOW)
+        ranked(model, Want { test_mode: true, ..want(&asked) }, &|_| WELL)
     };
     assert!(matches!(ask(&tested), Err(NoCandidate::NoneCan { .. })));
     tested.test_offering = Some(Arc::new(offering("painter", can(any_size()))));
@@ -139,7 +152,7 @@ fn three() -> Model {
     let mut quick = offering("quick", can(any_size()));
     (quick.cost, quick.priority) = (flat(5), 2);
     let mut first = offering("first", can(any_size()));
-    (first.cost, first.priority) = (Tariff::default(), 1);
+    (first.cost, first.priority) = (PriceBook::default(), 1);
     model(vec![first, quick, cheap])
 }
 
@@ -157,7 +170,7 @@ fn each_strategy_has_its_own_order() {
     ] {
         let mut model = three();
         model.strategy = strategy;
-        let found = candidates(&model, want(&request("auto")), &view, NOW).unwrap();
+        let found = ranked(&model, want(&request("auto")), &view).unwrap();
         assert_eq!(names(&found), order, "{strategy:?}");
     }
 }
@@ -172,7 +185,7 @@ fn an_offering_never_seen_is_tried_by_one_request_at_a_time() {
             in_flight: if name == "first" { in_flight } else { 0 },
             ..WELL
         };
-        let found = candidates(&model, want(&request("auto")), &view, NOW).unwrap();
+        let found = ranked(&model, want(&request("auto")), &view).unwrap();
         found[0].offering.name.clone()
     };
     assert_eq!(first_with(0), "first");
@@ -197,11 +210,11 @@ fn who_rests_is_left_out_and_the_first_to_wake_says_when() {
     let one = |name: &str| {
         if name == "cheap" { resting(9_000) } else { WELL }
     };
-    let found = candidates(&three(), want(&request("auto")), &one, NOW).unwrap();
+    let found = ranked(&three(), want(&request("auto")), &one).unwrap();
     assert_eq!(names(&found), ["quick", "first"]);
 
     let all = |name: &str| resting(if name == "quick" { 3_500 } else { 9_000 });
-    let no = candidates(&three(), want(&request("auto")), &all, NOW).unwrap_err();
+    let no = ranked(&three(), want(&request("auto")), &all).unwrap_err();
     let retry_after = Duration::from_millis(2_500);
     assert_eq!(no, NoCandidate::AllResting { retry_after });
 }

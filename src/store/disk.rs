@@ -11,12 +11,14 @@ use super::tally;
 
 /// The steps to the schema that this version reads and writes; a store is at the number of those
 /// that it has taken.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 7] = [
     include_str!("schema/1-books.sql"),
     include_str!("schema/2-pledges.sql"),
     include_str!("schema/3-jobs.sql"),
     include_str!("schema/4-finance.sql"),
-    include_str!("schema/5-exposure.sql"),
+    include_str!("schema/5-notices.sql"),
+    include_str!("schema/6-prices.sql"),
+    include_str!("schema/7-exposure.sql"),
 ];
 
 /// 3.51.3 mended a race in which two connections could corrupt the log.
@@ -65,7 +67,7 @@ pub(super) fn open_writer(dir: &Path) -> Result<Connection, StoreError> {
     database.busy_timeout(Duration::ZERO)?;
     upgrade(&mut database)?;
     database.execute_batch(tally::INDEX)?;
-    database.execute_batch(super::rows::media::TABLES)?;
+    super::rows::media::prepare(&mut database)?;
     Ok(database)
 }
 

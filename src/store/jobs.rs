@@ -14,6 +14,7 @@ use crate::receipt::Receipt;
 use super::Store;
 use super::ask::{Ask, Reply};
 use super::error::StoreError;
+use super::notices::Tried;
 use super::rows::jobs as rows;
 
 /// What the writer can be asked about jobs.
@@ -23,6 +24,7 @@ pub(super) enum JobAsk {
     Place(JobId, Box<Order>, Reply<()>),
     Cancel(JobId, Reply<Job>),
     End(JobId, Box<JobEnd>, Reply<Job>),
+    Tried(Tried, Reply<()>),
 }
 
 /// How a job ends, its hold with it.
@@ -191,9 +193,10 @@ impl JobAsk {
     /// Refuses whatever it is, undecided.
     pub(super) fn refuse(self) {
         match self {
-            Self::Accept(_, _, reply) | Self::Begin(_, reply) | Self::Place(_, _, reply) => {
-                super::ask::no(reply);
-            }
+            Self::Accept(_, _, reply)
+            | Self::Begin(_, reply)
+            | Self::Place(_, _, reply)
+            | Self::Tried(_, reply) => super::ask::no(reply),
             Self::Cancel(_, reply) | Self::End(_, _, reply) => super::ask::no(reply),
         }
     }

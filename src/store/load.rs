@@ -156,6 +156,7 @@ fn hold(row: &Row<'_>) -> rusqlite::Result<Hold> {
             expires_at_ms: row.get("expires_at_ms")?,
             quotas,
             policy_version: text(row, "policy_version")?.into(),
+            price_version: row.get::<_, Option<String>>("price_version")?.map(Into::into),
         },
         pinned: pinned
             .into_iter()

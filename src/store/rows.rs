@@ -14,6 +14,7 @@ use super::registry::{Registry, StoredKey};
 
 pub(super) mod jobs;
 pub(super) mod media;
+pub(super) mod notices;
 pub(super) mod pledges;
 mod usage;
 
@@ -228,8 +229,8 @@ fn open_hold(database: &Connection, hold: &Hold) -> rusqlite::Result<()> {
         .prepare_cached(
             "INSERT INTO hold (id, workspace, key, request, amount_nanos, opened_at_ms,
                                expires_at_ms, policy_version, pinned, quotas, remaining_nanos,
-                               state)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 'open')",
+                               price_version, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'open')",
         )?
         .execute(params![
             ask.hold.as_str(),
@@ -242,7 +243,8 @@ fn open_hold(database: &Connection, hold: &Hold) -> rusqlite::Result<()> {
             &*ask.policy_version,
             json(&pinned)?,
             quotas,
-            hold.held.remaining.nanos()
+            hold.held.remaining.nanos(),
+            ask.price_version.as_deref()
         ])?;
     Ok(())
 }

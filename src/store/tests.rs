@@ -14,6 +14,7 @@ use super::*;
 mod agreement;
 mod allowance;
 mod jobs;
+mod notices;
 mod pledges;
 mod world;
 

@@ -4,66 +4,22 @@
 //! and keys are never labels.
 
 use prometheus::{
-    CounterVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry,
+    CounterVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
 };
 
-/// A bound that a request can meet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bound {
-    /// `public.head_bytes_max`
-    HeadBytes,
-    /// `public.head_fields_max`
-    HeadFields,
-    /// `public.body_bytes_max`
-    BodyBytes,
-    /// `public.head_timeout`
-    HeadTime,
-    /// `public.body_timeout`
-    BodyTime,
-    /// `public.in_flight_max`
-    InFlight,
-    /// `public.in_flight_bytes_max`
-    InFlightBytes,
-    /// `batch.items_max` of a plan
-    BatchItems,
-    /// `jobs.queued_per_workspace_max`
-    JobsQueued,
-    /// `jobs.input_bytes_max`
-    JobInput,
-    /// `jobs.time_max`
-    JobTime,
-    /// `plans.*.pictures_max`
-    Pictures,
-    /// `plans.*.pictures_bytes_max`
-    PicturesBytes,
-}
+use super::bound::Bound;
+use super::kinds::{counter, counters, floats, gauge, gauges, histogram, histograms};
 
-impl Bound {
-    /// Its name in config and as a label.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::HeadBytes => "head_bytes_max",
-            Self::HeadFields => "head_fields_max",
-            Self::BodyBytes => "body_bytes_max",
-            Self::HeadTime => "head_timeout",
-            Self::BodyTime => "body_timeout",
-            Self::InFlight => "in_flight_max",
-            Self::InFlightBytes => "in_flight_bytes_max",
-            Self::BatchItems => "batch.items_max",
-            Self::JobsQueued => "queued_per_workspace_max",
-            Self::JobInput => "input_bytes_max",
-            Self::JobTime => "time_max",
-            Self::Pictures => "pictures_max",
-            Self::PicturesBytes => "pictures_bytes_max",
-        }
-    }
-}
+mod prices;
+
+pub use prices::PriceMetrics;
 
 /// Every metric of this process.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    /// What went wrong with prices.
+    pub prices: PriceMetrics,
     /// Requests answered, by dialect and outcome (`ok` or a refusal's code).
     pub requests: IntCounterVec,
     /// Refusals, by code and whose they are.
@@ -92,6 +48,14 @@ pub struct Metrics {
     pub jobs_open: IntGauge,
     /// Jobs being worked on now.
     pub jobs_running: IntGauge,
+    /// Tries to tell an app of a job's end, by what its receiver answered.
+    pub webhook_tries: IntCounterVec,
+    /// Ends of jobs that were to be told, by what became of it: `told`, or why it was given up.
+    pub webhooks: IntCounterVec,
+    /// Ends of jobs that are still to be told.
+    pub webhooks_waiting: IntGauge,
+    /// How long the oldest of those has been waiting.
+    pub webhooks_oldest_seconds: IntGauge,
     /// Repeats that were told what the first came to: `replayed` or `joined`.
     pub replays: IntCounterVec,
     /// Bytes of answers that are kept for repeats.
@@ -108,6 +72,14 @@ pub struct Metrics {
     pub in_flight: IntGauge,
     /// Bytes of request bodies held now.
     pub in_flight_bytes: IntGauge,
+    /// Pictures that requests named, by what became of them: `fetched`, `kept`, or why not.
+    pub input_pictures: IntCounterVec,
+    /// Bytes of such pictures held now.
+    pub input_bytes: IntGauge,
+    /// Making a picture into another, the wait for its turn included, by the encoding it ends in.
+    pub rework_seconds: HistogramVec,
+    /// Pictures that are worked on or wait for it now.
+    pub reworks_running: IntGauge,
     /// Requests that met a bound.
     pub bounds_met: IntCounterVec,
     /// Policy reloads by result: `swapped` or `kept`.
@@ -146,6 +118,7 @@ impl Metrics {
     pub(super) fn new() -> Result<Self, prometheus::Error> {
         let r = Registry::new();
         Ok(Self {
+            prices: PriceMetrics::new(&r)?,
             requests: counters(
                 &r,
                 "pixelgate_requests_total",
@@ -217,6 +190,28 @@ impl Metrics {
             )?,
             jobs_open: gauge(&r, "pixelgate_jobs_open", "Jobs that have not ended")?,
             jobs_running: gauge(&r, "pixelgate_jobs_running", "Jobs being worked on now")?,
+            webhook_tries: counters(
+                &r,
+                "pixelgate_webhook_tries_total",
+                "Tries to tell an app of a job's end, by what its receiver answered",
+                &["answer"],
+            )?,
+            webhooks: counters(
+                &r,
+                "pixelgate_webhooks_total",
+                "Ends of jobs that were to be told: told, or why that was given up",
+                &["end"],
+            )?,
+            webhooks_waiting: gauge(
+                &r,
+                "pixelgate_webhooks_waiting",
+                "Ends of jobs that are still to be told",
+            )?,
+            webhooks_oldest_seconds: gauge(
+                &r,
+                "pixelgate_webhooks_oldest_seconds",
+                "How long the oldest of the ends that are still to be told has been waiting",
+            )?,
             replays: counters(
                 &r,
                 "pixelgate_replays_total",
@@ -251,6 +246,29 @@ impl Metrics {
                 &r,
                 "pixelgate_in_flight_bytes",
                 "Bytes of request bodies held now",
+            )?,
+            input_pictures: counters(
+                &r,
+                "pixelgate_input_pictures_total",
+                "Pictures that requests named instead of sending, by what became of them",
+                &["outcome"],
+            )?,
+            input_bytes: gauge(
+                &r,
+                "pixelgate_input_pictures_bytes",
+                "Bytes of pictures that requests named, held now",
+            )?,
+            rework_seconds: histograms(
+                &r,
+                "pixelgate_rework_duration_seconds",
+                "Making a picture into another, the wait for its turn included",
+                &["format"],
+                VENDOR_BUCKETS,
+            )?,
+            reworks_running: gauge(
+                &r,
+                "pixelgate_reworks_running",
+                "Pictures that are worked on or wait for it now",
             )?,
             bounds_met: counters(
                 &r,
@@ -324,73 +342,4 @@ impl Metrics {
         self.policy_version.reset();
         self.policy_version.with_label_values(&[version]).set(1);
     }
-}
-
-fn counters(
-    r: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> Result<IntCounterVec, prometheus::Error> {
-    let metric = IntCounterVec::new(Opts::new(name, help), labels)?;
-    r.register(Box::new(metric.clone()))?;
-    Ok(metric)
-}
-
-fn floats(
-    r: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> Result<CounterVec, prometheus::Error> {
-    let metric = CounterVec::new(Opts::new(name, help), labels)?;
-    r.register(Box::new(metric.clone()))?;
-    Ok(metric)
-}
-
-fn counter(r: &Registry, name: &str, help: &str) -> Result<IntCounter, prometheus::Error> {
-    let metric = IntCounter::new(name, help)?;
-    r.register(Box::new(metric.clone()))?;
-    Ok(metric)
-}
-
-fn gauge(r: &Registry, name: &str, help: &str) -> Result<IntGauge, prometheus::Error> {
-    let metric = IntGauge::new(name, help)?;
-    r.register(Box::new(metric.clone()))?;
-    Ok(metric)
-}
-
-fn gauges(
-    r: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> Result<IntGaugeVec, prometheus::Error> {
-    let metric = IntGaugeVec::new(Opts::new(name, help), labels)?;
-    r.register(Box::new(metric.clone()))?;
-    Ok(metric)
-}
-
-fn histogram(
-    r: &Registry,
-    name: &str,
-    help: &str,
-    buckets: &[f64],
-) -> Result<Histogram, prometheus::Error> {
-    let metric = Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets.to_vec()))?;
-    r.register(Box::new(metric.clone()))?;
-    Ok(metric)
-}
-
-fn histograms(
-    r: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-    buckets: &[f64],
-) -> Result<HistogramVec, prometheus::Error> {
-    let opts = HistogramOpts::new(name, help).buckets(buckets.to_vec());
-    let metric = HistogramVec::new(opts, labels)?;
-    r.register(Box::new(metric.clone()))?;
-    Ok(metric)
 }

@@ -152,7 +152,7 @@ mod tests {
     #[tokio::test]
     async fn what_the_caller_caused_is_not_the_accounts_fault() {
         let (accounts, vendor) = (Accounts::default(), vendor(2, None));
-        let refused = VendorFault::Refused { reason: String::new() };
+        let refused = VendorFault::refused(String::new());
         assert!(!accounts.note(&vendor, Account(0), &refused));
         assert!(!accounts.rests(&vendor, 0));
     }

@@ -10,7 +10,7 @@ use pingora::http::RequestHeader;
 use pingora::protocols::http::client::HttpSession;
 use pingora::upstreams::peer::HttpPeer;
 
-use crate::catalog::{AuthScheme, Vendor};
+use crate::catalog::AuthScheme;
 use crate::clock::Now;
 use crate::dialect::{Pieces, WireReply, WireRequest};
 use crate::fault::VendorFault;
@@ -21,13 +21,16 @@ use super::{Ear, IDLE_TIMEOUT, Upstream, sigv4};
 /// What is sent, and in whose name.
 #[derive(Clone, Copy)]
 pub(super) struct Ask<'a> {
-    pub(super) vendor: &'a Vendor,
-    /// The credential to show; `None` for a place that is not the vendor's API.
-    pub(super) secret: Option<&'a Secret>,
+    /// The credential to show, and how; `None` for a place that is not a vendor's API.
+    pub(super) credential: Option<(&'a AuthScheme, &'a Secret)>,
     /// Path and query at the place that is asked.
     pub(super) path: &'a str,
     pub(super) wire: &'a WireRequest,
+    /// The largest answer that is read.
+    pub(super) bytes_max: usize,
     pub(super) ear: Option<Ear<'a>>,
+    /// Whether the connection is kept for the next exchange.
+    pub(super) keeps: bool,
 }
 
 impl Upstream {
@@ -37,10 +40,22 @@ impl Upstream {
         ask: Ask<'_>,
         peers: Vec<HttpPeer>,
     ) -> Result<WireReply, VendorFault> {
-        let mut last = VendorFault::Unreachable { detail: "the host has no address".to_owned() };
+        self.at_first(ask, peers).await.map_err(|broken| broken.fault)
+    }
+
+    /// The same, and what kind of end it came to.
+    pub(super) async fn at_first(
+        &self,
+        ask: Ask<'_>,
+        peers: Vec<HttpPeer>,
+    ) -> Result<WireReply, Broken> {
+        let detail = "the host has no address".to_owned();
+        let mut last = Broken::from(VendorFault::Unreachable { detail });
         for peer in peers {
             match self.at_address(ask, peer).await {
-                Err(fault @ VendorFault::Unreachable { .. }) => last = fault,
+                Err(broken @ Broken { fault: VendorFault::Unreachable { .. }, .. }) => {
+                    last = broken;
+                }
                 ended => return ended,
             }
         }
@@ -48,17 +63,16 @@ impl Upstream {
     }
 
     /// Sends and reads; once more where a pooled connection turned out to be closed.
-    async fn at_address(&self, ask: Ask<'_>, mut peer: HttpPeer) -> Result<WireReply, VendorFault> {
+    async fn at_address(&self, ask: Ask<'_>, mut peer: HttpPeer) -> Result<WireReply, Broken> {
         let head = request_head(ask, &peer, self.clock.now())?;
         match self.exchange(ask, &peer, &head).await {
-            Ok(reply) => Ok(reply),
-            Err(Broken { fault, stale: false }) => Err(fault),
-            Err(Broken { stale: true, .. }) => {
+            Err(Broken { kind: Kind::Stale, .. }) => {
                 // A key of its own keeps this try away from the other pooled connections, which
                 // were probably closed together with the one that failed.
                 peer.group_key = peer.group_key.wrapping_add(1);
-                self.exchange(ask, &peer, &head).await.map_err(|broken| broken.fault)
+                self.exchange(ask, &peer, &head).await
             }
+            ended => ended,
         }
     }
 
@@ -78,38 +92,49 @@ impl Upstream {
             Err(read_error) => Err(sent.err().unwrap_or(read_error)),
         };
         answered.map_err(|error| Broken::after(error, reused))?;
-        let reply = read(&mut session, ask.vendor.answer_bytes_max, ask.ear).await?;
+        let reply = read(&mut session, ask.bytes_max, ask.ear).await?;
         // What was not sent to its end would run into the next request on this connection.
-        if sent_whole {
+        if sent_whole && ask.keeps {
             self.connector.release_http_session(session, peer, Some(IDLE_TIMEOUT)).await;
         }
         Ok(reply)
     }
 }
 
-/// An exchange that failed, and whether only because a pooled connection was closed already.
-struct Broken {
-    fault: VendorFault,
-    stale: bool,
+/// An exchange that failed.
+pub(super) struct Broken {
+    pub(super) fault: VendorFault,
+    pub(super) kind: Kind,
+}
+
+/// What kind of end an exchange came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Only because a pooled connection was closed already.
+    Stale,
+    /// The answer is larger than may be read.
+    TooLarge,
+    /// As the fault says.
+    Fault,
 }
 
 impl Broken {
     /// Nothing was sent.
     fn before(error: &pingora::Error) -> Self {
-        Self { fault: VendorFault::Unreachable { detail: one_line(error) }, stale: false }
+        VendorFault::Unreachable { detail: one_line(error) }.into()
     }
 
     /// Something was sent; the vendor may have begun.
     fn after(mut error: Box<pingora::Error>, reused: bool) -> Self {
         error.retry.decide_reuse(reused);
-        let stale = reused && error.retry();
-        Self { fault: VendorFault::Cut { detail: one_line(&error) }, stale }
+        let kind = if reused && error.retry() { Kind::Stale } else { Kind::Fault };
+        Self { fault: VendorFault::Cut { detail: one_line(&error) }, kind }
     }
 }
 
 impl From<VendorFault> for Broken {
     fn from(fault: VendorFault) -> Self {
-        Self { fault, stale: false }
+        Self { fault, kind: Kind::Fault }
     }
 }
 
@@ -118,7 +143,7 @@ fn one_line(error: &pingora::Error) -> String {
 }
 
 fn request_head(ask: Ask<'_>, peer: &HttpPeer, now: Now) -> Result<RequestHeader, VendorFault> {
-    let Ask { vendor, secret, path, wire, .. } = ask;
+    let Ask { credential, path, wire, keeps, .. } = ask;
     let rejected = |_| VendorFault::Rejected { detail: "the request has no valid head".to_owned() };
     let mut head =
         RequestHeader::build(wire.method.clone(), path.as_bytes(), None).map_err(rejected)?;
@@ -131,19 +156,22 @@ fn request_head(ask: Ask<'_>, peer: &HttpPeer, now: Now) -> Result<RequestHeader
     if !wire.body.is_empty() || may_have_body {
         head.insert_header(http::header::CONTENT_LENGTH, wire.body.len()).map_err(rejected)?;
     }
-    if let (Some(secret), AuthScheme::SigV4 { region, service }) = (secret, &vendor.auth) {
+    if !keeps {
+        head.insert_header(http::header::CONNECTION, "close").map_err(rejected)?;
+    }
+    if let Some((AuthScheme::SigV4 { region, service }, secret)) = credential {
         let scope = sigv4::Scope { region, service };
         for (name, value) in signature(ask, &head, scope, (secret, now))? {
             head.insert_header(name, value).map_err(rejected)?;
         }
-    } else if let Some((name, shown)) = secret.and_then(|secret| credential(&vendor.auth, secret)) {
+    } else if let Some((name, shown)) = credential.and_then(|(auth, secret)| shown(auth, secret)) {
         head.insert_header(name, shown).map_err(rejected)?;
     }
     Ok(head)
 }
 
 /// The header that shows a credential.
-pub(super) fn credential(auth: &AuthScheme, secret: &Secret) -> Option<(String, String)> {
+pub(super) fn shown(auth: &AuthScheme, secret: &Secret) -> Option<(String, String)> {
     let secret = secret.reveal();
     match auth {
         AuthScheme::Bearer | AuthScheme::GoogleAccount => {
@@ -186,9 +214,11 @@ const USER_AGENT: &str = concat!("pixelgate/", env!("CARGO_PKG_VERSION"));
 
 pub(super) fn host_header(peer: &HttpPeer) -> String {
     let usual = if peer.is_tls() { 443 } else { 80 };
+    let is_v6 = peer.sni.contains(':');
+    let name = if is_v6 { format!("[{}]", peer.sni) } else { peer.sni.clone() };
     match peer._address.as_inet().map(SocketAddr::port) {
-        Some(port) if port != usual => format!("{}:{port}", peer.sni),
-        Some(_) | None => peer.sni.clone(),
+        Some(port) if port != usual => format!("{name}:{port}"),
+        Some(_) | None => name,
     }
 }
 
@@ -222,11 +252,12 @@ async fn read(
         .get(http::header::CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok()?.parse().ok())
         .unwrap_or(0);
-    let too_large = || VendorFault::Garbled {
-        detail: format!("its answer is larger than answer_bytes_max, {bytes_max}"),
+    let too_large = || {
+        let detail = format!("its answer is larger than answer_bytes_max, {bytes_max}");
+        Broken { fault: VendorFault::Garbled { detail }, kind: Kind::TooLarge }
     };
     if announced > bytes_max {
-        return Err(too_large().into());
+        return Err(too_large());
     }
     let kind = headers.get(http::header::CONTENT_TYPE).map(http::HeaderValue::as_bytes);
     let is_stream = kind.is_some_and(|kind| kind.starts_with(b"text/event-stream"));
@@ -235,7 +266,7 @@ async fn read(
         session.read_response_body().await.map_err(|error| Broken::after(error, false))?
     {
         if body.len().saturating_add(chunk.len()) > bytes_max {
-            return Err(too_large().into());
+            return Err(too_large());
         }
         if let Some(ear) = ear.filter(|_| is_stream) {
             ear(&chunk);

@@ -146,13 +146,17 @@ impl Upstream {
         key: &KeyFile,
         wire: &WireRequest,
     ) -> Result<WireReply, VendorFault> {
-        let endpoint = Vendor {
-            answer_bytes_max: ANSWER_BYTES_MAX,
-            ..Vendor::new("token endpoint", "", key.endpoint.clone())
-        };
+        let endpoint = Vendor::new("token endpoint", "", key.endpoint.clone());
         let place = place(&endpoint, &wire.path)?;
         let peers = self.peers(&place).await?;
-        let ask = Ask { vendor: &endpoint, secret: None, path: &place.path, wire, ear: None };
+        let ask = Ask {
+            credential: None,
+            path: &place.path,
+            wire,
+            bytes_max: ANSWER_BYTES_MAX,
+            ear: None,
+            keeps: true,
+        };
         self.over_http(ask, peers).await
     }
 }

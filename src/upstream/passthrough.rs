@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use crate::catalog::Vendor;
 use crate::fault::VendorFault;
 
-use super::exchange::{credential, host_header};
+use super::exchange::{host_header, shown};
 use super::place::place;
 use super::{ADDRESSES_MAX, Account, CONNECT_TIMEOUT, Upstream};
 
@@ -75,8 +75,8 @@ fn head(onward: &Onward<'_>, path: &str, host: String) -> pingora::Result<Reques
     head.insert_header(http::header::HOST, host)?;
     head.insert_header(http::header::CONNECTION, "close")?;
     let secret = onward.vendor.secrets.get(onward.account.0);
-    if let Some((name, shown)) = secret.and_then(|secret| credential(&onward.vendor.auth, secret)) {
-        head.insert_header(name, shown)?;
+    if let Some((name, value)) = secret.and_then(|secret| shown(&onward.vendor.auth, secret)) {
+        head.insert_header(name, value)?;
     }
     Ok(head)
 }

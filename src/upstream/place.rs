@@ -4,10 +4,9 @@
 //! followed only to the vendor itself and to hosts that policy lists, and to none of those at an
 //! address inside our own network.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
 use crate::catalog::{BaseUrl, Vendor};
 use crate::fault::VendorFault;
+use crate::reach::{Host, Target};
 
 /// One place to ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,75 +40,21 @@ pub(super) fn place(vendor: &Vendor, path: &str) -> Result<Place, VendorFault> {
             is_named: false,
         });
     }
-    let uri: http::Uri =
-        path.parse().map_err(|_| garbled("the address it names is not a URL".to_owned()))?;
-    let uses_tls = uri.scheme_str() == Some("https");
-    let named = uri.host().unwrap_or_default().to_ascii_lowercase();
-    let named_port = uri.port_u16().unwrap_or(if uses_tls { 443 } else { 80 });
-    let is_base = *tls == uses_tls && *host == named && *port == named_port;
-    let is_listed = |hosts: &[String]| uses_tls && hosts.iter().any(|host| covers(host, &named));
+    let named = Target::parse(path)
+        .map_err(|barred| garbled(format!("it names an address that {barred}")))?;
+    let is_base =
+        *tls == named.tls && host.eq_ignore_ascii_case(&named.host) && *port == named.port;
+    let is_listed = |hosts: &[Host]| hosts.iter().any(|host| host.covers(&named));
     let is_api = is_base || is_listed(&vendor.hosts);
     if !is_api && !is_listed(&vendor.picture_hosts) {
-        let name = &vendor.name;
+        let (name, at) = (&vendor.name, named.origin());
         return Err(garbled(format!(
-            "it names an address at {named}, which is not among vendors.{name}.picture_hosts or \
-             vendors.{name}.hosts, or not TLS"
+            "it names an address at {at}, which is not among vendors.{name}.picture_hosts or \
+             vendors.{name}.hosts"
         )));
     }
-    let path = uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str).to_owned();
-    Ok(Place { tls: uses_tls, host: named, port: named_port, path, is_api, is_named: !is_base })
-}
-
-/// Whether a listed host stands for this one; `*.` stands for every name before the rest.
-fn covers(listed: &str, host: &str) -> bool {
-    match listed.strip_prefix('*') {
-        Some(tail) => host.strip_suffix(tail).is_some_and(|name| !name.is_empty()),
-        None => listed == host,
-    }
-}
-
-/// Whether an address is one of the open Internet.
-pub(super) fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => is_public_v4(v4),
-        IpAddr::V6(v6) => is_public_v6(v6),
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    let is_shared = a == 100 && (64..128).contains(&b);
-    let is_for_protocols = a == 192 && b == 0 && c == 0;
-    let is_for_benchmarks = a == 198 && (b == 18 || b == 19);
-    !(address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_multicast()
-        || address.is_documentation()
-        || is_shared
-        || is_for_protocols
-        || is_for_benchmarks
-        || a == 0
-        || a >= 240)
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let segments = address.segments();
-    let [first, second, ..] = segments;
-    // An IPv4 address inside an IPv6 one: mapped, or behind a translator.
-    let embedded = address.to_ipv4_mapped().or_else(|| {
-        let [_, _, _, _, _, _, high, low] = segments;
-        let is_translated = segments.starts_with(&[0x64, 0xff9b, 0, 0, 0, 0]);
-        let [a, b] = high.to_be_bytes();
-        let [c, d] = low.to_be_bytes();
-        is_translated.then(|| Ipv4Addr::new(a, b, c, d))
-    });
-    if let Some(v4) = embedded {
-        return is_public_v4(v4);
-    }
-    let is_documentation = first == 0x2001 && second == 0x0db8;
-    // What is assigned to the open Internet is in 2000::/3; 2002::/16 leads to IPv4 by a detour.
-    (0x2000..0x4000).contains(&first) && first != 0x2002 && !is_documentation
+    let Target { tls, host, port, path } = named;
+    Ok(Place { tls, host, port, path, is_api, is_named: !is_base })
 }
 
 fn garbled(detail: String) -> VendorFault {
@@ -128,8 +73,8 @@ mod tests {
             prefix: "/v1".to_owned(),
         };
         Vendor {
-            hosts: vec!["*.api.vendor.example".to_owned()],
-            picture_hosts: vec!["cdn.vendor.example".to_owned()],
+            hosts: vec!["*.api.vendor.example".parse().unwrap()],
+            picture_hosts: vec!["cdn.vendor.example".parse().unwrap()],
             ..Vendor::new("v", "painter", base)
         }
     }
@@ -174,29 +119,5 @@ mod tests {
         ] {
             assert_eq!(found(address), None, "{address}");
         }
-    }
-
-    #[test]
-    fn an_address_inside_is_told_from_one_outside() {
-        let public = ["93.184.216.34", "2606:2800:220:1::1", "::ffff:93.184.216.34"];
-        let inside = [
-            "127.0.0.1",
-            "10.1.2.3",
-            "172.16.0.1",
-            "192.168.1.1",
-            "169.254.169.254",
-            "100.64.0.1",
-            "0.0.0.0",
-            "255.255.255.255",
-            "::1",
-            "::",
-            "fe80::1",
-            "fd00::1",
-            "::ffff:10.0.0.1",
-            "64:ff9b::a00:1",
-            "2002:a00:1::",
-        ];
-        assert!(public.iter().all(|text| is_public(text.parse().unwrap())));
-        assert!(!inside.iter().any(|text| is_public(text.parse().unwrap())));
     }
 }

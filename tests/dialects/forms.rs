@@ -41,6 +41,7 @@ fn any_picture(formats: &'static [Format]) -> impl Strategy<Value = InputImage> 
             Format::Png => b"\x89PNG\r\n\x1a\n",
             Format::Jpeg => b"\xff\xd8\xff\xe0",
             Format::Webp => b"RIFF\0\0\0\0WEBP",
+            Format::Avif => b"\0\0\0\x1cftypavif",
         };
         InputImage::new(Picture::Binary([head, &tail].concat().into())).unwrap()
     })

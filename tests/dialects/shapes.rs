@@ -19,6 +19,7 @@ use pixelgate::id::{MediaId, RequestId};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::faults;
 pub(crate) use super::given::{quota, standings};
 
 /// Whether the runner writes files of this name.
@@ -214,17 +215,7 @@ pub(crate) fn outcome_shown(outcome: Result<Progress, VendorFault>) -> Value {
                 "cost": pending.cost.map(Cost::nanos),
             })),
         }),
-        Err(fault) => {
-            let mut shown = json!({
-                "fault": fault.code(),
-                "says": fault.to_string(),
-                "next": format!("{:?}", fault.next()),
-            });
-            if let VendorFault::Busy { retry_after: Some(wait) } = fault {
-                shown["retry_after_ms"] = ms(wait).into();
-            }
-            shown
-        }
+        Err(fault) => faults::shown(&fault),
     }
 }
 
@@ -295,6 +286,7 @@ impl Delivered {
             image_in: field(usage, "image_in").unwrap_or_default(),
             text_out: field(usage, "text_out").unwrap_or_default(),
             image_out: field(usage, "image_out").unwrap_or_default(),
+            ..TokenUsage::default()
         };
         Self {
             request_id: RequestId::known("req_golden"),

@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use serde_json::Value;
 
+use crate::seeds::{self, Seed};
 use crate::world::dimensions;
 
 struct Demo(Child);
@@ -95,6 +96,32 @@ fn json_is_one_line_with_what_a_script_needs_and_the_folder_is_kept_when_asked()
     let said = String::from_utf8(balance.stdout).unwrap();
     let available = said.lines().find(|line| line.contains("available")).unwrap();
     assert!(available.trim_end().ends_with(" 37"), "{said}");
+}
+
+#[test]
+fn what_five_services_print_is_served_without_any_setting() {
+    let (_demo, mut stdout) = demo(&["--json"]);
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    let ready: Value = serde_json::from_str(&line).unwrap();
+    let [public, key] = ["public", "key"].map(|name| ready[name].as_str().unwrap());
+    let printed: [(&str, &[&str]); 5] = [
+        ("000-neariq", &["generate"]),
+        ("001-mediaposts", &["generate"]),
+        ("002-neuraldraft", &["generate"]),
+        (
+            "003-imageapi",
+            &["quick-start", "generate", "batch", "enhance", "build", "models", "usage", "health"],
+        ),
+        ("004-posteverywhere", &["generate"]),
+    ];
+    for (service, examples) in printed {
+        for name in examples {
+            let example = Seed::open(service).example(&format!("{name}.sh"), public, key);
+            let reply = seeds::curl(&example);
+            assert!(reply.status.starts_with('2'), "{service} {name}: {:#}", reply.body);
+        }
+    }
 }
 
 #[test]

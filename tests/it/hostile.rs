@@ -102,7 +102,8 @@ async fn no_redirect_is_followed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_picture_inside_our_own_network_is_not_fetched_even_from_a_listed_host() {
     let inside = json!({"data": [{"url": "https://localhost:9/latest/meta-data"}]});
-    let (status, line) = no(Answers::Json(200, inside), "picture_hosts = [\"localhost\"]\n").await;
+    let (status, line) =
+        no(Answers::Json(200, inside), "picture_hosts = [\"localhost:9\"]\n").await;
     assert_eq!(status, 502);
     assert!(line.contains("inside our own network"), "{line}");
 }

@@ -11,7 +11,7 @@ mod named;
 const GENERATE: &str = "/api/v1/generate";
 
 /// The painted policy with these lines in the plan, and with the dialect's own default model.
-fn planned(lines: &str) -> String {
+pub(crate) fn planned(lines: &str) -> String {
     let flux = r#"
 [models.flux-schnell]
 title = "FLUX.1 Schnell"

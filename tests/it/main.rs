@@ -8,13 +8,16 @@
 #![expect(clippy::indexing_slicing, reason = "a test knows what it expects to find")]
 
 mod clerk;
+mod receiver;
 mod upscaler;
 mod vendor;
 mod world;
 
 mod allowance;
+mod avif;
 mod bad_input;
 mod bounds;
+mod browser;
 mod bucket;
 mod crash;
 mod demo;
@@ -25,6 +28,7 @@ mod google;
 mod hostile;
 mod idempotency;
 mod imageapi;
+mod inputs;
 mod jobs;
 mod keys;
 mod limits;
@@ -32,15 +36,19 @@ mod matrix;
 mod media;
 mod money;
 mod neariq;
+mod node;
 mod orders;
 mod passthrough;
 mod path;
+mod prices;
 mod quote;
 mod reload;
 mod sdk;
+mod seeds;
 mod signed;
 mod streaming;
 mod tls;
 mod upload;
 mod vertex;
 mod watermark;
+mod webhooks;

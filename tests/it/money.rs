@@ -55,17 +55,6 @@ async fn size_and_quality_decide_the_price() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn work_without_a_price_is_not_done() {
-    let policy = PAINTED
-        .replace("price = [{ image = \"1\" }]", r#"price = [{ up_to = "64x64", image = "1" }]"#);
-    let world = World::with(&policy, "100", "");
-    let reply =
-        world.post(OPENAI, &json!({"model": "paint", "prompt": "a fox", "size": "128x128"})).await;
-    assert_eq!(reply.status, 503, "{}", reply.json());
-    assert_eq!(world.available(), "100");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_leaves_still_pays_for_what_was_drawn_for_it() {
     let vendor = FakeVendor::start(Answers::OpenAi).await;
     vendor.now_takes(std::time::Duration::from_millis(500));

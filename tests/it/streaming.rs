@@ -10,7 +10,7 @@ use crate::vendor::{png, spawn};
 use crate::world::{OPENAI, PAINTED, World, dimensions, from_base64};
 
 /// A vendor that shows a preview and finishes only once it is told to.
-async fn slow_vendor(finish: oneshot::Receiver<()>) -> String {
+pub(crate) async fn slow_vendor(finish: oneshot::Receiver<()>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     spawn(async move {
@@ -46,7 +46,7 @@ async fn slow_vendor(finish: oneshot::Receiver<()>) -> String {
     address
 }
 
-fn policy(address: &str, can: &str) -> String {
+pub(crate) fn policy(address: &str, can: &str) -> String {
     format!(
         "{PAINTED}\n[vendors.acme]\ndialect = \"openai\"\nbase_url = \"http://{address}/v1\"\n\
          [models.remote]\nprice = [{{ image = \"2\" }}]\nofferings = [{{ vendor = \"acme\", \

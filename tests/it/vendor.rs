@@ -106,6 +106,11 @@ impl FakeVendor {
         self.behaviour.seen.lock().unwrap().last().expect("the vendor was called").clone()
     }
 
+    /// The bodies of all requests, as far as they were JSON.
+    pub(crate) fn bodies(&self) -> Vec<Value> {
+        self.behaviour.seen.lock().unwrap().iter().map(|seen| seen.body.clone()).collect()
+    }
+
     /// Policy for this vendor under a name.
     pub(crate) fn policy(&self, name: &str, dialect: &str) -> String {
         let address = self.address;

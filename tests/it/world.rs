@@ -191,6 +191,17 @@ impl World {
         (word(&format!("{}_", prefix.unwrap_or(&"pg"))), word("key_"))
     }
 
+    /// The key of a workspace beside this one, with this many credits.
+    pub(crate) fn key_of_another(&self, name: &str, credits: &str) -> String {
+        let workspace = self.cli(&["workspace", "create", name]).trim().to_owned();
+        if credits != "0" {
+            self.cli(&["credits", "grant", &workspace, credits]);
+        }
+        let said = self.cli(&["key", "create", &workspace, "--plan", "open"]);
+        let key = said.split_whitespace().find(|word| word.starts_with("pg_"));
+        key.unwrap_or_else(|| panic!("no key in: {said}")).to_owned()
+    }
+
     pub(crate) fn policy_file(&self) -> PathBuf {
         self.folder.path().join("policies/policy.toml")
     }

@@ -4,7 +4,9 @@ use pixelgate::canonical::{
     Background, Format, Frame, ImageRequest, InputImage, Operation, Picture, Quality, Safety, Size,
 };
 use pixelgate::catalog::{Frames, Model, Offering};
+use pixelgate::credits::{Cost, Credits};
 use pixelgate::dialect;
+use pixelgate::price::{self, Work};
 
 /// Something that an offering may promise, and a request that takes it at its word.
 type Promise = (&'static str, fn(&Offering) -> bool, fn(&mut ImageRequest, &Offering));
@@ -65,7 +67,9 @@ const PROMISES: [Promise; 13] = [
 
 /// The highest quality that has a price.
 fn quality(offering: &Offering) -> Option<Quality> {
-    let priced = offering.cost.rows.iter().filter_map(|row| row.quality).max();
+    let tariff = offering.cost.at(NOW_MS);
+    let of_tokens = tariff.tokens.values().flat_map(|rate| rate.rows.iter().map(|row| row.quality));
+    let priced = tariff.rows.iter().map(|row| row.quality).chain(of_tokens).flatten().max();
     priced.or(Some(Quality::High))
 }
 
@@ -128,27 +132,56 @@ fn whatever_the_shipped_catalogue_promises_can_be_said() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// The sizes and qualities of a model for which apps would pay less than a vendor's list price.
-fn sold_below_cost(model: &Model) -> Vec<String> {
+/// When the catalogue was shipped; what it says of later is judged too.
+const NOW_MS: i64 = 1_795_000_000_000;
+
+/// Work that an offering may be asked for, at every quality that anything has a price for.
+fn works(model: &Model, offering: &Offering) -> Vec<Work> {
     let is_allowed = |size: &Size| model.pixels_max.is_none_or(|most| size.pixels() <= most);
+    let sizes: Vec<Size> = match &offering.can.frames {
+        Frames::Any { side_max, .. } => {
+            vec![offering.can.size_default, Size::new(*side_max, *side_max)]
+        }
+        Frames::Sizes(sizes) => sizes.clone(),
+        Frames::Ratios(ratios) => ratios.iter().map(|(_, size)| *size).collect(),
+    };
+    let sizes = sizes.into_iter().filter(is_allowed);
+    let qualities: Vec<Option<Quality>> =
+        model.price.at(NOW_MS).rows.iter().map(|row| row.quality).collect();
+    let plain = |size| {
+        qualities.clone().into_iter().map(move |quality| Work {
+            quality,
+            text_bytes: 200,
+            ..Work::plain(1, size)
+        })
+    };
+    let plain: Vec<Work> = sizes.flat_map(plain).collect();
+    let longer = plain.iter().filter(|_| offering.can.steps);
+    let longer: Vec<Work> = longer.map(|work| Work { steps: Some(50), ..*work }).collect();
+    let edited = plain.iter().filter(|_| offering.can.inputs_max > 0).map(|work| Work {
+        operation: Operation::Edit,
+        inputs: 1,
+        input_pixels: Some(1 << 20),
+        ..*work
+    });
+    let edited: Vec<Work> = edited.collect();
+    plain.into_iter().chain(edited).chain(longer).collect()
+}
+
+/// The work for which apps would pay less than a vendor's list price.
+fn sold_below_cost(model: &Model) -> Vec<String> {
     let mut faults = Vec::new();
     for offering in model.offerings.iter().filter(|offering| !offering.stand_in) {
-        let sizes: Vec<Size> = match &offering.can.frames {
-            Frames::Any { .. } => vec![offering.can.size_default],
-            Frames::Sizes(sizes) => sizes.clone(),
-            Frames::Ratios(ratios) => ratios.iter().map(|(_, size)| *size).collect(),
-        };
-        let qualities = model.price.rows.iter().map(|row| row.quality);
-        let asked = sizes.into_iter().filter(is_allowed);
-        let asked = asked.flat_map(|size| qualities.clone().map(move |quality| (size, quality)));
-        faults.extend(asked.filter_map(|(size, quality)| {
-            let price = model.price.most(size, quality);
-            let cost = offering.cost.most(size, quality);
+        for work in works(model, offering) {
+            let price = price::quote(model.price.at(NOW_MS), &work).map(Credits::nanos);
+            let cost = price::cost_quote(offering.cost.at(NOW_MS), &work).map(Cost::nanos);
             // A credit is a cent: a hundred nano-credits to a nano-dollar.
-            let covers = price.zip(cost).is_some_and(|(price, cost)| price >= cost * 100);
-            let what = format!("{}: {size} {quality:?}: {price:?} {cost:?}", offering.name);
-            (!covers).then_some(what)
-        }));
+            let covers = price.and_then(|price| cost.map(|cost| price >= cost * 100)) == Ok(true);
+            let Work { size, quality, inputs, .. } = work;
+            let what =
+                format!("{}: {size} {quality:?} {inputs}: {price:?} {cost:?}", offering.name);
+            faults.extend((!covers).then_some(what));
+        }
     }
     faults
 }

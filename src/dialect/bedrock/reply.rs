@@ -37,7 +37,7 @@ pub(super) fn decode(call: &Call<'_>, reply: &WireReply) -> Result<Progress, Ven
     }
     let read: Reply<'_> = serde_json::from_slice(&body).map_err(|fault| not_json(&fault))?;
     if loose::<String>(read.guardrail).as_deref() == Some("INTERVENED") {
-        return Err(VendorFault::Refused { reason: "a guardrail intervened".to_owned() });
+        return Err(VendorFault::refused("a guardrail intervened".to_owned()));
     }
     let reasons: Vec<Option<String>> = loose(read.finish_reasons).unwrap_or_default();
     let seeds: Vec<i64> = loose(read.seeds).unwrap_or_default();
@@ -62,7 +62,7 @@ pub(super) fn decode(call: &Call<'_>, reply: &WireReply) -> Result<Progress, Ven
 fn why(reason: Option<&Option<String>>) -> Option<VendorFault> {
     match reason?.as_deref()? {
         filtered if filtered.starts_with(FILTERED) => {
-            Some(VendorFault::Refused { reason: shortened(filtered) })
+            Some(VendorFault::refused(shortened(filtered)))
         }
         "Inference error" => Some(VendorFault::Broken { status: 500 }),
         _ => None,
@@ -72,7 +72,7 @@ fn why(reason: Option<&Option<String>>) -> Option<VendorFault> {
 fn why_nothing(error: Option<String>) -> VendorFault {
     match error {
         Some(error) if error.contains(BLOCKED) => {
-            VendorFault::Refused { reason: "content filters, of what was drawn".to_owned() }
+            VendorFault::refused("content filters, of what was drawn".to_owned())
         }
         Some(error) => garbled(format!("an answer without a picture: {}", shortened(&error))),
         None => garbled("an answer without a picture"),
@@ -93,7 +93,7 @@ fn fault(reply: &WireReply, said: &Value) -> VendorFault {
     };
     match name {
         "ValidationException" if message.contains(BLOCKED) => {
-            VendorFault::Refused { reason: "content filters, of what was asked".to_owned() }
+            VendorFault::refused("content filters, of what was asked".to_owned())
         }
         "ServiceQuotaExceededException" => VendorFault::Denied { detail },
         "ThrottlingException" | "ModelNotReadyException" => VendorFault::Busy { retry_after: None },

@@ -136,7 +136,7 @@ fn usual<'a>(request: &'a ImageRequest, offering: &Offering) -> Result<Body<'a>,
         seed: seed(request.seed)?,
         output_format: match format {
             Some(format @ (Format::Png | Format::Jpeg)) => Some(format.name()),
-            Some(Format::Webp) | None => None,
+            Some(Format::Webp | Format::Avif) | None => None,
         },
         ..Body::default()
     })

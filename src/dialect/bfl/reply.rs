@@ -11,10 +11,13 @@ use super::super::reply::{garbled, not_json, shortened};
 use super::super::{Call, Pending, Progress, WireReply, WireRequest, drawn, later};
 use crate::canonical::Image;
 use crate::credits::Cost;
-use crate::fault::VendorFault;
+use crate::fault::{Bill, VendorFault};
 
 /// The decimal places between a nano-dollar and a credit, which is a cent.
 const CENTS: i32 = drawn::DOLLARS - 2;
+
+/// What an order is called whose picture the filter took.
+const OUTPUT_REFUSED: &str = "Content Moderated";
 
 /// An order that was taken, or where it stands; both are read alike.
 #[derive(Debug, Default, Deserialize)]
@@ -69,7 +72,7 @@ pub(super) fn decode(call: &Call<'_>, reply: &WireReply) -> Result<Progress, Ven
     let read = read.map_err(|fault| not_json(&fault))?;
     match word.as_str() {
         "Ready" => done(call, &body, &read),
-        "Request Moderated" | "Content Moderated" => Err(refused(&word, &read)),
+        "Request Moderated" | OUTPUT_REFUSED => Err(refused(&word, &read)),
         "Error" | "Failed" => Err(VendorFault::Broken { status: 500 }),
         // Any other word is one of an order that is not served yet.
         _ => {
@@ -107,5 +110,7 @@ fn refused(word: &str, read: &Reply<'_>) -> VendorFault {
         none if none.is_empty() => word.to_owned(),
         reasons => format!("{word}: {reasons}"),
     };
-    VendorFault::Refused { reason: shortened(&reason) }
+    // What it drew is billed; what it was only asked is not.
+    let bill = if word == OUTPUT_REFUSED { Bill::Drawn } else { Bill::Nothing };
+    VendorFault::refused(shortened(&reason)).billed(bill)
 }

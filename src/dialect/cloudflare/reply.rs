@@ -85,9 +85,7 @@ fn fault(reply: &WireReply, errors: &Value) -> VendorFault {
     };
     let is_success = reply.status == 200;
     match number(said).and_then(topic) {
-        Some(Topic::ContentOrInput) if is_about_content(words) => {
-            VendorFault::Refused { reason: detail }
-        }
+        Some(Topic::ContentOrInput) if is_about_content(words) => VendorFault::refused(detail),
         Some(Topic::ContentOrInput | Topic::Input) => VendorFault::Rejected { detail },
         Some(Topic::Account) => VendorFault::Denied { detail },
         Some(Topic::Time) => VendorFault::TimedOut,

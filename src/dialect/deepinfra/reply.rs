@@ -68,7 +68,7 @@ pub(super) fn decode(reply: &WireReply) -> Result<Progress, VendorFault> {
     }
     let flags: Flags = loose(read.nsfw_content_detected).unwrap_or(Flags::All(false));
     if !texts.is_empty() && (0..texts.len()).all(|index| flags.is_set(index)) {
-        return Err(VendorFault::Refused { reason: "nsfw_content_detected".to_owned() });
+        return Err(VendorFault::refused("nsfw_content_detected".to_owned()));
     }
     let seed = loose(read.seed);
     let kept = texts.iter().enumerate().filter(|(index, _)| !flags.is_set(*index));

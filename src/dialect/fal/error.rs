@@ -49,7 +49,7 @@ fn types_of(said: &Value) -> impl Iterator<Item = &str> {
 /// The fault of a type, where it says more than the status does.
 fn fault_of(word: &str, status: u16) -> Option<VendorFault> {
     match word {
-        "content_policy_violation" => Some(VendorFault::Refused { reason: word.to_owned() }),
+        "content_policy_violation" => Some(VendorFault::refused(word.to_owned())),
         "no_media_generated" => Some(garbled(format!("an answer without a picture: {word}"))),
         // Nothing ran yet.
         "startup_timeout" | "runner_scheduling_failure" | "downstream_service_unavailable" => {

@@ -111,7 +111,7 @@ fn pictures(call: &Call<'_>, body: &Bytes, read: &Reply<'_>) -> Result<Progress,
     let media: Vec<_> = read.images.iter().flatten().chain(&read.image).collect();
     let is_blocked = |index: usize| blocked.get(index).is_some_and(|blocked| *blocked);
     if !media.is_empty() && (0..media.len()).all(is_blocked) {
-        return Err(VendorFault::Refused { reason: "has_nsfw_concepts".to_owned() });
+        return Err(VendorFault::refused("has_nsfw_concepts".to_owned()));
     }
     // What the checker found is painted over in black, so it is no picture of what was asked.
     let left = media.iter().enumerate().filter(|(index, _)| !is_blocked(*index));

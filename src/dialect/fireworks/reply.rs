@@ -132,7 +132,7 @@ pub(super) fn result(asked: &WireRequest, reply: &WireReply) -> Result<Progress,
             drawn::done(image.into_iter().collect(), None)
         }
         Some(reason @ ("Request Moderated" | "Content Moderated")) => {
-            Err(VendorFault::Refused { reason: reason.to_owned() })
+            Err(VendorFault::refused(reason.to_owned()))
         }
         Some("Error" | "Failed") => Err(VendorFault::Broken { status: 500 }),
         None if standing.error.is_some() => Err(fault(reply)),
@@ -163,7 +163,7 @@ fn is_filtered(reason: &str) -> bool {
 }
 
 fn filtered() -> VendorFault {
-    VendorFault::Refused { reason: "CONTENT_FILTERED".to_owned() }
+    VendorFault::refused("CONTENT_FILTERED".to_owned())
 }
 
 /// The fault that an error stands for: its status, with whatever words there are.

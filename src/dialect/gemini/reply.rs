@@ -70,6 +70,8 @@ struct Usage {
     thoughts_token_count: u64,
     prompt_tokens_details: Vec<Modality>,
     candidates_tokens_details: Vec<Modality>,
+    cached_content_token_count: u64,
+    cache_tokens_details: Vec<Modality>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -161,14 +163,14 @@ fn ending(finish_reason: &str) -> Ending {
 fn why_nothing(read: &Reply<'_>) -> VendorFault {
     let blocked = read.prompt_feedback.as_ref();
     if let Some(reason) = blocked.and_then(|feedback| feedback.block_reason.clone()) {
-        return VendorFault::Refused { reason };
+        return VendorFault::refused(reason);
     }
     let finished = read.candidates.iter().find_map(|c| c.finish_reason.clone());
     let Some(reason) = finished else {
         return garbled("an answer without a picture");
     };
     match ending(&reason) {
-        Ending::Blocked => VendorFault::Refused { reason },
+        Ending::Blocked => VendorFault::refused(reason),
         Ending::Wordy => garbled(format!("an answer without a picture: {reason}")),
         Ending::CutOff => garbled(format!("an answer cut off before its picture: {reason}")),
     }
@@ -179,11 +181,15 @@ fn tokens(usage: &Usage) -> TokenUsage {
         by_modality(&usage.prompt_tokens_details).unwrap_or((usage.prompt_token_count, 0));
     let (text_out, image_out) =
         by_modality(&usage.candidates_tokens_details).unwrap_or((0, usage.candidates_token_count));
+    let (cached_text_in, cached_image_in) =
+        by_modality(&usage.cache_tokens_details).unwrap_or((usage.cached_content_token_count, 0));
     TokenUsage {
         text_in,
         image_in,
         text_out: text_out.saturating_add(usage.thoughts_token_count),
         image_out,
+        cached_text_in,
+        cached_image_in,
     }
 }
 
@@ -194,4 +200,21 @@ fn by_modality(details: &[Modality]) -> Option<(u64, u64)> {
         of_kind.fold(0_u64, |sum, d| sum.saturating_add(d.token_count))
     };
     (!details.is_empty()).then(|| (sum(false), sum(true)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_out_of_the_cache_are_a_part_of_those_that_went_in() {
+        let usage = r#"{"promptTokenCount":900,"cachedContentTokenCount":640,
+                        "promptTokensDetails":[{"modality":"TEXT","tokenCount":340},
+                                               {"modality":"IMAGE","tokenCount":560}],
+                        "cacheTokensDetails":[{"modality":"TEXT","tokenCount":80},
+                                              {"modality":"IMAGE","tokenCount":560}]}"#;
+        let tokens = tokens(&serde_json::from_str(usage).unwrap());
+        assert_eq!((tokens.text_in, tokens.cached_text_in), (340, 80));
+        assert_eq!((tokens.image_in, tokens.cached_image_in), (560, 560));
+    }
 }

@@ -3,7 +3,11 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::canonical::{InputImage, Picture, Problem, Refusal, RefusalKind};
+use super::super::named::{self, Address, INPUT_FORMATS};
+use super::node::Node;
+use crate::canonical::{
+    InputImage, InputName, InputRole, NamedInput, Picture, Problem, Refusal, RefusalKind,
+};
 
 /// The largest body that is documented to be taken with pictures in it.
 pub(crate) const BODY_BYTES_MAX: usize = 20 << 20;
@@ -16,6 +20,50 @@ pub(crate) fn of_base64(place: &str, text: String) -> Result<InputImage, Refusal
     let text = standard(text).ok_or_else(|| bad("must be base64"))?;
     let image = InputImage::new(Picture::Base64(text.into()));
     image.ok_or_else(|| bad("must be a picture in png, jpeg or webp"))
+}
+
+/// Pictures in the order they come in: those that are here, and those that are only named.
+#[derive(Debug, Default)]
+pub(crate) struct Inputs {
+    pub(crate) here: Vec<InputImage>,
+    pub(crate) named: Vec<NamedInput>,
+}
+
+impl Inputs {
+    /// All of them.
+    pub(crate) fn len(&self) -> usize {
+        self.here.len().saturating_add(self.named.len())
+    }
+
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Adds the picture at an address: one that holds it, or that says where it lies.
+    pub(crate) fn add_at(
+        &mut self,
+        node: &Node,
+        field: &'static str,
+        address: String,
+    ) -> Result<(), Refusal> {
+        let place = node.place(field);
+        match named::read(&address) {
+            Address::Content(text) => self.here.push(of_base64(&place, text.to_owned())?),
+            Address::Elsewhere => self.named.push(NamedInput {
+                role: InputRole::Input(self.len()),
+                field: place,
+                name: InputName::Address(address),
+                bytes_max: BODY_BYTES_MAX,
+                formats: INPUT_FORMATS,
+            }),
+            Address::Other => {
+                let message = "must be an address of the web; nothing else is read from here";
+                return Err(node.not_offered(field, message));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A no to a body with pictures that is beyond the documented size.

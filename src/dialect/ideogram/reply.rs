@@ -46,7 +46,7 @@ pub(super) fn decode(reply: &WireReply) -> Result<Progress, VendorFault> {
     let images: Vec<_> =
         items.iter().filter(|item| !item.is_filtered()).filter_map(Item::image).collect();
     if images.is_empty() && items.iter().any(Item::is_filtered) {
-        return Err(VendorFault::Refused { reason: "is_image_safe: false".to_owned() });
+        return Err(VendorFault::refused("is_image_safe: false".to_owned()));
     }
     match read.error.filter(|_| images.is_empty()) {
         Some(error) => Err(VendorFault::Rejected { detail: shortened(words_of(&error)) }),
@@ -83,7 +83,7 @@ fn fault(reply: &WireReply, said: &Value) -> VendorFault {
         (402, why) if !why.is_empty() => {
             VendorFault::Denied { detail: shortened(&format!("{why}: {words}")) }
         }
-        (422, _) => VendorFault::Refused { reason: shortened(words) },
+        (422, _) => VendorFault::refused(shortened(words)),
         (status, _) => fault_of_status(status, words, retry_after(reply)),
     }
 }

@@ -69,11 +69,11 @@ fn why_nothing(body: &[u8], predictions: Option<&[Prediction<'_>]>) -> VendorFau
     let missing = predictions.iter().copied().flatten();
     let mut reasons = missing.filter_map(|one| loose::<String>(one.rai_filtered_reason));
     if let Some(reason) = reasons.next() {
-        return VendorFault::Refused { reason: shortened(&reason) };
+        return VendorFault::refused(shortened(&reason));
     }
     let is_bare = body.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).eq(*b"{}");
     if is_bare || predictions.is_some_and(<[_]>::is_empty) {
-        return VendorFault::Refused { reason: "every picture was filtered out".to_owned() };
+        return VendorFault::refused("every picture was filtered out".to_owned());
     }
     garbled("an answer without a picture")
 }
@@ -82,7 +82,7 @@ fn why_nothing(body: &[u8], predictions: Option<&[Prediction<'_>]>) -> VendorFau
 /// given with a bad request, the filter took the prompt.
 fn failed(status: u16, said: &Failed) -> VendorFault {
     if status == 400 && said.message.contains("Support codes:") {
-        return VendorFault::Refused { reason: shortened(&said.message) };
+        return VendorFault::refused(shortened(&said.message));
     }
     fault(status, said)
 }

@@ -35,7 +35,7 @@ pub(super) fn fault(reply: &WireReply, said: &Value) -> VendorFault {
     let words = words.to_ascii_lowercase();
     let speaks = |of: &[&str]| of.iter().any(|word| words.contains(word));
     if speaks(&ABOUT_CONTENT) {
-        return VendorFault::Refused { reason: detail };
+        return VendorFault::refused(detail);
     }
     if speaks(&ABOUT_US) || code == "access-denied" {
         return VendorFault::Denied { detail };

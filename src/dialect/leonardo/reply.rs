@@ -195,7 +195,7 @@ fn pictures(order: &Order<'_>) -> Result<Progress, VendorFault> {
         })
         .collect();
     if images.is_empty() && made.iter().any(|one| is_marked(&one)) {
-        return Err(VendorFault::Refused { reason: "nsfw: true".to_owned() });
+        return Err(VendorFault::refused("nsfw: true".to_owned()));
     }
     drawn::done(images, None)
 }

@@ -178,6 +178,7 @@ const fn extension(image: &InputImage) -> &'static str {
         Format::Png => "png",
         Format::Jpeg => "jpg",
         Format::Webp => "webp",
+        Format::Avif => "avif",
     }
 }
 

@@ -20,6 +20,9 @@ use crate::canonical::{
 const IMAGES: &str = "/v1/images";
 const JOBS: &str = "/v1/jobs";
 
+/// Not of this API: it is where others have it, and beside the jobs that it belongs to.
+const WEBHOOK_SECRET: &str = "/v1/webhooks/default/secret";
+
 /// Our choices: the documentation names no bounds.
 const PROMPT_CHARS_MAX: usize = 4_000;
 const STYLE_CHARS_MAX: usize = 200;
@@ -34,6 +37,7 @@ impl ClientSide for Client {
         let claims: &[(Method, Claim)] = match path {
             IMAGES => &[(Method::POST, Claim::Images)],
             JOBS => &[(Method::GET, Claim::Jobs)],
+            WEBHOOK_SECRET => &[(Method::GET, Claim::WebhookSecret)],
             longer => &claims_below(longer)?,
         };
         let found = claims.iter().find(|(only, _)| only == method);

@@ -120,7 +120,7 @@ fn fault(reply: &WireReply, said: &Said) -> VendorFault {
         (_, "insufficient_credits") => VendorFault::Denied { detail },
         // No code is documented for the safety filter: a blocked prompt is a 400 in words.
         (400, _) if said.mentions(&["safety filter", "blocked", "flagged"]) => {
-            VendorFault::Refused { reason: "safety filter".to_owned() }
+            VendorFault::refused("safety filter".to_owned())
         }
         _ if bare::is_success(reply) => VendorFault::Rejected { detail },
         (status, _) => fault_of_status(status, &detail, retry_after(reply)),

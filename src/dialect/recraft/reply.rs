@@ -77,7 +77,7 @@ fn fault(reply: &WireReply, status: u16, body: &[u8]) -> VendorFault {
         || words.contains("content policy")
         || words.contains("content_policy");
     if status == 400 && is_about_content {
-        return VendorFault::Refused { reason: detail };
+        return VendorFault::refused(detail);
     }
     fault_of_status(status, &detail, retry_after(reply))
 }

@@ -94,12 +94,12 @@ fn draws(size: Size, family: Family) -> bool {
     }
 }
 
-/// JPEG is not drawn, and made of what is.
+/// JPEG and AVIF are not drawn, and made of what is.
 pub(super) const fn format_name(format: Format) -> Option<&'static str> {
     match format {
         Format::Png => Some("png"),
         Format::Webp => Some("webp"),
-        Format::Jpeg => None,
+        Format::Jpeg | Format::Avif => None,
     }
 }
 

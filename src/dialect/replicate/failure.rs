@@ -34,9 +34,7 @@ pub(super) fn fault(message: &str) -> VendorFault {
     let known = WORDS.iter().find(|(words, _)| message.contains(words));
     let (words, failure) = known.copied().unwrap_or(("", Failure::Broken));
     match failure {
-        Failure::Blocked => {
-            VendorFault::Refused { reason: words.trim_matches(['(', ')']).to_owned() }
-        }
+        Failure::Blocked => VendorFault::refused(words.trim_matches(['(', ')']).to_owned()),
         Failure::Busy => VendorFault::Busy { retry_after: None },
         Failure::Broken => VendorFault::Broken { status: 500 },
     }

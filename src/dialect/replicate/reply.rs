@@ -126,7 +126,7 @@ fn why_nothing(read: &Prediction<'_>) -> VendorFault {
     match left {
         // The checker takes pictures out of the list; documented of a list that is empty.
         Some(none) if none.is_empty() && !is_removed => {
-            VendorFault::Refused { reason: "the safety checker removed all pictures".to_owned() }
+            VendorFault::refused("the safety checker removed all pictures".to_owned())
         }
         _ if is_removed => garbled("its pictures were removed before they were asked for"),
         _ => garbled("an answer without a picture"),

@@ -137,7 +137,7 @@ fn encoding(
     let format = request.format.filter(is_taken);
     let word = format.map(|format| match format {
         Format::Jpeg => "jpg",
-        Format::Png | Format::Webp => format.name(),
+        Format::Png | Format::Webp | Format::Avif => format.name(),
     });
     set(body, "output_format", word);
     say(body, "compression", keys.compression, request.compression)

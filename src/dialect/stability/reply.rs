@@ -15,7 +15,7 @@ use super::super::reply::{
 };
 use super::super::{Call, Pending, Progress, WireReply, WireRequest};
 use crate::canonical::Image;
-use crate::fault::VendorFault;
+use crate::fault::{Bill, VendorFault};
 
 /// How long a key that asked too often is shut out, as is documented.
 const SHUT_OUT: Duration = Duration::from_mins(1);
@@ -129,7 +129,8 @@ fn of_an_engine(artifacts: &[Artifact<'_>], body: &Bytes) -> Result<Progress, Ve
 }
 
 fn filtered() -> VendorFault {
-    VendorFault::Refused { reason: FILTERED.to_owned() }
+    // Billed as if it had been handed over.
+    VendorFault::refused(FILTERED.to_owned()).billed(Bill::Drawn)
 }
 
 fn says(raw: Option<&RawValue>, word: &str) -> bool {
@@ -152,7 +153,9 @@ fn fault(reply: &WireReply, body: &[u8]) -> VendorFault {
         name => shortened(&format!("{name}: {words}")),
     };
     match name {
-        "content_moderation" | "public_figure" => VendorFault::Refused { reason: shortened(name) },
+        "content_moderation" | "public_figure" => {
+            VendorFault::refused(shortened(name)).billed(Bill::Nothing)
+        }
         "unauthorized" | "payment_required" => VendorFault::Denied { detail },
         "rate_limit_exceeded" => {
             VendorFault::Busy { retry_after: retry_after(reply).or(Some(SHUT_OUT)) }

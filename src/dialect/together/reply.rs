@@ -58,7 +58,7 @@ fn fault(reply: &WireReply, error: &Value) -> VendorFault {
     let wait = retry_after(reply).or_else(|| resets_in(reply));
     match reply.status {
         200 | 400 | 422 | 500 if is_about_content(words) => {
-            VendorFault::Refused { reason: "NSFW content".to_owned() }
+            VendorFault::refused("NSFW content".to_owned())
         }
         200 => VendorFault::Rejected { detail },
         status => fault_of_status(status, &detail, wait),

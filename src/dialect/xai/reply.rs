@@ -9,7 +9,7 @@ use super::super::json::{Text, loose};
 use super::super::reply::{fault_of_status, not_json, retry_after, said, shortened, words_of};
 use super::super::{Progress, WireReply};
 use crate::canonical::Image;
-use crate::fault::VendorFault;
+use crate::fault::{Bill, VendorFault};
 
 /// A tick is a tenth of a nano-dollar.
 const TICKS: i32 = -1;
@@ -53,8 +53,11 @@ pub(super) fn decode(reply: &WireReply) -> Result<Progress, VendorFault> {
     }
     let items = read.items.unwrap_or_default();
     let is_taken = |item: &Item<'_>| loose(item.respect_moderation) == Some(false);
+    let usage: Option<Usage<'_>> = loose(read.usage);
+    let cost = drawn::cost(usage.and_then(|usage| usage.cost_in_usd_ticks), TICKS);
     if !items.is_empty() && items.iter().all(is_taken) {
-        return Err(VendorFault::Refused { reason: "respect_moderation: false".to_owned() });
+        let bill = cost.map_or(Bill::Unsaid, Bill::Said);
+        return Err(VendorFault::refused("respect_moderation: false".to_owned()).billed(bill));
     }
     let images = items.iter().filter(|item| !is_taken(item)).filter_map(|item| {
         let mut texts = [&item.b64_json, &item.url].into_iter().flatten();
@@ -63,8 +66,6 @@ pub(super) fn decode(reply: &WireReply) -> Result<Progress, VendorFault> {
         let revised_prompt = revised.filter(|prompt| !prompt.is_empty());
         Some(Image { revised_prompt, ..Image::new(picture) })
     });
-    let usage: Option<Usage<'_>> = loose(read.usage);
-    let cost = drawn::cost(usage.and_then(|usage| usage.cost_in_usd_ticks), TICKS);
     drawn::done(images.collect(), cost)
 }
 
@@ -82,9 +83,7 @@ fn fault(reply: &WireReply, said: &Value) -> VendorFault {
         (400 | 401 | 403, Some(Topic::Key)) | (400 | 403 | 429, Some(Topic::Credits)) => {
             VendorFault::Denied { detail }
         }
-        (200 | 400, Some(Topic::Content)) => {
-            VendorFault::Refused { reason: "content moderation".to_owned() }
-        }
+        (200 | 400, Some(Topic::Content)) => VendorFault::refused("content moderation".to_owned()),
         (200, _) => VendorFault::Rejected { detail },
         (status, _) => fault_of_status(status, &detail, retry_after(reply)),
     }

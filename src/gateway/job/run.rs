@@ -21,7 +21,7 @@ use crate::telemetry::Bound;
 use super::super::attempt::{Attempt, Trace};
 use super::super::{
     Delivered, Gateway, Head, Treated, Visit, Work, delivered_size, micros, note_asked,
-    note_caller, note_delivered, refuse, treat,
+    note_caller, note_delivered, refuse, treat, worth,
 };
 use super::Errand;
 
@@ -190,6 +190,7 @@ impl Gateway {
         receipt.dialect = dialect::by_name(&job.dialect).map_or("", |dialect| dialect.name);
         receipt.model = Some(job.model.clone());
         receipt.hold = Some(job.hold.clone());
+        receipt.price_version = job.tariff.as_ref().map(|tariff| Arc::clone(&tariff.version));
         receipt
     }
 
@@ -255,6 +256,7 @@ impl Gateway {
             Ok(job) => {
                 self.telemetry.metrics().jobs.with_label_values(&[job.state.name()]).inc();
                 tracing::info!(job = %job.id, state = job.state.name(), "a job has ended");
+                self.tell_of_end(&job);
                 self.telemetry.tell(&receipt, said.as_deref());
             }
             // Someone else ended it meanwhile, and told of it.
@@ -272,7 +274,9 @@ fn ordered(visit: &mut Visit, work: &Work, job: &Job) -> Result<Candidate, Refus
     let name = job.orders.first().map_or("", |order| order.offering.as_str());
     let plan = super::super::plan(&visit.policy, &visit.caller)?;
     let fidelity = plan.fidelity.unwrap_or(work.model.fidelity);
-    routing::candidate_of(&work.model, name, &work.request, fidelity).ok_or_else(|| {
+    let asked = (&work.request, job.created_at_ms);
+    let candidate = routing::candidate_of(&work.model, name, asked, fidelity);
+    candidate.ok_or_else(|| {
         tracing::error!(job = %job.id, offering = name, "policy has lost what was ordered");
         visit.receipt.outcome_unknown = true;
         refuse::job_lost()
@@ -286,10 +290,12 @@ fn work_again(visit: &mut Visit, job: &Job, input: Input) -> Result<Work, Refusa
     note_asked(&mut visit.receipt, &asked);
     let model = visit.policy.model(&job.model).cloned();
     let model = model.ok_or_else(|| refuse::unknown_model(&job.model))?;
+    let tariff = job.tariff.clone();
+    let tariff = tariff.unwrap_or_else(|| worth::tariff_at(&model, job.created_at_ms));
     let plan = super::super::plan(&visit.policy, &visit.caller)?;
     // What was not kept was found good enough when the job was accepted.
     let Treated { request, changes } = treat(&visit.policy, &plan, &model, &asked);
-    Ok(Work { model, asked, request, changes, candidates: Vec::new(), quote: job.quote })
+    Ok(Work { model, tariff, asked, request, changes, candidates: Vec::new(), quote: job.quote })
 }
 
 /// The kind of refusal that has this code.

@@ -6,7 +6,7 @@ use crate::canonical::{
 use crate::dialect::{
     self, AssetShown, ClientSide, JobShown, Pieces, Step, VersionShown, WireReply,
 };
-use crate::job::{self, Job, Outcome, State};
+use crate::job::{self, Input, Job, Outcome, State};
 use crate::store::StoreError;
 
 use super::super::{Gateway, Visit, refuse, reply};
@@ -39,13 +39,34 @@ impl Gateway {
         let refused = |error: StoreError| refuse::store(&error, self.clock.now());
         let result = match &job.outcome {
             Some(Outcome::Completed(delivered)) => {
-                self.result(job, delivered).await.map_err(refused)?
+                let loaded = self.store.load_job(job.id.clone()).await.map_err(refused)?;
+                match loaded {
+                    Some((_, input)) => {
+                        self.result((job, input), delivered, None).await.map_err(refused)?
+                    }
+                    None => None,
+                }
             }
             Some(Outcome::Failed(_) | Outcome::Cancelled) | None => None,
         };
         let reply = WireReply::json(200, side_of(job).encode_job(&shown(job), result.as_ref()));
         let wait = ASK_AGAIN.as_secs().to_string();
         Ok(if job.state.is_end() { reply } else { reply.with_header("retry-after", &wait) })
+    }
+
+    /// One job as it is told of: with its result, whose pictures are always by address.
+    pub(in super::super) async fn shown_by_address(
+        &self,
+        job: &Job,
+        input: Input,
+    ) -> Result<Pieces, StoreError> {
+        let result = match &job.outcome {
+            Some(Outcome::Completed(delivered)) => {
+                self.result((job, input), delivered, Some(Delivery::Url)).await?
+            }
+            Some(Outcome::Failed(_) | Outcome::Cancelled) | None => None,
+        };
+        Ok(side_of(job).encode_job(&shown(job), result.as_ref()))
     }
 
     /// A part of the caller's jobs, the newest first and without their results.
@@ -100,19 +121,18 @@ impl Gateway {
         Ok(WireReply::json(200, visit.client.encode_asset(&asset)))
     }
 
-    /// What a completed job would have been answered with at once. `None` when that cannot be told
-    /// any more, because its pictures are gone.
+    /// What a completed job would have been answered with at once, or with its pictures in this
+    /// other way. `None` when that cannot be told any more, because its pictures are gone.
     async fn result(
         &self,
-        job: &Job,
+        (job, input): (&Job, Input),
         delivered: &job::Delivered,
+        delivery: Option<Delivery>,
     ) -> Result<Option<WireReply>, StoreError> {
-        let Some((_, input)) = self.store.load_job(job.id.clone()).await? else {
-            return Ok(None);
-        };
         let side = side_of(job);
         let public_url = input.public_url.clone();
-        let Ok(request) = side.decode_request(&wire_of(input)) else { return Ok(None) };
+        let Ok(mut request) = side.decode_request(&wire_of(input)) else { return Ok(None) };
+        request.delivery = delivery.unwrap_or(request.delivery);
         let mut images = Vec::with_capacity(delivered.pictures.len());
         for kept in &delivered.pictures {
             images.extend(self.image(kept, request.delivery, &public_url).await?);

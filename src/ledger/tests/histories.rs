@@ -69,6 +69,7 @@ pub(crate) fn ask(id: &str, amount: i64, expires_at_ms: i64, quotas: Vec<QuotaAs
         expires_at_ms,
         quotas,
         policy_version: Arc::from("p1"),
+        price_version: None,
     }
 }
 

@@ -6,7 +6,7 @@ use super::*;
 
 fn first(model: &Model, view: &dyn Fn(&str) -> HealthView, dice: u64) -> String {
     let asked = request("auto");
-    let found = candidates(model, Want { dice, ..want(&asked) }, view, NOW).unwrap();
+    let found = ranked(model, Want { dice, ..want(&asked) }, view).unwrap();
     found[0].offering.name.clone()
 }
 
@@ -36,7 +36,7 @@ fn every_offering_stays_a_candidate_however_the_dice_fall() {
         model.strategy = strategy;
         for dice in 0..50 {
             let asked = request("auto");
-            let found = candidates(&model, Want { dice, ..want(&asked) }, &|_| WELL, NOW).unwrap();
+            let found = ranked(&model, Want { dice, ..want(&asked) }, &|_| WELL).unwrap();
             let mut names = names(&found);
             names.sort_unstable();
             assert_eq!(names, ["cheap", "first", "quick"], "{strategy:?}");
@@ -89,7 +89,7 @@ fn under(fidelity: Fidelity, asked: &ImageRequest) -> Result<Vec<String>, String
     };
     let model = model(vec![offering("one", bare)]);
     let want = Want { fidelity, ..want(asked) };
-    let found = candidates(&model, want, &|_| WELL, NOW).map_err(|no| no.to_string())?;
+    let found = ranked(&model, want, &|_| WELL).map_err(|no| no.to_string())?;
     let told = found[0].changes.iter();
     Ok(told.map(|change| format!("{}: {}", change.parameter, change.how)).collect())
 }

@@ -99,6 +99,22 @@ fn a_format_that_cannot_be_asked_for_is_made_afterwards() {
 }
 
 #[test]
+fn avif_is_made_here_whatever_the_vendor_could_and_only_up_to_a_size() {
+    let mut asked = request("auto");
+    asked.format = Some(Format::Avif);
+    let could = Capabilities { formats: vec![Format::Avif, Format::Png], ..can(any_size()) };
+    let found = only(could, &asked).unwrap();
+    assert_eq!(found.native_format, Some(Format::Png));
+    assert_eq!(found.transcode_to, Some(Format::Avif));
+    let large = Frames::Any { side_min: 16, side_max: 4096, step: 16 };
+    asked.frame = "3840x2160".parse().unwrap();
+    assert!(only(can(large.clone()), &asked).is_ok());
+    asked.frame = "3856x2160".parse().unwrap();
+    let why = only(can(large), &asked).unwrap_err();
+    assert!(why.contains("8294400 pixels can be made into avif"), "{why}");
+}
+
+#[test]
 fn a_negative_prompt_is_appended_and_a_seed_dropped_where_there_is_no_other_way() {
     let mut asked = request("auto");
     asked.negative_prompt = Some("text".to_owned());

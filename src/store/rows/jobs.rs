@@ -8,7 +8,9 @@ use crate::credits::Credits;
 use crate::id::{HoldId, JobId, KeyId, RequestId, WorkspaceId};
 use crate::job::{Input, Job, Outcome, State};
 
-use super::json;
+use super::super::notices::Tried;
+
+use super::{json, notices};
 
 /// Forgotten jobs that one commit removes; more are removed by the commits after it.
 const FORGOTTEN_MAX: u32 = 100;
@@ -18,6 +20,7 @@ const FORGOTTEN_MAX: u32 = 100;
 pub(in super::super) struct JobRows {
     accepted: Vec<(Job, Input)>,
     changed: BTreeMap<JobId, Job>,
+    tried: Vec<Tried>,
     now_ms: i64,
 }
 
@@ -33,8 +36,13 @@ impl JobRows {
         self.changed.insert(job.id.clone(), job);
     }
 
+    /// What became of a notice.
+    pub(in super::super) fn tried(&mut self, tried: Tried) {
+        self.tried.push(tried);
+    }
+
     pub(super) fn is_empty(&self) -> bool {
-        self.accepted.is_empty() && self.changed.is_empty()
+        self.accepted.is_empty() && self.changed.is_empty() && self.tried.is_empty()
     }
 
     pub(super) fn write(&self, database: &Connection) -> rusqlite::Result<()> {
@@ -44,8 +52,12 @@ impl JobRows {
         for job in self.changed.values() {
             update(database, job)?;
             name_pictures(database, job)?;
+            notices::open(database, job)?;
         }
-        if !self.is_empty() {
+        for tried in &self.tried {
+            notices::write(database, tried)?;
+        }
+        if !self.accepted.is_empty() || !self.changed.is_empty() {
             forget(database, self.now_ms)?;
         }
         Ok(())
@@ -56,11 +68,11 @@ fn insert(database: &Connection, job: &Job, input: &Input) -> rusqlite::Result<(
     database
         .prepare_cached(
             "INSERT INTO job (id, workspace, key, test, request, hold, quote_nanos, dialect,
-                              operation, model, asset_key, created_at_ms, updated_at_ms,
+                              operation, model, asset_key, webhook, created_at_ms, updated_at_ms,
                               ends_by_ms, unwanted, state, orders, path, content_type, body,
-                              public_url, labels)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, '[]',
-                     ?17, ?18, ?19, ?20, ?21)",
+                              public_url, labels, tariff)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
+                     '[]', ?18, ?19, ?20, ?21, ?22, ?23)",
         )?
         .execute(params![
             job.id.as_str(),
@@ -74,6 +86,7 @@ fn insert(database: &Connection, job: &Job, input: &Input) -> rusqlite::Result<(
             job.operation,
             job.model,
             job.asset_key,
+            job.webhook,
             job.created_at_ms,
             job.updated_at_ms,
             job.ends_by_ms,
@@ -83,7 +96,8 @@ fn insert(database: &Connection, job: &Job, input: &Input) -> rusqlite::Result<(
             input.content_type,
             input.body,
             input.public_url,
-            input.labels
+            input.labels,
+            job.tariff.as_ref().map(json).transpose()?
         ])?;
     Ok(())
 }
@@ -148,6 +162,7 @@ pub(in super::super) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
     let text = |column: &str| row.get::<_, String>(column);
     let state = text("state")?;
     let outcome: Option<String> = row.get("outcome")?;
+    let tariff: Option<String> = row.get("tariff")?;
     Ok(Job {
         id: JobId::known(&text("id")?),
         workspace: WorkspaceId::known(&text("workspace")?),
@@ -156,10 +171,12 @@ pub(in super::super) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
         request: RequestId::known(&text("request")?),
         hold: HoldId::known(&text("hold")?),
         quote: Credits::from_nanos(row.get("quote_nanos")?),
+        tariff: tariff.as_deref().map(from_json).transpose()?,
         dialect: text("dialect")?,
         operation: text("operation")?,
         model: text("model")?,
         asset_key: row.get("asset_key")?,
+        webhook: row.get("webhook")?,
         created_at_ms: row.get("created_at_ms")?,
         updated_at_ms: row.get("updated_at_ms")?,
         ends_by_ms: row.get("ends_by_ms")?,

@@ -7,7 +7,36 @@ use crate::canonical::{Format, Kept, Page, Size};
 use crate::id::{MediaId, RequestId, WorkspaceId};
 
 /// The tables, made where they are not there yet.
-pub(in crate::store) const TABLES: &str = include_str!("media.sql");
+const TABLES: &str = include_str!("media.sql");
+
+/// Puts the table of before there was AVIF out of the way.
+const SET_ASIDE: &str = "DROP TRIGGER IF EXISTS media_is_counted;
+    DROP TRIGGER IF EXISTS media_is_discounted;
+    DROP INDEX IF EXISTS media_listed;
+    DROP INDEX IF EXISTS media_of_digest;
+    DROP INDEX IF EXISTS media_over;
+    ALTER TABLE media RENAME TO media_before;";
+
+/// Takes over its rows, which are counted already.
+const TAKE_OVER: &str = "DROP TRIGGER media_is_counted;
+    INSERT INTO media SELECT * FROM media_before;
+    DROP TABLE media_before;";
+
+/// Makes the tables, or makes those of an older version as they are now: all of it or nothing.
+pub(in crate::store) fn prepare(database: &mut Connection) -> rusqlite::Result<()> {
+    let making = database.transaction()?;
+    // A check cannot be changed, so a table with an older one is made anew.
+    let is_older = making
+        .prepare("SELECT 1 FROM sqlite_schema WHERE name = 'media' AND sql NOT LIKE '%''avif''%'")?
+        .exists([])?;
+    if is_older {
+        making.execute_batch(SET_ASIDE)?;
+        making.execute_batch(TABLES)?;
+        making.execute_batch(TAKE_OVER)?;
+    }
+    making.execute_batch(TABLES)?;
+    making.commit()
+}
 
 /// A change to the index that waits for its commit.
 #[derive(Debug)]
@@ -132,6 +161,7 @@ fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
         "png" => Format::Png,
         "jpeg" => Format::Jpeg,
         "webp" => Format::Webp,
+        "avif" => Format::Avif,
         other => {
             let why = format!("`{other}` is no format").into();
             return Err(rusqlite::Error::FromSqlConversionFailure(0, Type::Text, why));
@@ -154,4 +184,49 @@ fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
 
 fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGEST: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    fn kept(id: &str, format: Format) -> Kept {
+        Kept {
+            id: MediaId::known(id),
+            workspace: WorkspaceId::known("ws_1"),
+            digest: DIGEST.to_owned(),
+            format,
+            size: Some(Size::new(64, 32)),
+            bytes: 10,
+            model: "m".to_owned(),
+            request: RequestId::known("req_1"),
+            created_at_ms: 1,
+            expires_at_ms: None,
+        }
+    }
+
+    #[test]
+    fn a_table_of_before_there_was_avif_is_made_anew_with_all_that_is_in_it() {
+        let mut database = Connection::open_in_memory().unwrap();
+        database.execute_batch(&TABLES.replace(", 'avif'", "")).unwrap();
+        insert(&database, &kept("med_old", Format::Webp)).unwrap();
+        assert!(insert(&database, &kept("med_new", Format::Avif)).is_err());
+        for _ in 0..2 {
+            prepare(&mut database).unwrap();
+        }
+        insert(&database, &kept("med_new", Format::Avif)).unwrap();
+        let mut asking = database.prepare("SELECT * FROM media ORDER BY id").unwrap();
+        let rows: Vec<Kept> = asking.query_map([], super::kept).unwrap().flatten().collect();
+        assert_eq!(rows, [kept("med_new", Format::Avif), kept("med_old", Format::Webp)]);
+        let objects = "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'media%'";
+        let objects: i64 = database.query_row(objects, [], |row| row.get(0)).unwrap();
+        // Two tables, three indexes, two triggers.
+        assert_eq!(objects, 7);
+        let total = "SELECT pictures, bytes FROM media_total";
+        assert_eq!(database.query_row(total, [], counted).unwrap().pictures, 2);
+        write(&database, &MediaChange::Erase(MediaId::known("med_old"))).unwrap();
+        assert_eq!(database.query_row(total, [], counted).unwrap().pictures, 1);
+    }
 }

@@ -5,7 +5,7 @@ CREATE TABLE IF NOT EXISTS media (
     id            TEXT PRIMARY KEY,
     workspace     TEXT NOT NULL,
     digest        TEXT NOT NULL CHECK (length(digest) = 64),
-    format        TEXT NOT NULL CHECK (format IN ('png', 'jpeg', 'webp')),
+    format        TEXT NOT NULL CHECK (format IN ('png', 'jpeg', 'webp', 'avif')),
     width         INTEGER,
     height        INTEGER,
     bytes         INTEGER NOT NULL CHECK (bytes >= 0),

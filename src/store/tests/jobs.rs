@@ -1,5 +1,6 @@
 //! Jobs in the store: with their holds or not at all, and what has ended stays ended.
 
+use crate::catalog::Tariff;
 use crate::clock::Clock as _;
 use crate::id::{JobId, MediaId, RequestId};
 use crate::job::{
@@ -11,7 +12,7 @@ use super::*;
 
 const KEPT_FOR_MS: i64 = 10_000;
 
-fn job(world: &World, id: &str, hold: &str) -> NewJob {
+pub(super) fn job(world: &World, id: &str, hold: &str) -> NewJob {
     let now_ms = world.clock.now().unix_ms;
     let job = Job {
         id: JobId::known(id),
@@ -20,11 +21,13 @@ fn job(world: &World, id: &str, hold: &str) -> NewJob {
         test: false,
         request: RequestId::known("req_one"),
         hold: HoldId::known(hold),
+        tariff: Some(Tariff::flat(5).into()),
         quote: credits(2),
         dialect: "golden".to_owned(),
         operation: "generate".to_owned(),
         model: "m".to_owned(),
         asset_key: Some("hero".to_owned()),
+        webhook: None,
         created_at_ms: now_ms,
         updated_at_ms: now_ms,
         ends_by_ms: now_ms + 60_000,
@@ -41,7 +44,7 @@ fn job(world: &World, id: &str, hold: &str) -> NewJob {
         public_url: "http://gateway.example".to_owned(),
         labels: "team=red".to_owned(),
     };
-    NewJob { job, input, open_max: 2 }
+    NewJob { job, input, open_max: 2, untold_max: 2 }
 }
 
 fn whose(world: &World) -> Whose {
@@ -73,7 +76,12 @@ fn completed() -> Outcome {
     Outcome::Completed(Box::new(Delivered { pictures: vec![picture], ..Delivered::default() }))
 }
 
-async fn end(world: &World, id: &str, outcome: Outcome, price: i64) -> Result<Job, StoreError> {
+pub(super) async fn end(
+    world: &World,
+    id: &str,
+    outcome: Outcome,
+    price: i64,
+) -> Result<Job, StoreError> {
     let price = (price > 0).then(|| credits(price));
     let end = JobEnd { outcome, price, receipt: receipt(), kept_for_ms: KEPT_FOR_MS };
     world.store().end_job(JobId::known(id), end).await

@@ -99,6 +99,7 @@ impl World {
             expires_at_ms: START_MS + 300_000,
             quotas: Vec::new(),
             policy_version: "p1".into(),
+            price_version: Some("v1".into()),
         }
     }
 

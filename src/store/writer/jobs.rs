@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::clock::Now;
 use crate::credits::Credits;
-use crate::id::{JobId, WorkspaceId};
+use crate::id::{JobId, NoticeId, WorkspaceId};
 use crate::job::{Failure, Job, JobError, NewJob, Outcome};
 use crate::ledger::{HoldAsk, LedgerError};
+use crate::notice::{Notice, Verdict};
 
 use super::super::ask::Answer;
 use super::super::error::StoreError;
@@ -16,19 +17,33 @@ use super::{Batch, Writer};
 
 /// The jobs that have not ended, as the writer knows them.
 #[derive(Debug, Default)]
-pub(in super::super) struct OpenJobs(BTreeMap<JobId, Job>);
+pub(in super::super) struct OpenJobs {
+    jobs: BTreeMap<JobId, Job>,
+    /// Whose end is still to be told, and to whom those belong.
+    untold: BTreeMap<NoticeId, WorkspaceId>,
+}
 
 impl OpenJobs {
-    pub(in super::super) fn of(jobs: Vec<Job>) -> Self {
-        Self(jobs.into_iter().map(|job| (job.id.clone(), job)).collect())
+    pub(in super::super) fn of(jobs: Vec<Job>, untold: Vec<Notice>) -> Self {
+        Self {
+            jobs: jobs.into_iter().map(|job| (job.id.clone(), job)).collect(),
+            untold: untold.into_iter().map(|told| (told.id, told.lane.workspace)).collect(),
+        }
     }
 
     pub(in super::super) fn len(&self) -> usize {
-        self.0.len()
+        self.jobs.len()
     }
 
     fn of_workspace(&self, workspace: &WorkspaceId) -> usize {
-        self.0.values().filter(|job| job.workspace == *workspace).count()
+        self.jobs.values().filter(|job| job.workspace == *workspace).count()
+    }
+
+    /// Jobs of a workspace whose end is to be told, now or when they end.
+    fn untold_of(&self, workspace: &WorkspaceId) -> usize {
+        let ended = self.untold.values().filter(|owner| *owner == workspace).count();
+        let open = self.jobs.values().filter(|job| job.workspace == *workspace);
+        ended.saturating_add(open.filter(|job| job.webhook.is_some()).count())
     }
 
     /// Changes a job; one that ended has left.
@@ -37,11 +52,14 @@ impl OpenJobs {
         id: &JobId,
         change: impl FnOnce(&mut Job) -> Result<(), JobError>,
     ) -> Result<Job, JobError> {
-        let job = self.0.get_mut(id).ok_or(JobError::Over)?;
+        let job = self.jobs.get_mut(id).ok_or(JobError::Over)?;
         change(job)?;
         let job = job.clone();
         if job.state.is_end() {
-            self.0.remove(id);
+            self.jobs.remove(id);
+            if job.webhook.is_some() {
+                self.untold.insert(NoticeId::of(id), job.workspace.clone());
+            }
         }
         Ok(job)
     }
@@ -84,6 +102,16 @@ impl Writer {
                 let verdict = self.end_job(&id, *end, batch, now)?;
                 Answer::new(reply, verdict)
             }
+            JobAsk::Tried(tried, reply) => {
+                match tried.verdict {
+                    Verdict::Again { .. } => {}
+                    Verdict::Told | Verdict::Dead(_) => {
+                        self.jobs.untold.remove(&tried.id);
+                    }
+                }
+                batch.rows.jobs.tried(tried);
+                Answer::new(reply, Ok(()))
+            }
         };
         batch.answers.push(answer);
         Ok(())
@@ -96,16 +124,19 @@ impl Writer {
         batch: &mut Batch,
         now: Now,
     ) -> Result<(), StoreError> {
-        let NewJob { job, input, open_max } = new;
+        let NewJob { job, input, open_max, untold_max } = new;
         if self.jobs.of_workspace(&job.workspace) >= open_max {
             return Err(StoreError::Job(JobError::Full { most: open_max }));
+        }
+        if job.webhook.is_some() && self.jobs.untold_of(&job.workspace) >= untold_max {
+            return Err(StoreError::Job(JobError::Untold { most: untold_max }));
         }
         self.renew(&hold.workspace, batch, now);
         let done = self.ledger.hold(hold, now)?;
         batch.rows.change(done.changes);
         batch.rows.open(hold.hold.clone());
         batch.rows.jobs.accept(job.clone(), input);
-        self.jobs.0.insert(job.id.clone(), job);
+        self.jobs.jobs.insert(job.id.clone(), job);
         Ok(())
     }
 
@@ -130,7 +161,7 @@ impl Writer {
         now: Now,
     ) -> Result<Result<Job, StoreError>, StoreError> {
         let JobEnd { outcome, price, receipt, kept_for_ms } = end;
-        let Some(hold) = self.jobs.0.get(id).map(|job| job.hold.clone()) else {
+        let Some(hold) = self.jobs.jobs.get(id).map(|job| job.hold.clone()) else {
             return Ok(Err(StoreError::Job(JobError::Over)));
         };
         self.recall(&hold)?;

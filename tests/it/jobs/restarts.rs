@@ -24,6 +24,30 @@ async fn after_kill_9_an_order_is_asked_after_and_not_placed_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn after_kill_9_and_a_new_price_a_job_is_settled_by_the_price_that_it_was_accepted_at() {
+    let (world, _vendor, clerk) = ordering(Clerk::default(), "[jobs]\nrunning_max = 1\n").await;
+    let (placed, waiting) = (asked(&world).await, asked(&world).await);
+    clerk.is_asked().await;
+    let policy = std::fs::read_to_string(world.policy_file()).unwrap();
+    // Cheaper in one direction only would be capped; half of it shows that the old one counts.
+    let policy = policy.replace(r#"price = [{ image = "2" }]"#, r#"price = [{ image = "1" }]"#);
+    std::fs::write(world.policy_file(), policy).unwrap();
+    let mut world = tokio::task::block_in_place(|| world.kill_and_restart());
+    clerk.serve();
+    for id in [&placed, &waiting] {
+        assert_eq!(ended(&world, id).await["status"], "completed");
+    }
+    assert_eq!((clerk.placed(), world.available()), (2, "6".to_owned()));
+    world.verify();
+    tokio::task::block_in_place(|| world.stop());
+    let database = rusqlite::Connection::open(world.folder.path().join("data/pixelgate.sqlite"));
+    let kept = "SELECT count(*) FROM usage JOIN hold ON hold.id = usage.hold
+                WHERE usage.price_version = hold.price_version";
+    let kept: i64 = database.unwrap().query_row(kept, [], |row| row.get(0)).unwrap();
+    assert_eq!(kept, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn after_kill_9_an_order_of_which_nothing_is_known_is_given_up_and_costs_nothing() {
     let vendor = FakeVendor::start(Answers::Hangs).await;
     let world = World::with(&remote(&vendor.policy("later", "fal")), "10", "");

@@ -1,7 +1,7 @@
 //! What a conversation asks for: all texts of its user as the prompt, all its pictures as inputs.
 
 use super::super::super::google::node::Node;
-use super::super::super::google::picture;
+use super::super::super::google::picture::{self, Inputs};
 use crate::canonical::{InputImage, Problem, Refusal};
 
 /// Our choice: the documentation counts tokens, which only the model can.
@@ -11,14 +11,8 @@ const PROMPT_CHARS_MAX: usize = 100_000;
 const INPUTS_MAX: usize = 14;
 
 /// Documented parts that ask for what is not offered here.
-const NOT_OFFERED: [&str; 6] = [
-    "fileData",
-    "functionCall",
-    "functionResponse",
-    "executableCode",
-    "codeExecutionResult",
-    "videoMetadata",
-];
+const NOT_OFFERED: [&str; 5] =
+    ["functionCall", "functionResponse", "executableCode", "codeExecutionResult", "videoMetadata"];
 
 /// What is asked for.
 #[derive(Debug, Default)]
@@ -26,7 +20,7 @@ pub(super) struct Contents {
     /// The texts, in their order.
     pub(super) prompt: String,
     /// The pictures, in their order.
-    pub(super) inputs: Vec<InputImage>,
+    pub(super) inputs: Inputs,
 }
 
 /// Who says a content.
@@ -72,11 +66,15 @@ impl Contents {
             let is_thought = part.flag("thought")? == Some(true);
             let text = part.text("text", usize::MAX)?;
             let image = inline(&mut part, role)?;
+            // What a model only thought of is not to be worked from.
+            let mut passed_over = Inputs::default();
+            let inputs = if is_thought { &mut passed_over } else { &mut self.inputs };
+            inputs.here.extend(image);
+            file(&mut part, role, inputs)?;
             part.finish()?;
             if let Some(text) = text.filter(|_| role != Role::Model) {
                 self.say(&text);
             }
-            self.inputs.extend(image.filter(|_| !is_thought));
         }
         Ok(())
     }
@@ -122,4 +120,20 @@ fn inline(part: &mut Node, role: Role) -> Result<Option<InputImage>, Refusal> {
     let image = picture::of_base64(&inline.place("data"), content)?;
     inline.finish()?;
     Ok(Some(image))
+}
+
+/// The picture of a part that says where it lies.
+fn file(part: &mut Node, role: Role, inputs: &mut Inputs) -> Result<(), Refusal> {
+    let Some(value) = part.value("fileData") else { return Ok(()) };
+    if role == Role::System {
+        return Err(part.not_offered("fileData", "cannot be in the system's instruction"));
+    }
+    let mut file = Node::of(part.place("fileData"), value)?;
+    file.text("displayName", usize::MAX)?;
+    // What it is shows when it is here.
+    file.text("mimeType", usize::MAX)?;
+    let address = file.text("fileUri", usize::MAX)?;
+    let address = address.ok_or_else(|| file.bad("fileUri", Problem::Missing, "is required"))?;
+    inputs.add_at(&file, "fileUri", address)?;
+    file.finish()
 }

@@ -6,10 +6,10 @@ use super::super::super::WireRequest;
 use super::super::super::google::labels::labels;
 use super::super::super::google::node::Node;
 use super::super::super::google::path::called;
-use super::super::super::google::picture;
+use super::super::super::google::picture::{self, Inputs};
 use super::super::DIALECT;
 use crate::canonical::{
-    Format, Frame, ImageRequest, InputImage, Operation, Problem, Ratio, Refusal, Safety, Size,
+    Format, Frame, ImageRequest, Operation, Problem, Ratio, Refusal, Safety, Size,
 };
 
 /// Our choice: the documentation counts tokens, which only the model can.
@@ -47,7 +47,8 @@ pub(super) fn decode(wire: &WireRequest) -> Result<ImageRequest, Refusal> {
         operation: if inputs.is_empty() { Operation::Generate } else { Operation::Edit },
         model: called(&wire.path).map(|(model, _)| model),
         prompt,
-        inputs,
+        inputs: inputs.here,
+        named_inputs: inputs.named,
         end_user,
         labels,
         ..request
@@ -55,7 +56,7 @@ pub(super) fn decode(wire: &WireRequest) -> Result<ImageRequest, Refusal> {
 }
 
 /// The one instance: what to draw, and what to draw it from.
-fn instance(body: &mut Node) -> Result<(String, Vec<InputImage>), Refusal> {
+fn instance(body: &mut Node) -> Result<(String, Inputs), Refusal> {
     let mut instances = body.list("instances")?;
     let (Some(mut instance), true) = (instances.pop(), instances.is_empty()) else {
         return Err(body.bad("instances", Problem::BadValue, "must hold one instance"));
@@ -69,7 +70,10 @@ fn instance(body: &mut Node) -> Result<(String, Vec<InputImage>), Refusal> {
         let message = "may hold at most 4 pictures";
         return Err(instance.bad("referenceImages", Problem::TooLarge, message));
     }
-    let inputs = references.into_iter().map(reference).collect::<Result<_, _>>()?;
+    let mut inputs = Inputs::default();
+    for one in references {
+        reference(one, &mut inputs)?;
+    }
     instance.offers_none(&["image", "mask"])?;
     instance.finish()?;
     Ok((prompt, inputs))
@@ -77,22 +81,31 @@ fn instance(body: &mut Node) -> Result<(String, Vec<InputImage>), Refusal> {
 
 /// A picture to edit. The other kinds need what a canonical request has no place for; a mask is
 /// white here where canonical ones are transparent.
-fn reference(mut reference: Node) -> Result<InputImage, Refusal> {
+fn reference(mut reference: Node, inputs: &mut Inputs) -> Result<(), Refusal> {
     if reference.text("referenceType", usize::MAX)?.as_deref() != Some("REFERENCE_TYPE_RAW") {
         let message = "must be `REFERENCE_TYPE_RAW`; others are not offered here";
         return Err(reference.not_offered("referenceType", message));
     }
     reference.integer("referenceId", 0..=i64::from(i32::MAX))?;
     let mut image = reference.child("referenceImage")?;
-    image.offers_none(&["gcsUri"])?;
     image.text("mimeType", usize::MAX)?;
     let content = image.text("bytesBase64Encoded", usize::MAX)?;
-    let content =
-        content.ok_or_else(|| image.bad("bytesBase64Encoded", Problem::Missing, "is required"))?;
-    let input = picture::of_base64(&image.place("bytesBase64Encoded"), content)?;
+    match (content, image.text("gcsUri", usize::MAX)?) {
+        (Some(content), None) => {
+            inputs.here.push(picture::of_base64(&image.place("bytesBase64Encoded"), content)?);
+        }
+        // Where answers say where a picture lies.
+        (None, Some(address)) => inputs.add_at(&image, "gcsUri", address)?,
+        (Some(_), Some(_)) => {
+            let message = "cannot be there beside `bytesBase64Encoded`";
+            return Err(image.bad("gcsUri", Problem::BadValue, message));
+        }
+        (None, None) => {
+            return Err(image.bad("bytesBase64Encoded", Problem::Missing, "is required"));
+        }
+    }
     image.finish()?;
-    reference.finish()?;
-    Ok(input)
+    reference.finish()
 }
 
 fn parameters_of(parameters: &mut Node) -> Result<ImageRequest, Refusal> {

@@ -7,16 +7,22 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use crate::canonical::{Format, InputImage, Picture, Problem, Refusal, RefusalKind};
+use crate::canonical::{
+    Format, InputImage, InputName, InputRole, NamedInput, Picture, Problem, Refusal, RefusalKind,
+};
 
 use super::super::super::json::Fields;
 use super::super::super::multipart::{self, FormPart};
+use super::super::super::named::{self, Address, INPUT_FORMATS};
 use super::parameters::not_offered;
 
 const IMAGES_MAX: usize = 16;
 const IMAGE_BYTES_MAX: usize = 50 << 20;
 const MASK_BYTES_MAX: usize = 4 << 20;
 const ADDRESS_CHARS_MAX: usize = 20_971_520;
+
+/// Our choice; the names of pictures that are kept here are shorter.
+const FILE_ID_BYTES_MAX: usize = 256;
 
 /// Fields that are numbers, which a form can only say as text.
 const NUMBERS: [&str; 5] =
@@ -27,6 +33,14 @@ const NUMBERS: [&str; 5] =
 pub(super) struct Pictures {
     pub(super) inputs: Vec<InputImage>,
     pub(super) mask: Option<InputImage>,
+    /// Those that are somewhere else.
+    pub(super) named: Vec<NamedInput>,
+}
+
+/// What a picture in JSON turned out to be.
+enum Found {
+    Here(Bytes),
+    Named(InputName),
 }
 
 /// A form, taken apart into its pictures and everything else.
@@ -75,17 +89,29 @@ pub(super) fn of_json(body: &[u8]) -> Result<(Fields, Pictures), Refusal> {
     };
     let mut pictures = Pictures::default();
     for (index, image) in images.into_iter().enumerate() {
-        let (place, content) = named(format!("images[{index}]"), image)?;
-        pictures.inputs.push(picture(&place, content)?);
+        match found(format!("images[{index}]"), image)? {
+            (place, Found::Here(content)) => pictures.inputs.push(picture(&place, content)?),
+            (place, Found::Named(name)) => pictures.name(place, InputRole::Input(index), name),
+        }
     }
     if let Some(value) = fields.value("mask") {
-        let (place, content) = named("mask".to_owned(), value)?;
-        pictures.mask = Some(mask(&place, content)?);
+        match found("mask".to_owned(), value)? {
+            (place, Found::Here(content)) => pictures.mask = Some(mask(&place, content)?),
+            (place, Found::Named(name)) => pictures.name(place, InputRole::Mask, name),
+        }
     }
     Ok((fields, pictures))
 }
 
 impl Pictures {
+    fn name(&mut self, field: String, role: InputRole, name: InputName) {
+        let (bytes_max, formats) = match role {
+            InputRole::Input(_) => (IMAGE_BYTES_MAX, INPUT_FORMATS),
+            InputRole::Mask => (MASK_BYTES_MAX, &[Format::Png][..]),
+        };
+        self.named.push(NamedInput { field, role, name, bytes_max, formats });
+    }
+
     /// The picture to vary.
     pub(super) fn only_one(mut self) -> Result<InputImage, Refusal> {
         if self.mask.is_some() {
@@ -106,28 +132,35 @@ fn is_image(name: &str) -> bool {
     name == "image" || index.is_some_and(|index| index.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// Where a picture is in JSON, and its content.
-fn named(place: String, value: Value) -> Result<(String, Bytes), Refusal> {
+/// Where a picture is in JSON, and what it is.
+fn found(place: String, value: Value) -> Result<(String, Found), Refusal> {
     let Value::Object(mut named) = value else {
         let message = format!("`{place}` must be an object with an `image_url`");
         return Err(Refusal::field(place, Problem::WrongType, message));
     };
     let at = |field: &str| format!("{place}.{field}");
-    if taken(&mut named, "file_id").is_some() {
-        let message = "no files are kept here; send the picture itself as `image_url`";
-        return Err(not_offered(at("file_id"), message));
-    }
-    let address = taken(&mut named, "image_url");
+    let (file, address) = (taken(&mut named, "file_id"), taken(&mut named, "image_url"));
     if let Some(unknown) = named.keys().next() {
         let unknown: String = unknown.chars().take(64).collect();
         let message = format!("`{place}` has a field that is not there; use `image_url` alone");
         return Err(Refusal::field(at(&unknown), Problem::UnknownField, message));
     }
+    if let Some(file) = file {
+        let place = at("file_id");
+        if address.is_some() {
+            return Err(bad(&place, format!("`{place}` cannot be there beside `image_url`")));
+        }
+        let id = file.as_str().filter(|id| (1..=FILE_ID_BYTES_MAX).contains(&id.len()));
+        return match id {
+            Some(id) => Ok((place, Found::Named(InputName::Kept(id.to_owned())))),
+            None => Err(bad(&place, format!("`{place}` must name a picture of the media library"))),
+        };
+    }
     let place = at("image_url");
     let (problem, message) = match address {
         Some(Value::String(address)) => {
-            let content = content(&place, &address)?;
-            return Ok((place, content));
+            let found = at_address(&place, address)?;
+            return Ok((place, found));
         }
         Some(_) => (Problem::WrongType, format!("`{place}` must be a string")),
         None => (Problem::Missing, format!("`{place}` is required")),
@@ -139,23 +172,21 @@ fn taken(fields: &mut Map<String, Value>, name: &str) -> Option<Value> {
     fields.remove(name).filter(|value| !value.is_null())
 }
 
-/// What a `data:` address holds.
-fn content(place: &str, address: &str) -> Result<Bytes, Refusal> {
+/// What an address holds, or that it says where that is.
+fn at_address(place: &str, address: String) -> Result<Found, Refusal> {
     if address.len() > ADDRESS_CHARS_MAX {
         let message = format!("`{place}` is too long; use at most {ADDRESS_CHARS_MAX} characters");
         return Err(Refusal::field(place.to_owned(), Problem::TooLong, message));
     }
-    if address.starts_with("http://") || address.starts_with("https://") {
-        let message = format!(
-            "`{place}` must be a `data:` address; pictures are not fetched from elsewhere here"
-        );
-        return Err(not_offered(place.to_owned(), message));
-    }
-    let base64 = address.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
-    let content = base64.and_then(|(_, text)| STANDARD.decode(text).ok());
-    content
-        .map(Bytes::from)
-        .ok_or_else(|| bad(place, format!("`{place}` must be a `data:` address in base64")))
+    let content = match named::read(&address) {
+        Address::Content(text) => STANDARD.decode(text).ok(),
+        Address::Elsewhere => return Ok(Found::Named(InputName::Address(address))),
+        Address::Other => None,
+    };
+    let content = content.map(|content| Found::Here(Bytes::from(content)));
+    content.ok_or_else(|| {
+        bad(place, format!("`{place}` must be a `data:` address in base64, or one of the web"))
+    })
 }
 
 fn picture(place: &str, content: Bytes) -> Result<InputImage, Refusal> {
@@ -227,7 +258,7 @@ mod tests {
     #[test]
     fn an_address_has_the_documented_bound() {
         let address = format!("data:image/png;base64,{}", "a".repeat(ADDRESS_CHARS_MAX));
-        let no = content("images[0].image_url", &address).unwrap_err();
+        let no = at_address("images[0].image_url", address).err().unwrap();
         assert_eq!(no.problem, Some(Problem::TooLong));
     }
 

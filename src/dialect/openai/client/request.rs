@@ -38,12 +38,13 @@ fn edit(content_type: &str, body: &Bytes) -> Result<ImageRequest, Refusal> {
     if !is_form && !content_type.contains("json") {
         return Err(of_another_type("an edit is sent as multipart/form-data or application/json"));
     }
-    let (mut fields, Pictures { inputs, mask }) =
+    let (mut fields, Pictures { inputs, mask, named }) =
         if is_form { of_form(content_type, body)? } else { of_json(body)? };
     let mut request = ImageRequest {
         operation: Operation::Edit,
         inputs,
         mask,
+        named_inputs: named,
         safety: if is_form { None } else { safety(&mut fields)? },
         ..drawing(&mut fields)?
     };

@@ -23,7 +23,7 @@ pub(super) fn fault(reply: &WireReply, error: &Value) -> VendorFault {
     match words.into_iter().find_map(topic) {
         Some(Topic::Content) => {
             let violations = listed(message).or_else(|| filtered(inner?));
-            VendorFault::Refused { reason: reason(text("code"), violations) }
+            VendorFault::refused(reason(text("code"), violations))
         }
         Some(Topic::Account) => VendorFault::Denied { detail },
         None if message.starts_with("Incorrect API key") => VendorFault::Denied { detail },

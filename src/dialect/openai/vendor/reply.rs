@@ -192,6 +192,7 @@ fn tokens(usage: Usage) -> TokenUsage {
         image_in: input.image_tokens,
         text_out: output.text_tokens,
         image_out: output.image_tokens,
+        ..TokenUsage::default()
     }
 }
 
