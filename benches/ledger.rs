@@ -17,7 +17,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use pixelgate::clock::{Clock, Now, SystemClock};
 use pixelgate::credits::Credits;
 use pixelgate::id::{GrantId, HoldId, KeyId, RequestId, WorkspaceId};
-use pixelgate::ledger::{HoldAsk, Ledger, NewGrant, QuotaAsk, QuotaUnit};
+use pixelgate::ledger::{HoldAsk, Ledger, NewGrant, QuotaAsk, QuotaUnit, Weighed};
 use pixelgate::receipt::Receipt;
 use pixelgate::store::Store;
 use tokio::runtime::Runtime;
@@ -53,7 +53,8 @@ fn ask(workspace: &WorkspaceId, key: &KeyId, quotas: bool) -> HoldAsk {
         unit,
         period: now.utc_day(),
         weight: 1,
-        most: u32::MAX,
+        each: 1,
+        most: u64::MAX,
     };
     HoldAsk {
         hold: HoldId::random(),
@@ -69,6 +70,7 @@ fn ask(workspace: &WorkspaceId, key: &KeyId, quotas: bool) -> HoldAsk {
         },
         price_version: None,
         policy_version: "p1".into(),
+        weighs: Weighed::default(),
     }
 }
 

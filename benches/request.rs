@@ -132,6 +132,8 @@ async fn gateway(folder: &Path, vendor: SocketAddr) -> (SocketAddr, String, Edge
         telemetry: Telemetry::new().unwrap(),
         jobs: config.jobs,
         input_pictures: config.input_pictures,
+        limits: config.limits,
+        turnstile: Arc::default(),
         webhooks: config.webhooks,
     };
     let gateway = Gateway::new(clock, hands);

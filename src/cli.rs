@@ -86,6 +86,8 @@ enum CliError {
     Edge(#[from] crate::edge::EdgeError),
     #[error(transparent)]
     Media(#[from] crate::media::MediaError),
+    #[error(transparent)]
+    Turnstile(#[from] crate::turnstile::TurnstileError),
     #[error("cannot {what}")]
     System {
         what: &'static str,
@@ -117,7 +119,7 @@ impl CliError {
     /// with an invoice; 4: stopped with work unfinished.
     const fn exit_code(&self) -> u8 {
         match self {
-            Self::ReadConfig { .. } | Self::Config(_) | Self::Policy(_) => 2,
+            Self::ReadConfig { .. } | Self::Config(_) | Self::Policy(_) | Self::Turnstile(_) => 2,
             Self::Unbalanced | Self::Unreconciled => 3,
             Self::Undrained => 4,
             Self::Store(_)

@@ -9,11 +9,15 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::scalar::Network;
 use crate::secret::SecretPlace;
 
+mod limits;
 mod raw;
 
 use raw::RawConfig;
+
+pub use limits::{Limits, Lost, Redis, RedisAddress};
 
 /// The defaults, which also document every key.
 pub const DEFAULTS: &str = include_str!("../config/gateway.toml");
@@ -39,6 +43,8 @@ pub struct Config {
     pub jobs: Jobs,
     /// Bounds on pictures that are fetched for callers.
     pub input_pictures: InputPictures,
+    /// How requests are counted.
+    pub limits: Limits,
     /// Bounds on telling apps of their jobs.
     pub webhooks: Webhooks,
     /// Where pictures are kept, and how they are addressed.
@@ -80,6 +86,8 @@ pub struct Public {
     pub in_flight_bytes_max: usize,
     /// Pages of which origins may call from a browser what is for browsers.
     pub cors_origins: Origins,
+    /// Proxies whose word on the client's address is taken.
+    pub trusted_proxies: Vec<Network>,
 }
 
 /// Origins of pages, as browsers name them: scheme, host and port.
@@ -260,6 +268,13 @@ mod tests {
             ("[public]\naddress = \"localhost\"", "public.address"),
             ("[public]\ncors_origins = [\"shop.example\"]", "public.cors_origins"),
             ("[public]\ncors_origins = [\"*\", \"https://a.example\"]", "public.cors_origins"),
+            ("[public]\ntrusted_proxies = [\"proxy\"]", "public.trusted_proxies"),
+            ("[limits]\nwrong_keys_max = 5000", "limits.wrong_keys_max"),
+            ("[limits]\nredis = \"localhost\"", "limits.redis"),
+            ("[limits]\nredis = \"redis://:secret@host\"", "limits.redis"),
+            ("[limits]\nlost = \"allow\"", "limits.lost"),
+            ("[limits]\nlost = \"local_share\"\nnodes = 0", "limits.nodes"),
+            ("[limits]\nwrong_keys_per = \"0s\"", "limits.wrong_keys_per"),
             ("[media]\nplace = \"bucket\"", "media.place"),
             ("[media]\nplace = \"s3://\"", "media.place"),
             ("[media]\nplace = \"s3://b\"\ns3_access_key = \"env:A\"", "media.s3_secret_key"),

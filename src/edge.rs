@@ -29,6 +29,7 @@ use crate::upstream::ADDRESSES_TRIED_MAX;
 mod admin;
 mod body;
 mod bounds;
+mod client;
 mod conditional;
 mod cors;
 mod framing;

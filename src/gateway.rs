@@ -7,29 +7,31 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use dashmap::DashMap;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use crate::auth::Caller;
-use crate::canonical::{
-    Answer, Change, ImageRequest, ImageResponse, QuotaStanding, Refusal, Standing,
-};
+use crate::canonical::{Change, ImageRequest, ImageResponse, QuotaStanding, Refusal, Standing};
 use crate::catalog::{Model, Tariff};
 use crate::clock::Clock;
 use crate::credits::Credits;
 use crate::dialect::{Claim, ClientSide, WireReply, WireRequest};
+use crate::id::HoldId;
+use crate::limit::Guesses;
 use crate::media::Media;
 use crate::policy::Plan;
 use crate::reload::LivePolicy;
-use crate::routing::{self, Candidate, Views, Want};
+use crate::routing::Candidate;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
+use crate::turnstile::{Counted, Turnstile};
 use crate::upstream::Upstream;
 
 mod admit;
 mod attempt;
 mod audit;
 mod batch;
+mod choose;
 mod deliver;
 mod exchange;
 mod fan_out;
@@ -38,6 +40,7 @@ mod hedge;
 mod inputs;
 mod job;
 mod library;
+mod limits;
 pub mod live;
 mod meet;
 mod note;
@@ -54,8 +57,9 @@ mod treat;
 mod usage;
 mod worth;
 
-use admit::{Stake, Windows};
+use admit::Stake;
 use health::HealthBoard;
+use limits::Asking;
 use note::{note_asked, note_caller, note_delivered};
 use once::Running;
 use permit::{model, plan};
@@ -80,7 +84,11 @@ pub struct Gateway {
     pub telemetry: Telemetry,
     /// What must be finished before the process may end.
     pub tasks: TaskTracker,
-    windows: Arc<Windows>,
+    guesses: Guesses,
+    /// Where requests are counted.
+    pub turnstile: Arc<Turnstile>,
+    /// Holds whose price windows of credits wait for.
+    unsettled: DashMap<HoldId, Counted>,
     health: HealthBoard,
     desk: job::Desk,
     teller: notices::Teller,
@@ -111,6 +119,10 @@ pub struct Hands {
     pub jobs: crate::config::Jobs,
     /// Bounds on pictures that are fetched for callers.
     pub input_pictures: crate::config::InputPictures,
+    /// How requests are counted.
+    pub limits: crate::config::Limits,
+    /// Where they are.
+    pub turnstile: Arc<Turnstile>,
     /// Bounds on telling apps of their jobs.
     pub webhooks: crate::config::Webhooks,
 }
@@ -145,8 +157,18 @@ struct Fulfilled {
 impl Gateway {
     /// A gateway that has served nobody yet.
     pub fn new(clock: Arc<dyn Clock>, hands: Hands) -> Arc<Self> {
-        let Hands { policy, store, upstream, media, telemetry, jobs, input_pictures, webhooks } =
-            hands;
+        let Hands {
+            policy,
+            store,
+            upstream,
+            media,
+            telemetry,
+            jobs,
+            input_pictures,
+            limits,
+            turnstile,
+            webhooks,
+        } = hands;
         let inputs = inputs::Room::new(&input_pictures, telemetry.metrics().input_bytes.clone());
         Arc::new(Self {
             clock,
@@ -156,7 +178,9 @@ impl Gateway {
             media,
             telemetry,
             tasks: TaskTracker::new(),
-            windows: Arc::new(Windows::default()),
+            guesses: Guesses::new(limits.wrong_keys_max, limits.wrong_keys_per),
+            turnstile,
+            unsettled: DashMap::new(),
             health: HealthBoard::default(),
             desk: job::Desk::new(jobs),
             teller: notices::Teller::new(&webhooks),
@@ -190,16 +214,15 @@ impl Gateway {
             Claim::Library(ask) => self.library(visit, ask).await?,
             Claim::Models => self.reply_with_models(visit, None),
             Claim::Model(name) => self.reply_with_models(visit, Some(&name)),
-            Claim::OpenModels | Claim::Health | Claim::Preflight { .. } => self.reply_openly(visit),
+            Claim::OpenModels
+            | Claim::Health
+            | Claim::Preflight { .. }
+            | Claim::WrongMethod { .. } => self.reply_openly(visit),
             claim @ (Claim::Jobs
             | Claim::Job(_)
             | Claim::CancelJob(_)
             | Claim::Asset(_)
             | Claim::WebhookSecret) => self.reply_about_jobs(visit, claim).await?,
-            Claim::WrongMethod { allow } => {
-                let refusal = refuse::wrong_method(allow);
-                self.reply_with_refusal(visit, refusal).with_header("allow", allow)
-            }
         })
     }
 
@@ -226,16 +249,24 @@ impl Gateway {
         request: ImageRequest,
     ) -> Result<Fulfilled, Refusal> {
         let (plan, mut work) = self.understand(visit, request).await?;
-        let lease = self.admit(&visit.caller, &plan, work.request.count)?;
-        let _held = self.gather(visit, &mut work.request).await?;
         let stake = Stake {
             amount: work.quote,
             images: work.request.count,
+            pixels: visit.receipt.pixels_asked,
             time: work.model.deadline,
             named: visit.named,
         };
-        let asking = (&visit.caller, &*plan);
-        let (hold, lease) = self.hold(asking, &stake, lease, &mut visit.receipt).await?;
+        let policy = Arc::clone(&visit.policy);
+        let asking = Asking {
+            policy: &policy,
+            caller: &visit.caller,
+            plan: &plan,
+            model: Some(&work.model.name),
+        };
+        let lease = self.admit(&asking, stake.weight()).await?;
+        let gathered = self.gather(visit, &mut work.request).await;
+        let _held = gathered.inspect_err(|_| lease.unspent())?;
+        let (hold, lease) = self.hold(&asking, &stake, lease, &mut visit.receipt).await?;
 
         match self.draw(visit, &work).await {
             Ok((delivered, price)) => {
@@ -285,6 +316,7 @@ impl Gateway {
         let whose = (&request, &visit.caller);
         let quote = self.worth_at_most(&model, &tariff, &mut candidates, whose)?;
         visit.receipt.size = candidates.first().map(delivered_size);
+        visit.receipt.pixels_asked = worth::pixels(&candidates, &request);
         Ok((plan, Work { model, tariff, asked, request, changes, candidates, quote }))
     }
 
@@ -313,26 +345,6 @@ impl Gateway {
         let delivered = self.deliver(visit, work, delivery, deadline).await?;
         let price = self.charge(work, &delivered, &visit.caller)?;
         Ok((delivered, price))
-    }
-
-    fn candidates(
-        &self,
-        model: &Model,
-        request: &ImageRequest,
-        (caller, plan): (&Caller, &Plan),
-    ) -> Result<Vec<Candidate>, Refusal> {
-        let now = self.clock.now();
-        let health = |offering: &str| self.health.view(offering, now);
-        let want = Want {
-            request,
-            test_mode: caller.is_test(),
-            fidelity: plan.fidelity.unwrap_or(model.fidelity),
-            dice: crate::id::random_number(),
-            unix_ms: now.unix_ms,
-        };
-        let cost = |candidate: &Candidate| worth::cost_most(candidate, request);
-        routing::candidates(model, want, Views { health: &health, cost: &cost }, now)
-            .map_err(|none| refuse::no_candidate(&model.name, none))
     }
 
     /// The last line of every request: its time, its size, its story.
@@ -367,23 +379,4 @@ struct Delivered {
     response: ImageResponse,
     changes: Vec<Change>,
     candidate: Candidate,
-}
-
-impl Fulfilled {
-    fn answer<'a>(&'a self, visit: &'a Visit, unix_ms: i64) -> Answer<'a> {
-        let plan = visit.policy.plan(visit.caller.plan());
-        Answer {
-            request_id: &visit.receipt.request_id,
-            unix_ms,
-            request: &self.request,
-            model: &self.model.name,
-            response: &self.response,
-            charged: self.charged,
-            remaining: self.remaining,
-            changes: &self.changes,
-            quotas: &self.quotas,
-            disclaimer: plan.and_then(|plan| plan.disclaimer.as_deref()),
-            storage: plan.and_then(|plan| plan.storage.as_deref()),
-        }
-    }
 }

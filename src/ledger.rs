@@ -23,7 +23,7 @@ pub(crate) mod tests;
 pub use allowance::{ALLOWANCE_SOURCE, Month};
 pub use ask::{
     Changes, Done, Held, HoldAsk, LedgerError, NewGrant, QuotaAsk, QuotaUnit, QuotaUse, Settled,
-    Swept,
+    Swept, Weighed,
 };
 pub use entry::{Account, Balance, Entry, EntryKind};
 pub use grants::{Grant, Pinned};
@@ -139,7 +139,7 @@ impl Ledger {
     }
 
     /// Takes the real price of so many delivered pictures and gives the rest back, along with
-    /// the picture quota that was not needed.
+    /// the shares of quotas that were not needed.
     ///
     /// A hold past its time can still be settled until a sweep has taken it: its credits are there.
     pub fn settle(
@@ -202,7 +202,7 @@ impl Ledger {
     }
 
     /// How much of a quota is used.
-    pub fn quota_used(&self, subject: &str, unit: QuotaUnit, period: i64) -> u32 {
+    pub fn quota_used(&self, subject: &str, unit: QuotaUnit, period: i64) -> u64 {
         self.quotas.used(&subject.into(), unit, period)
     }
 
@@ -280,12 +280,17 @@ impl Ending {
     }
 
     /// How much of a quota share stays used.
-    fn keeps(self, ask: &QuotaAsk) -> u32 {
-        match (self, ask.unit) {
-            (Self::Settled { .. }, QuotaUnit::Requests) => ask.weight,
-            (Self::Settled { images, .. }, QuotaUnit::Images) => images.min(ask.weight),
-            (Self::Voided | Self::Expired, QuotaUnit::Requests | QuotaUnit::Images) => 0,
-        }
+    fn keeps(self, ask: &QuotaAsk) -> u64 {
+        let Self::Settled { price, images } = self else {
+            return 0;
+        };
+        let kept = match ask.unit {
+            QuotaUnit::Requests => ask.weight,
+            QuotaUnit::Images => u64::from(images),
+            QuotaUnit::Pixels => ask.each.saturating_mul(u64::from(images)),
+            QuotaUnit::Credits => price.nanos().unsigned_abs(),
+        };
+        kept.min(ask.weight)
     }
 }
 

@@ -5,7 +5,7 @@
 //! | 7 roof | [`cli`] |
 //! | 6 shell | [`edge`] |
 //! | 5 path | [`control`], [`gateway`] |
-//! | 4 hands | [`export`], [`media`], [`painter`], [`reload`], [`store`], [`telemetry`], [`upstream`] |
+//! | 4 hands | [`export`], [`media`], [`painter`], [`reload`], [`store`], [`telemetry`], [`turnstile`], [`upstream`] |
 //! | 3 law | [`config`], [`policy`] |
 //! | 2 judges | [`auth`], [`dialect`], [`finance`], [`job`], [`ledger`], [`limit`], [`notice`], [`pledge`], [`price`], [`raster`], [`routing`], [`rules`] |
 //! | 1 shapes | [`canonical`], [`catalog`], [`fault`], [`receipt`] |
@@ -24,6 +24,7 @@ pub mod painter;
 pub mod reload;
 pub mod store;
 pub mod telemetry;
+pub mod turnstile;
 pub mod upstream;
 
 pub mod config;

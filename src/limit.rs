@@ -1,94 +1,148 @@
-//! How much a key may ask for: several truly sliding windows and a concurrency lease, as one step.
+//! How much may be asked for: truly sliding windows of several subjects, and a concurrency lease,
+//! as one step.
 //!
-//! Never more than a limit's `most` is admitted in any span of its window, however the spans are
-//! laid. Limits up to 2,000 are exact; larger ones may refuse a sixtieth of a window early.
-//! Windows outlive the limits: a policy that changes between calls forgets nothing it still needs.
+//! A request counts for a key, and as policy says for its workspace, plan and model. Never more than
+//! a limit's `most` is admitted in any span of its window, however the spans are laid; what one
+//! limit refuses is counted by none. Requests and images up to 2,000 are exact; all else is counted
+//! by sub-windows and may be refused a sixtieth of a window early. Windows outlive the limits: a
+//! policy that changes between calls forgets nothing that it still needs.
 
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::as_conversions))]
 
-use std::collections::VecDeque;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::canonical::Standing;
 use crate::clock::Now;
+use crate::credits::NANOS_PER_UNIT;
 
+mod bounds;
 mod coarse;
+mod guess;
 mod window;
+mod windows;
 
 #[cfg(test)]
 mod tests;
 
-use coarse::Coarse;
-use window::{EXACT_MOST_MAX, EXACT_WINDOW_MS_MAX, Ring};
+pub use bounds::{Bounds, Whose};
+pub use coarse::SUB_WINDOWS;
+pub use guess::{Guesses, GuessesMet};
+pub use window::{EXACT_MOST_MAX, EXACT_WINDOW_MS_MAX};
+pub use windows::{Windows, hindsight_ms, stamps_kept};
 
 /// What a denial for too many requests at once calls its limit.
 pub const CONCURRENCY: &str = "concurrency";
 
-/// At least so many stamps are kept, whatever the limits, so that a reload finds a history.
-const STAMPS_KEPT_MIN: u32 = 200;
-
-/// Stamps are kept for so long at least, for the same reason.
-const HINDSIGHT_MS: u64 = 3_600_000;
-
 /// A lease ends by itself after this long: a request that was lost cannot hold it for ever.
-const LEASE_MS_MAX: u64 = 3_600_000;
+pub const LEASE_MS_MAX: u64 = 3_600_000;
 
-/// Counters of large limits that a reload dropped and that are still remembered.
-const COUNTERS_MAX: usize = 8;
+/// Pixels in what a megapixel window counts as one.
+pub const PIXELS_PER_MEGAPIXEL: u64 = 1_000_000;
 
-/// A rule: so many requests or images in any span of a window.
+/// A rule: so much of a unit in any span of a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// Its name in policy.
     pub name: String,
     /// What is counted.
     pub unit: Unit,
-    /// The most of it.
-    pub most: u32,
+    /// The most of it, in the unit's own grains: requests, images, pixels, nano-credits.
+    pub most: u64,
     /// The window's length.
     pub window: Duration,
+    /// Whose requests are counted together.
+    pub of: Of,
+    /// Whether it only tells when it would have refused.
+    pub shadow: bool,
 }
 
 /// What a limit counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Unit {
     /// Requests, whatever they ask for.
     Requests,
     /// Images asked for.
     Images,
+    /// Pixels asked for, in millions.
+    Megapixels,
+    /// Credits: what may be spent at first, what was spent in the end.
+    Credits,
 }
 
-/// What one request weighs: one request, and so many images (at least one).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whose requests a limit counts together.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Of {
+    /// Those of one key.
+    #[default]
+    Key,
+    /// Those of all keys of a workspace.
+    Workspace,
+    /// Those of all keys that have the plan.
+    Plan,
+    /// Those of all callers for one model.
+    Model,
+}
+
+/// What one request weighs: one request, and so much of everything else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Weight {
-    /// Images asked for.
+    /// Images asked for; none counts as one.
     pub images: u32,
+    /// Pixels of all of them.
+    pub pixels: u64,
+    /// What they may cost their caller, in nano-credits.
+    pub nanos: u64,
 }
 
-/// What a key's limits say to a request.
+/// One subject that a request counts for.
+#[derive(Debug)]
+pub struct Place<'a> {
+    /// What was admitted of it.
+    pub windows: &'a mut Windows,
+    /// What binds it.
+    pub bounds: &'a Bounds,
+}
+
+/// What all limits together say to a request.
 #[derive(Debug)]
 pub enum Verdict {
     /// Yes; it is counted everywhere.
     Admitted {
         /// What takes it back, or ends its lease.
         ticket: Ticket,
-        /// Where the key stands now.
+        /// Where the caller stands now.
         standings: Vec<Standing>,
+        /// The shadow limits that would have refused it.
+        over: Vec<Met>,
     },
     /// No; it is counted nowhere.
     Denied(Denial),
 }
 
+/// A limit that was met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Met {
+    /// Its name.
+    pub limit: String,
+    /// Whose requests it counts.
+    pub of: Of,
+}
+
 /// A limit's no.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Denial {
-    /// The name of the limit that stands in the way longest.
-    pub limit: String,
+    /// The limit that stands in the way longest.
+    pub met: Met,
     /// Why it does.
     pub reason: DenialReason,
     /// When it no longer will, if nothing else happens; `None` where waiting tells nothing.
     pub retry_after: Option<Duration>,
-    /// Where the key stands.
+    /// Where the caller stands.
     pub standings: Vec<Standing>,
 }
 
@@ -100,220 +154,181 @@ pub enum DenialReason {
     /// Too many requests are running.
     Concurrency,
     /// The request alone weighs more than the limit, so no wait will help.
-    TooHeavy,
+    TooHeavy(Unit),
 }
 
 /// Proof that a request was admitted.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use = "a lease lasts until its ticket is finished or taken back"]
 pub struct Ticket {
-    tick_ms: u64,
-    images: u32,
+    /// When.
+    pub tick_ms: u64,
+    /// What it counted as.
+    pub weight: Weight,
+    /// A bit for each place that counted it: a shadow that would have refused it did not.
+    pub counted: u64,
 }
 
-/// All windows and leases of one key. Idle, it holds nothing and may be forgotten.
-///
-/// Memory: six bytes per stamp, of which there are as many as the largest exact limit (200 at
-/// least, 2,000 at most); 260 bytes per limit above that; eight per running request.
-#[derive(Clone, Debug, Default)]
-pub struct KeyWindows {
-    /// The latest tick seen: time never goes back here, whatever it does elsewhere.
-    latest_ms: u64,
-    ring: Ring,
-    counters: Vec<Coarse>,
-    /// When each running request began, oldest first.
-    leases: VecDeque<u64>,
+/// Counts a request for every subject and takes its leases, or does neither. At most 64 places.
+pub fn admit(places: &mut [Place<'_>], weight: Weight, now: Now) -> Verdict {
+    let weight = Weight { images: weight.images.max(1), ..weight };
+    let now_ms =
+        places.iter().fold(now.tick_ms, |latest, place| latest.max(place.windows.latest()));
+    for place in &mut *places {
+        place.windows.prepare(&place.bounds.limits, now_ms);
+    }
+    if let Some((met, reason, wait_ms)) = denied(places, weight, now_ms) {
+        let mut standings = standings(places, now);
+        for standing in &mut standings {
+            standing.is_met = standing.limit == met.limit;
+        }
+        let retry_after = wait_ms.map(Duration::from_millis);
+        return Verdict::Denied(Denial { met, reason, retry_after, standings });
+    }
+    let mut over = Vec::new();
+    let mut ticket = Ticket { tick_ms: now_ms, weight, counted: 0 };
+    for (number, place) in places.iter_mut().enumerate() {
+        let bounds = place.bounds;
+        let no = bounds.shadow.then(|| place.windows.fullest(&bounds.limits, weight, now_ms));
+        if let Some((limit, _, _)) = no.flatten() {
+            over.push(Met { limit: limit.name.clone(), of: limit.of });
+            continue;
+        }
+        place.windows.count(&bounds.limits, now_ms, weight);
+        if bounds.leases {
+            place.windows.lease(now_ms);
+        }
+        ticket.counted |= bit(number);
+    }
+    Verdict::Admitted { ticket, standings: standings(places, now), over }
 }
 
-impl KeyWindows {
-    /// Counts a request against every limit and takes its lease, or does neither.
-    pub fn admit(
-        &mut self,
-        limits: &[Limit],
-        concurrency_max: Option<u32>,
-        weight: Weight,
-        now: Now,
-    ) -> Verdict {
-        let now_ms = self.latest_ms.max(now.tick_ms);
-        self.latest_ms = now_ms;
-        self.prepare(limits, now_ms);
-        let images = weight.images.max(1);
-        let denial = self.fullest(limits, images, now_ms).or_else(|| self.crowded(concurrency_max));
-        if let Some((limit, reason, retry_after)) = denial {
-            return Verdict::Denied(Denial {
-                limit: limit.to_owned(),
-                reason,
-                retry_after,
-                standings: self.standings(limits, now),
-            });
-        }
-        self.count(limits, now_ms, images);
-        self.leases.push_back(now_ms);
-        Verdict::Admitted {
-            ticket: Ticket { tick_ms: now_ms, images },
-            standings: self.standings(limits, now),
-        }
-    }
+/// Where a caller stands with every limit that binds it, place by place.
+pub fn standings(places: &[Place<'_>], now: Now) -> Vec<Standing> {
+    let real = places.iter().filter(|place| !place.bounds.shadow);
+    real.flat_map(|place| place.windows.standings(&place.bounds.limits, now)).collect()
+}
 
-    /// Undoes an admission, windows and lease alike, as if it had never been.
-    pub fn take_back(&mut self, ticket: &Ticket) {
-        self.ring.remove(ticket.tick_ms, ticket.images);
-        for counter in &mut self.counters {
-            counter.remove(ticket.tick_ms, ticket.images);
-        }
-        self.finish(ticket);
-    }
-
-    /// Ends an admission's lease; the windows remember it.
-    pub fn finish(&mut self, ticket: &Ticket) {
-        // Leases of one tick are interchangeable: they began together and expire together.
-        if let Ok(place) = self.leases.binary_search(&ticket.tick_ms) {
-            self.leases.remove(place);
-        }
-    }
-
-    /// Counts what was admitted before a restart, without a lease.
-    pub fn remember(&mut self, limits: &[Limit], tick_ms: u64, weight: Weight) {
-        self.latest_ms = self.latest_ms.max(tick_ms);
-        self.prepare(limits, self.latest_ms);
-        self.count(limits, tick_ms, weight.images.max(1));
-    }
-
-    /// Where the key stands with each limit, in their order.
-    pub fn standings(&self, limits: &[Limit], now: Now) -> Vec<Standing> {
-        let now_ms = self.latest_ms.max(now.tick_ms);
-        let standing = |limit: &Limit| {
-            let used = self.used(limit, now_ms);
-            let free_at = if used == 0 { now_ms } else { self.free_at(limit, now_ms, 1) };
-            Standing {
-                limit: limit.name.clone(),
-                most: u64::from(limit.most),
-                remaining: u64::from(limit.most).saturating_sub(used),
-                window: limit.window,
-                resets_in: Duration::from_millis(free_at.saturating_sub(now_ms)),
-            }
+/// The limit that is in the way longest, why, and for how many milliseconds.
+fn denied(
+    places: &[Place<'_>],
+    weight: Weight,
+    now_ms: u64,
+) -> Option<(Met, DenialReason, Option<u64>)> {
+    let mut longest: Option<(&Limit, DenialReason, Option<u64>)> = None;
+    for place in places.iter().filter(|place| !place.bounds.shadow) {
+        let Some(no) = place.windows.fullest(&place.bounds.limits, weight, now_ms) else {
+            continue;
         };
-        limits.iter().map(standing).collect()
-    }
-
-    /// Whether nothing here could change a verdict any more, so that it may be forgotten.
-    pub fn is_idle(&self, limits: &[Limit], now: Now) -> bool {
-        let now_ms = self.latest_ms.max(now.tick_ms);
-        let expired = |begun: &u64| begun.saturating_add(LEASE_MS_MAX) <= now_ms;
-        let seen = self.ring.used(Unit::Requests, hindsight_ms(limits), now_ms);
-        self.leases.back().is_none_or(expired)
-            && seen == 0
-            && self.counters.iter().all(|counter| counter.used(now_ms) == 0)
-    }
-
-    /// Drops what no window can see any more, and opens counters for new large limits.
-    fn prepare(&mut self, limits: &[Limit], now_ms: u64) {
-        self.ring.forget_before(now_ms.saturating_sub(hindsight_ms(limits)));
-        while self.leases.front().is_some_and(|begun| begun.saturating_add(LEASE_MS_MAX) <= now_ms)
-        {
-            self.leases.pop_front();
+        let is_longer = longest.is_none_or(|(_, _, known)| no.2 > known);
+        if no.2.is_none() {
+            longest = Some(no);
+            break;
         }
-        for limit in limits.iter().filter(|limit| !limit.is_exact()) {
-            if self.counter(limit).is_none() {
-                let mut counter = Coarse::new(limit.unit, limit.window_ms());
-                self.ring.iter().for_each(|(tick_ms, images)| counter.insert(tick_ms, images));
-                self.counters.push(counter);
-            }
-        }
-        if self.counters.len() > COUNTERS_MAX {
-            self.counters.retain(|counter| limits.iter().any(|limit| limit.is_counted_by(counter)));
+        if is_longer {
+            longest = Some(no);
         }
     }
-
-    /// The limit that the request does not fit for longest.
-    fn fullest<'a>(&self, limits: &'a [Limit], images: u32, now_ms: u64) -> Option<No<'a>> {
-        let mut longest: Option<(&Limit, u64)> = None;
-        for limit in limits {
-            let weight = limit.unit.of(images);
-            if weight > limit.most {
-                return Some((&limit.name, DenialReason::TooHeavy, None));
-            }
-            let wanted = self.used(limit, now_ms).saturating_add(u64::from(weight));
-            let excess = wanted.saturating_sub(u64::from(limit.most));
-            let free_at = (excess > 0).then(|| self.free_at(limit, now_ms, excess));
-            if free_at > longest.map(|(_, latest)| latest) {
-                longest = free_at.map(|free_at| (limit, free_at));
-            }
-        }
-        longest.map(|(limit, free_at)| {
-            let wait = Duration::from_millis(free_at.saturating_sub(now_ms));
-            (limit.name.as_str(), DenialReason::Window, Some(wait))
-        })
+    if let Some((limit, reason, free_at)) = longest {
+        let met = Met { limit: limit.name.clone(), of: limit.of };
+        return Some((met, reason, free_at.map(|free_at| free_at.saturating_sub(now_ms))));
     }
+    let mut real = places.iter().filter(|place| !place.bounds.shadow);
+    let crowded = real.find(|place| place.windows.is_crowded(place.bounds.concurrency_max))?;
+    let met = Met { limit: CONCURRENCY.to_owned(), of: crowded.bounds.of };
+    Some((met, DenialReason::Concurrency, None))
+}
 
-    fn crowded(&self, concurrency_max: Option<u32>) -> Option<No<'static>> {
-        let running = u32::try_from(self.leases.len()).unwrap_or(u32::MAX);
-        (running >= concurrency_max?).then_some((CONCURRENCY, DenialReason::Concurrency, None))
-    }
-
-    fn count(&mut self, limits: &[Limit], tick_ms: u64, images: u32) {
-        let exact = limits.iter().filter(|limit| limit.is_exact());
-        let kept = exact.map(|limit| limit.most).max().unwrap_or(0);
-        let kept = usize::try_from(kept.max(STAMPS_KEPT_MIN)).unwrap_or(usize::MAX);
-        self.ring.insert(tick_ms, images, kept);
-        // Counters that no limit reads just now are fed too: a reload may bring theirs back.
-        for counter in &mut self.counters {
-            counter.insert(tick_ms, images);
-        }
-    }
-
-    fn used(&self, limit: &Limit, now_ms: u64) -> u64 {
-        if limit.is_exact() {
-            return self.ring.used(limit.unit, limit.window_ms(), now_ms);
-        }
-        self.counter(limit).map_or(0, |counter| counter.used(now_ms))
-    }
-
-    fn free_at(&self, limit: &Limit, now_ms: u64, excess: u64) -> u64 {
-        if limit.is_exact() {
-            let window_ms = limit.window_ms();
-            return self.ring.free_at(limit.unit, window_ms, now_ms, excess);
-        }
-        self.counter(limit).map_or(now_ms, |counter| counter.free_at(now_ms, excess))
-    }
-
-    fn counter(&self, limit: &Limit) -> Option<&Coarse> {
-        self.counters.iter().find(|counter| limit.is_counted_by(counter))
+impl Ticket {
+    /// Whether the place of this number counted the request.
+    pub fn counts(&self, number: usize) -> bool {
+        self.counted & bit(number) != 0
     }
 }
 
-/// The name of what is in the way, why, and for how long.
-type No<'a> = (&'a str, DenialReason, Option<Duration>);
+/// The bit of a place; places beyond the 64th share the last.
+pub(crate) fn bit(number: usize) -> u64 {
+    let shift = u32::try_from(number).map_or(63, |number| number.min(63));
+    1_u64.wrapping_shl(shift)
+}
 
 impl Limit {
     /// The window in whole milliseconds: rounded up, so that it is never shorter than asked.
-    fn window_ms(&self) -> u64 {
+    pub fn window_ms(&self) -> u64 {
         let nanos = self.window.as_nanos().max(1);
         u64::try_from(nanos.div_ceil(1_000_000)).unwrap_or(u64::MAX)
     }
 
-    fn is_exact(&self) -> bool {
-        self.most <= EXACT_MOST_MAX && self.window_ms() <= EXACT_WINDOW_MS_MAX
+    /// Whether every admission is remembered one by one.
+    pub fn is_exact(&self) -> bool {
+        self.unit.is_counted_by_stamps()
+            && self.most <= EXACT_MOST_MAX
+            && self.window_ms() <= EXACT_WINDOW_MS_MAX
     }
 
-    fn is_counted_by(&self, counter: &Coarse) -> bool {
-        self.unit == counter.unit && self.window_ms() == counter.window_ms
-    }
-}
-
-impl Unit {
-    /// What a request for so many images weighs in this unit.
-    const fn of(self, images: u32) -> u32 {
-        match self {
-            Self::Requests => 1,
-            Self::Images => images,
+    /// Where a caller stands of whom so much is used and more is free at that tick.
+    pub fn standing(&self, used: u64, free_in_ms: u64) -> Standing {
+        let grain = self.unit.grain();
+        let whole = |grains: u64| grains.checked_div(grain).unwrap_or(grains);
+        Standing {
+            limit: self.name.clone(),
+            is_met: false,
+            unit: self.unit.name(),
+            most: whole(self.most),
+            remaining: whole(self.most.saturating_sub(used)),
+            window: self.window,
+            resets_in: Duration::from_millis(free_in_ms),
         }
     }
 }
 
-/// How far back stamps are kept under these limits.
-fn hindsight_ms(limits: &[Limit]) -> u64 {
-    let exact = limits.iter().filter(|limit| limit.is_exact());
-    let longest = exact.map(Limit::window_ms).max().unwrap_or(0);
-    longest.max(HINDSIGHT_MS)
+impl Unit {
+    /// What a request weighs in this unit.
+    pub fn of(self, weight: Weight) -> u64 {
+        match self {
+            Self::Requests => 1,
+            Self::Images => u64::from(weight.images),
+            Self::Megapixels => weight.pixels,
+            Self::Credits => weight.nanos,
+        }
+    }
+
+    /// Its name in policy, headers and labels.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Images => "images",
+            Self::Megapixels => "megapixels",
+            Self::Credits => "credits",
+        }
+    }
+
+    /// How many of what is counted make one of what is told.
+    pub const fn grain(self) -> u64 {
+        match self {
+            Self::Requests | Self::Images => 1,
+            Self::Megapixels => PIXELS_PER_MEGAPIXEL,
+            Self::Credits => NANOS_PER_UNIT.unsigned_abs(),
+        }
+    }
+
+    /// Whether each admission weighs at least one, so that so many stamps tell all of a window.
+    const fn is_counted_by_stamps(self) -> bool {
+        match self {
+            Self::Requests | Self::Images => true,
+            Self::Megapixels | Self::Credits => false,
+        }
+    }
+}
+
+impl Of {
+    /// Its name in policy and labels.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::Workspace => "workspace",
+            Self::Plan => "plan",
+            Self::Model => "model",
+        }
+    }
 }

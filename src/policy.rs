@@ -12,12 +12,13 @@ use crate::canonical::{Delivery, Frame};
 use crate::catalog::{Fidelity, Model, Vendor};
 use crate::clock::Now;
 use crate::credits::Credits;
-use crate::limit::{Limit, Unit};
+use crate::limit::{Bounds, Of, Unit};
 use crate::notice::Webhooks;
 use crate::reach::Host;
 use crate::rules::Rules;
 use crate::secret::Secret;
 
+mod bounds;
 mod build;
 mod inputs;
 mod offering;
@@ -49,6 +50,8 @@ pub struct Policy {
     pub models: BTreeMap<String, Arc<Model>>,
     /// What serves an app that names no model.
     pub model_default: Option<String>,
+    /// How much may be asked of a model, whatever the plan; nothing for models that bound nothing.
+    pub model_bounds: BTreeMap<String, ModelBounds>,
     /// What keys may do.
     pub plans: BTreeMap<String, Arc<Plan>>,
     /// What names of presets stand for.
@@ -72,8 +75,8 @@ pub struct Plan {
     pub name: String,
     /// The models it includes; `None` for all.
     pub models: Option<Vec<String>>,
-    /// Sliding windows.
-    pub limits: Vec<Limit>,
+    /// Sliding windows and requests at once, one for each subject that they count.
+    pub bounds: Vec<Arc<Bounds>>,
     /// Calendar quotas.
     pub quotas: Vec<Quota>,
     /// Requests at once per key; `None` for no bound of its own.
@@ -126,30 +129,28 @@ pub struct Batch {
     pub concurrency_max: usize,
 }
 
-/// How much a key may use in one UTC day or month.
+/// How much may be asked of one model, whatever the plan.
+#[derive(Clone, Debug, Default)]
+pub struct ModelBounds {
+    /// Sliding windows, one for each subject that they count.
+    pub bounds: Vec<Arc<Bounds>>,
+    /// Calendar quotas.
+    pub quotas: Vec<Quota>,
+}
+
+/// How much may be used in one UTC day or month.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quota {
     /// Its name in answers.
     pub name: String,
     /// What is counted.
     pub unit: Unit,
-    /// How many.
-    pub most: u32,
-    /// Whose.
-    pub of: QuotaOf,
+    /// How many, in the unit's own grains: requests, images, pixels, nano-credits.
+    pub most: u64,
     /// Over which period.
     pub per: Period,
-}
-
-/// Whose use a quota counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum QuotaOf {
-    /// That of each key on its own.
-    #[default]
-    Key,
-    /// That of all keys of a workspace together.
-    Workspace,
+    /// Whose use is counted together.
+    pub of: Of,
 }
 
 /// A calendar period, in UTC.
@@ -193,6 +194,16 @@ impl Policy {
     /// The model of this name.
     pub fn model(&self, name: &str) -> Option<&Arc<Model>> {
         self.models.get(name)
+    }
+
+    /// All windows that a request under this plan is counted in, the key's own first.
+    pub fn bounds<'a>(
+        &'a self,
+        plan: &'a Plan,
+        model: Option<&str>,
+    ) -> impl Iterator<Item = &'a Arc<Bounds>> + use<'a> {
+        let of_model = model.and_then(|model| self.model_bounds.get(model));
+        plan.bounds.iter().chain(of_model.into_iter().flat_map(|own| &own.bounds))
     }
 
     /// The credits that plans give each month, by the plan's name.

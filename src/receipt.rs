@@ -30,6 +30,8 @@ pub struct Receipt {
     pub vendor: Option<String>,
     /// Pictures asked for.
     pub images_asked: u32,
+    /// Pixels of all of them.
+    pub pixels_asked: u64,
     /// Pictures delivered.
     pub images: u32,
     /// The size that was priced.
@@ -96,6 +98,7 @@ impl Receipt {
             offering: None,
             vendor: None,
             images_asked: 0,
+            pixels_asked: 0,
             images: 0,
             size: None,
             quality: None,

@@ -1,10 +1,14 @@
-//! Durations and byte counts as people write them: "30s", "20MiB".
+//! Durations, byte counts and networks as people write them: "30s", "20MiB", "10.0.0.0/8".
 
 use std::str::FromStr;
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
+
+mod network;
+
+pub use network::Network;
 
 /// A duration such as "250ms", "30s", "5m", "1h" or "1d".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -205,7 +205,7 @@ impl Store {
         subject: Arc<str>,
         unit: QuotaUnit,
         period: i64,
-    ) -> Result<u32, StoreError> {
+    ) -> Result<u64, StoreError> {
         self.ask(|reply| Ask::QuotaUsed(subject, unit, period, reply)).await
     }
 

@@ -77,7 +77,8 @@ impl Place {
     /// A word that [`Place::to_word`] made.
     pub fn from_word(word: &str) -> Option<Self> {
         let (at, id) = word.split_once('.')?;
-        (id.len() <= 64).then_some(())?;
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        ((1..=64).contains(&id.len()) && id.bytes().all(is_plain)).then_some(())?;
         Some(Self { created_at_ms: at.parse().ok()?, id: MediaId::known(id) })
     }
 }
@@ -90,7 +91,7 @@ mod tests {
     fn a_place_reads_as_it_is_written_and_nothing_else_does() {
         let place = Place { created_at_ms: 1_795_255_200_250, id: MediaId::known("a-b") };
         assert_eq!(Place::from_word(&place.to_word()), Some(place));
-        for word in ["", "5", ".a", "x.a", &format!("5.{}", "a".repeat(65))] {
+        for word in ["", "5", "5.", ".a", "x.a", "5.a b", &format!("5.{}", "a".repeat(65))] {
             assert_eq!(Place::from_word(word), None, "{word}");
         }
     }

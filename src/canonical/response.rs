@@ -90,6 +90,10 @@ pub struct Change {
 pub struct Standing {
     /// The limit's name in policy.
     pub limit: String,
+    /// Whether it is what stood in the way.
+    pub is_met: bool,
+    /// What it counts: `requests`, `images`, `megapixels` or `credits`.
+    pub unit: &'static str,
     /// What it allows per window.
     pub most: u64,
     /// What is left now.
@@ -106,9 +110,9 @@ pub struct QuotaStanding {
     /// The quota's name in policy.
     pub name: String,
     /// What it allows in the period.
-    pub most: u32,
+    pub most: u64,
     /// What is used of it.
-    pub used: u32,
+    pub used: u64,
     /// When it begins anew, in milliseconds since the Unix epoch.
     pub resets_at_ms: i64,
 }
@@ -151,7 +155,7 @@ impl Image {
 
 impl QuotaStanding {
     /// What is left of it.
-    pub const fn remaining(&self) -> u32 {
+    pub const fn remaining(&self) -> u64 {
         self.most.saturating_sub(self.used)
     }
 }

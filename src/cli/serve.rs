@@ -14,6 +14,7 @@ use crate::painter;
 use crate::reload::{LivePolicy, Look};
 use crate::store::Store;
 use crate::telemetry::{self, Telemetry};
+use crate::turnstile::Turnstile;
 use crate::upstream::Upstream;
 
 use super::CliError;
@@ -49,6 +50,9 @@ impl Signals {
     }
 }
 
+/// How long a start waits for what nodes share, before it serves without.
+const COUNTING_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Serves as configured until SIGTERM or SIGINT.
 pub(super) async fn serve(config: Config) -> Result<(), CliError> {
     telemetry::start_log(config.log_format, config.log_level);
@@ -79,6 +83,7 @@ pub(super) async fn start(
     telemetry.metrics().policy_in_force(&policy.current().version);
     let workers = config.media_workers_max.unwrap_or_else(cores);
     let media = Media::open(&config.library, &config.store_directory, workers)?;
+    let turnstile = Arc::new(Turnstile::open(&config.limits)?);
     let hands = Hands {
         policy: Arc::clone(&policy),
         store: store.clone(),
@@ -90,11 +95,13 @@ pub(super) async fn start(
         telemetry,
         jobs: config.jobs.clone(),
         input_pictures: config.input_pictures,
+        limits: config.limits.clone(),
+        turnstile: Arc::clone(&turnstile),
         webhooks: config.webhooks,
     };
-    let gateway = Gateway::new(clock, hands);
-    let rebuilt = gateway.rebuild_windows().await?;
-    tracing::debug!(rebuilt, "admissions of before the start count again");
+    let gateway = Gateway::new(Arc::clone(&clock) as _, hands);
+    let mut background = tokio::task::JoinSet::new();
+    count(&gateway, &turnstile, clock, &mut background).await?;
 
     // Before any job can end: what ends from here on is put beside these.
     let untold = gateway.resume_notices().await?;
@@ -103,7 +110,6 @@ pub(super) async fn start(
     let resumed = gateway.resume_jobs().await?;
     tracing::debug!(resumed, "jobs of before the start are taken up");
 
-    let mut background = tokio::task::JoinSet::new();
     let control = Control::bind(&config.store_directory)?;
     {
         let (store, tasks) = (store.clone(), gateway.tasks.clone());
@@ -125,6 +131,25 @@ pub(super) async fn start(
     background.spawn(Arc::clone(&gateway).tell_apps());
     let edge = Edge::start(&gateway, &config.public, public, admin)?;
     Ok(Running { store, edge, gateway, config, background, signals })
+}
+
+/// Counts again what was admitted before the start, and from here on with what is shared.
+async fn count(
+    gateway: &Gateway,
+    turnstile: &Arc<Turnstile>,
+    clock: Arc<SystemClock>,
+    background: &mut tokio::task::JoinSet<()>,
+) -> Result<(), CliError> {
+    let rebuilt = gateway.rebuild_windows().await?;
+    tracing::debug!(rebuilt, "admissions of before the start count again");
+    {
+        let turnstile = Arc::clone(turnstile);
+        background.spawn(async move { turnstile.keep(&*clock).await });
+    }
+    if tokio::time::timeout(COUNTING_WITHIN, turnstile.ready()).await.is_err() {
+        tracing::warn!("serving begins although the shared windows are not there");
+    }
+    Ok(())
 }
 
 fn cores() -> usize {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::scalar::{BadScalar, ByteCount, Span};
 use crate::secret::SecretPlace;
 
+use super::limits::networks;
 use super::{
     Answers, Config, ConfigError, InputPictures, Jobs, Library, LogFormat, Origins, Public, S3,
     TlsFiles, Webhooks,
@@ -20,7 +21,7 @@ macro_rules! sections {
         #[derive(Debug, Default, Deserialize)]
         #[serde(deny_unknown_fields, default)]
         pub(super) struct $section {
-            $($key: Option<$kind>,)*
+            $(pub(super) $key: Option<$kind>,)*
         }
 
         impl $section {
@@ -47,6 +48,7 @@ sections! {
         in_flight_max: usize,
         in_flight_bytes_max: ByteCount,
         cors_origins: Vec<String>,
+        trusted_proxies: Vec<String>,
     }
     RawAdmin { address: String }
     RawStore { directory: PathBuf, audit_every: Span }
@@ -73,6 +75,15 @@ sections! {
         kept_for: Span,
     }
     RawInputPictures { in_flight_max: usize, in_flight_bytes_max: ByteCount }
+    RawLimits {
+        wrong_keys_max: u32,
+        wrong_keys_per: Span,
+        redis: String,
+        lost: String,
+        nodes: u32,
+        redis_deadline: Span,
+        redis_in_flight_max: usize,
+    }
     RawWebhooks { sending_max: usize, sending_per_lane_max: usize }
     RawLog { format: LogFormat, level: String }
     RawLife { drain_timeout: Span }
@@ -89,6 +100,7 @@ pub(super) struct RawConfig {
     media: RawMedia,
     jobs: RawJobs,
     input_pictures: RawInputPictures,
+    limits: RawLimits,
     webhooks: RawWebhooks,
     log: RawLog,
     life: RawLife,
@@ -106,6 +118,7 @@ impl RawConfig {
             media: self.media.over(below.media),
             jobs: self.jobs.over(below.jobs),
             input_pictures: self.input_pictures.over(below.input_pictures),
+            limits: self.limits.over(below.limits),
             webhooks: self.webhooks.over(below.webhooks),
             log: self.log.over(below.log),
             life: self.life.over(below.life),
@@ -126,6 +139,7 @@ impl RawConfig {
                 .filter(|workers| *workers > 0),
             jobs: self.jobs.build()?,
             input_pictures: self.input_pictures.build()?,
+            limits: self.limits.build()?,
             webhooks: self.webhooks.build()?,
             library: self.media.build()?,
             log_format: set("log.format", self.log.format)?,
@@ -170,6 +184,10 @@ impl RawPublic {
                 self.in_flight_bytes_max.map(|b| b.0),
             )?,
             cors_origins: origins(&set("public.cors_origins", self.cors_origins)?)?,
+            trusted_proxies: networks(
+                "public.trusted_proxies",
+                &set("public.trusted_proxies", self.trusted_proxies)?,
+            )?,
         })
     }
 }
@@ -299,15 +317,15 @@ fn secret_place(
     }
 }
 
-fn wrong(place: &'static str, problem: impl Into<String>) -> ConfigError {
+pub(super) fn wrong(place: &'static str, problem: impl Into<String>) -> ConfigError {
     ConfigError::Value { place, problem: problem.into() }
 }
 
-fn set<T>(place: &'static str, value: Option<T>) -> Result<T, ConfigError> {
+pub(super) fn set<T>(place: &'static str, value: Option<T>) -> Result<T, ConfigError> {
     value.ok_or_else(|| wrong(place, "has no default; this is a fault of the build"))
 }
 
-fn positive(place: &'static str, value: Option<usize>) -> Result<usize, ConfigError> {
+pub(super) fn positive(place: &'static str, value: Option<usize>) -> Result<usize, ConfigError> {
     match set(place, value)? {
         0 => Err(wrong(place, "is 0, which would refuse everything; give at least 1")),
         value => Ok(value),

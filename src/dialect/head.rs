@@ -13,10 +13,12 @@ pub(crate) fn bearer(head: &HeaderMap) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !key.is_empty()).then_some(key)
 }
 
-/// The limit that is felt first: the least is left of it, for the longest.
+/// The limit that is felt first: the least is left of it, for the longest. The headers of all these
+/// APIs count requests, so limits of megapixels and credits are told by the common fields alone.
 pub(crate) fn tightest(standings: &[Standing]) -> Option<&Standing> {
     standings
         .iter()
+        .filter(|standing| matches!(standing.unit, "requests" | "images"))
         .min_by_key(|standing| (standing.remaining, std::cmp::Reverse(standing.resets_in)))
 }
 

@@ -10,6 +10,8 @@ use pingora::protocols::http::ServerSession;
 
 use crate::gateway::Gateway;
 use crate::pledge::Gone;
+use crate::telemetry::Metrics;
+use crate::turnstile::Decided;
 
 /// What answers on the admin listener.
 pub(super) struct Admin {
@@ -64,6 +66,7 @@ impl ServeHttp for Admin {
                 metrics.answers_bytes.set(store.kept_bytes());
                 let dropped = metrics.answers_not_kept.with_label_values(&[Gone::Dropped.name()]);
                 dropped.inc_by(store.take_dropped());
+                tell_of_counting(metrics, self.gateway.turnstile.take_decided());
                 if let Ok(total) = store.pictures_total_of_all().await {
                     let shown = |count| i64::try_from(count).unwrap_or(i64::MAX);
                     metrics.library_pictures.set(shown(total.pictures));
@@ -74,6 +77,17 @@ impl ServeHttp for Admin {
             _ => answer(404, TEXT, b"there are /healthz, /readyz and /metrics\n".to_vec()),
         }
     }
+}
+
+fn tell_of_counting(metrics: &Metrics, tally: Decided) {
+    let Some(is_up) = tally.is_up else { return };
+    metrics.shared_up.with_label_values(&["redis"]).set(i64::from(is_up));
+    for (how, count) in
+        [("shared", tally.shared), ("alone", tally.alone), ("refused", tally.refused)]
+    {
+        metrics.shared_decisions.with_label_values(&[how]).inc_by(count);
+    }
+    metrics.shared_let_go.inc_by(tally.let_go);
 }
 
 fn answer(status: u16, kind: &'static str, body: Vec<u8>) -> Response<Vec<u8>> {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 
-use crate::canonical::Kept;
+use crate::canonical::{Kept, Refusal, RefusalKind};
 use crate::dialect::{Pieces, WireReply};
 use crate::gateway::{Head, Unserved};
 use crate::media::file_name;
@@ -22,12 +22,14 @@ const UNAVAILABLE: &[u8] =
     cannot be read now; try again\",\"type\":\"us\",\"param\":null}}";
 
 impl Front {
-    /// A picture of the library; `None` when nothing of that name is there.
+    /// A picture of the library, or what its path takes; `None` when nothing of that name is there.
     pub(super) async fn stored_picture(&self, head: &Head) -> Option<WireReply> {
-        if head.method != Method::GET && head.method != Method::HEAD {
-            return None;
-        }
         let (id, file) = head.path.strip_prefix("/media/")?.split_once('/')?;
+        if head.method != Method::GET && head.method != Method::HEAD {
+            let message = "a picture takes GET and HEAD only";
+            let refusal = Refusal::new(RefusalKind::WrongMethod, message);
+            return Some(self.refuse(head, &refusal, None).with_header("allow", "GET, HEAD"));
+        }
         let reply = match self.gateway.kept_picture(id, head.query_text()).await {
             Ok((kept, _)) if file_name(kept.format) != file => return None,
             Ok((kept, until)) => self.picture(head, &kept, until).await,

@@ -1,35 +1,26 @@
-//! What must be granted before a vendor is called, and given back when it was not: windows and the
-//! concurrency lease in memory, quotas and credits in the ledger.
+//! Quotas and credits: held in the ledger before a vendor is called, and settled or given back.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dashmap::DashMap;
 use tokio::time::Instant;
 
-use crate::auth::Caller;
-use crate::canonical::{Refusal, Standing};
+use crate::canonical::Refusal;
 use crate::clock::Now;
 use crate::credits::Credits;
-use crate::id::{HoldId, KeyId};
-use crate::ledger::{HoldAsk, QuotaAsk, QuotaUnit};
-use crate::limit::{KeyWindows, Ticket, Unit, Verdict, Weight};
+use crate::id::HoldId;
+use crate::ledger::{HoldAsk, QuotaAsk, QuotaUnit, Weighed};
+use crate::limit::{Unit, Weight};
 use crate::pledge::Named;
-use crate::policy::Plan;
+use crate::policy::{Plan, Policy, Quota};
 use crate::receipt::Receipt;
 use crate::store::StoreError;
+use crate::turnstile::Lease;
 
+use super::limits::Asking;
 use super::once::Keeping;
 use super::permit::subject;
 use super::{Fulfilled, Gateway, Visit, micros, refuse};
-
-/// The windows of every key that asked lately.
-#[derive(Debug, Default)]
-pub(super) struct Windows(DashMap<KeyId, KeyWindows>);
-
-/// Keys whose windows are remembered before idle ones are looked for.
-const KEYS_REMEMBERED: usize = 100_000;
 
 /// A hold outlives the request's deadline by this, so that a settlement is never late.
 const HOLD_MARGIN: Duration = Duration::from_mins(1);
@@ -38,131 +29,34 @@ const HOLD_MARGIN: Duration = Duration::from_mins(1);
 pub(super) struct Stake {
     /// The most that it may cost the caller.
     pub(super) amount: Credits,
-    /// Its weight in images.
+    /// Images and pixels that it is for; none for what is no picture.
     pub(super) images: u32,
+    pub(super) pixels: u64,
     /// How long it may take.
     pub(super) time: Duration,
     /// What it is known by, if it is to be served once.
     pub(super) named: Option<Named>,
 }
 
-/// An admission: ends the concurrency lease when it goes, on whatever way it goes.
-pub(super) struct Lease {
-    windows: Arc<Windows>,
-    key: KeyId,
-    ticket: Option<Ticket>,
-    standings: Vec<Standing>,
-}
-
-impl Lease {
-    pub(super) fn standings(&self) -> Vec<Standing> {
-        self.standings.clone()
-    }
-
-    /// As if it had never been admitted: the ledger said no afterwards.
-    pub(super) fn take_back(mut self) {
-        if let (Some(ticket), Some(mut windows)) =
-            (self.ticket.take(), self.windows.0.get_mut(&self.key))
-        {
-            windows.take_back(&ticket);
-        }
-    }
-}
-
-impl Drop for Lease {
-    fn drop(&mut self) {
-        // A lease that is not ended would count against its key until the process ends, so even a
-        // panic on the path must end it.
-        if let (Some(ticket), Some(mut windows)) =
-            (self.ticket.take(), self.windows.0.get_mut(&self.key))
-        {
-            windows.finish(&ticket);
-        }
+impl Stake {
+    /// What windows count it as.
+    pub(super) fn weight(&self) -> Weight {
+        let nanos = u64::try_from(self.amount.nanos()).unwrap_or(0);
+        Weight { images: self.images, pixels: self.pixels, nanos }
     }
 }
 
 impl Gateway {
-    /// Every window and the concurrency lease, as one step: all or nothing.
-    pub(super) fn admit(
-        &self,
-        caller: &Caller,
-        plan: &Plan,
-        images: u32,
-    ) -> Result<Lease, Refusal> {
-        let now = self.clock.now();
-        self.forget_idle(plan, now);
-        let key = caller.key().clone();
-        let verdict = self.windows.0.entry(key.clone()).or_default().admit(
-            &plan.limits,
-            plan.concurrency_max,
-            Weight { images },
-            now,
-        );
-        match verdict {
-            Verdict::Admitted { ticket, standings } => {
-                let windows = Arc::clone(&self.windows);
-                Ok(Lease { windows, key, ticket: Some(ticket), standings })
-            }
-            Verdict::Denied(denial) => Err(refuse::limit(denial)),
-        }
-    }
-
-    /// Where the caller stands, looked at without asking for anything.
-    pub(super) fn standings(&self, visit: &Visit, now: Now) -> Vec<Standing> {
-        let Some(plan) = visit.policy.plan(visit.caller.plan()) else {
-            return Vec::new();
-        };
-        self.standings_in(plan, visit.caller.key(), now)
-    }
-
-    /// Where a key stands within a plan.
-    pub(super) fn standings_in(&self, plan: &Plan, key: &KeyId, now: Now) -> Vec<Standing> {
-        match self.windows.0.get(key) {
-            Some(windows) => windows.standings(&plan.limits, now),
-            None => KeyWindows::default().standings(&plan.limits, now),
-        }
-    }
-
-    /// Makes admissions of before a restart count again.
-    pub async fn rebuild_windows(&self) -> Result<usize, StoreError> {
-        let now = self.clock.now();
-        let policy = self.policy.current();
-        let longest = policy.plans.values().flat_map(|plan| &plan.limits).map(|l| l.window).max();
-        let Some(longest) = longest else { return Ok(0) };
-        let since_ms = now.unix_ms.saturating_sub(i64::try_from(longest.as_millis()).unwrap_or(0));
-        let admissions = self.store.recent_admissions(since_ms).await?;
-        let keys = self.store.list_keys(None).await?;
-        let plans: HashMap<&KeyId, &str> =
-            keys.iter().map(|key| (&key.id, key.plan.as_str())).collect();
-        for admission in &admissions {
-            let plan = plans.get(&admission.key).and_then(|name| policy.plan(name));
-            let Some(plan) = plan else { continue };
-            let ago_ms = now.unix_ms.saturating_sub(admission.at_ms).max(0).unsigned_abs();
-            self.windows.0.entry(admission.key.clone()).or_default().remember(
-                &plan.limits,
-                now.tick_ms.saturating_sub(ago_ms),
-                Weight { images: admission.images },
-            );
-        }
-        Ok(admissions.len())
-    }
-
-    fn forget_idle(&self, plan: &Plan, now: Now) {
-        if self.windows.0.len() > KEYS_REMEMBERED {
-            self.windows.0.retain(|_, windows| !windows.is_idle(&plan.limits, now));
-        }
-    }
-
     /// Quotas and credits, durable before the vendor is called.
     pub(super) async fn hold(
         &self,
-        (caller, plan): (&Caller, &Plan),
+        asking: &Asking<'_>,
         stake: &Stake,
         lease: Lease,
         receipt: &mut Receipt,
     ) -> Result<(HoldId, Lease), Refusal> {
         let now = self.clock.now();
-        let ask = Self::hold_ask((caller, plan), stake, receipt, now);
+        let ask = Self::hold_ask(asking, stake, receipt, now);
         let hold = ask.hold.clone();
         let began = Instant::now();
         let answer = match stake.named {
@@ -173,24 +67,25 @@ impl Gateway {
         match answer {
             Ok(_) => {
                 receipt.hold = Some(hold.clone());
+                self.await_price(asking, &hold, &lease);
                 Ok((hold, lease))
             }
             Err(error) => {
-                let mut refusal = refuse::hold(&error, plan, now);
+                let refusal = refuse::hold(&error, asking, now);
                 lease.take_back();
-                refusal.standings = self.standings_in(plan, caller.key(), now);
-                Err(refusal)
+                Err(Refusal { standings: self.standings_of(asking, now), ..refusal })
             }
         }
     }
 
     /// What is asked of the ledger for a stake.
     pub(super) fn hold_ask(
-        (caller, plan): (&Caller, &Plan),
+        asking: &Asking<'_>,
         stake: &Stake,
         receipt: &Receipt,
         now: Now,
     ) -> HoldAsk {
+        let caller = asking.caller;
         let life_ms = i64::try_from((stake.time + HOLD_MARGIN).as_millis()).unwrap_or(i64::MAX);
         HoldAsk {
             hold: HoldId::random(),
@@ -199,8 +94,13 @@ impl Gateway {
             request: receipt.request_id.clone(),
             amount: stake.amount,
             expires_at_ms: now.unix_ms.saturating_add(life_ms),
-            quotas: quotas(plan, caller, stake.images, now),
+            quotas: quotas(asking, stake, now),
             policy_version: Arc::clone(&receipt.policy_version),
+            weighs: Weighed {
+                model: asking.model.map(str::to_owned),
+                images: stake.images,
+                pixels: stake.pixels,
+            },
             price_version: receipt.price_version.clone(),
         }
     }
@@ -221,11 +121,12 @@ impl Gateway {
         visit.receipt.total_us = micros(visit.began.elapsed());
         let receipt = visit.receipt.clone();
         let (settled, reply) = match keeping {
-            None => (self.store.settle(hold, price, receipt).await, None),
+            None => (self.store.settle(hold.clone(), price, receipt).await, None),
             Some(Keeping { kept, reply }) => {
-                (self.store.settle_and_keep(hold, price, receipt, kept).await, Some(reply))
+                (self.store.settle_and_keep(hold.clone(), price, receipt, kept).await, Some(reply))
             }
         };
+        self.spent(&hold, if settled.is_ok() { price } else { quote });
         visit.receipt.store_us += micros(began.elapsed());
         match settled {
             Ok(settled) => {
@@ -252,6 +153,7 @@ impl Gateway {
         let Some(Keeping { kept, reply }) = self.keep_refusal(visit, &hold, refusal).await else {
             return self.give_back(hold, &mut visit.receipt).await;
         };
+        self.spent(&hold, Credits::ZERO);
         let began = Instant::now();
         let voided = self.store.void_and_keep(hold, visit.receipt.clone(), kept).await;
         visit.receipt.store_us += micros(began.elapsed());
@@ -263,6 +165,7 @@ impl Gateway {
 
     /// The same, for a receipt that tells already how it ended.
     pub(super) async fn give_back(&self, hold: HoldId, receipt: &mut Receipt) {
+        self.spent(&hold, Credits::ZERO);
         let began = Instant::now();
         let voided = self.store.void(hold, receipt.clone()).await;
         receipt.store_us += micros(began.elapsed());
@@ -280,30 +183,40 @@ fn tell_of_lost_void(receipt: &Receipt, error: &StoreError) {
     );
 }
 
-fn quotas(plan: &Plan, caller: &Caller, images: u32, now: Now) -> Vec<QuotaAsk> {
-    plan.quotas
-        .iter()
-        .map(|quota| {
-            let weight = match quota.unit {
-                Unit::Requests => 1,
-                Unit::Images => images,
-            };
-            QuotaAsk {
-                name: quota.name.clone(),
-                subject: subject(quota, caller),
-                unit: quota_unit(quota.unit),
-                period: quota.per.begin(now),
-                weight,
-                most: quota.most,
-            }
-        })
-        .collect()
+fn quotas(asking: &Asking<'_>, stake: &Stake, now: Now) -> Vec<QuotaAsk> {
+    let weight = stake.weight();
+    let ask = |(quota, model): (&Quota, Option<&str>)| QuotaAsk {
+        name: quota.name.clone(),
+        subject: subject(asking.caller, quota, model),
+        unit: quota_unit(quota.unit),
+        period: quota.per.begin(now),
+        weight: match quota.unit {
+            Unit::Images => u64::from(stake.images),
+            unit @ (Unit::Requests | Unit::Megapixels | Unit::Credits) => unit.of(weight),
+        },
+        each: stake.pixels.div_ceil(u64::from(stake.images.max(1))),
+        most: quota.most,
+    };
+    quotas_of(asking.policy, asking.plan, asking.model).map(ask).collect()
 }
 
-/// What a plan counts, in the ledger's words.
+/// Every quota of a plan and of a model, the latter with its model.
+pub(super) fn quotas_of<'a>(
+    policy: &'a Policy,
+    plan: &'a Plan,
+    model: Option<&'a str>,
+) -> impl Iterator<Item = (&'a Quota, Option<&'a str>)> {
+    let own = model.and_then(|model| policy.model_bounds.get(model));
+    let of_model = own.into_iter().flat_map(|own| &own.quotas);
+    plan.quotas.iter().map(|quota| (quota, None)).chain(of_model.map(move |quota| (quota, model)))
+}
+
+/// What a quota counts, in the ledger's words.
 pub(super) const fn quota_unit(unit: Unit) -> QuotaUnit {
     match unit {
         Unit::Requests => QuotaUnit::Requests,
         Unit::Images => QuotaUnit::Images,
+        Unit::Megapixels => QuotaUnit::Pixels,
+        Unit::Credits => QuotaUnit::Credits,
     }
 }

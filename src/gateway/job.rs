@@ -11,15 +11,19 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::canonical::{Delivery, ImageRequest, LABELS_HEADER, Refusal};
+use crate::clock::Now;
 use crate::config;
 use crate::dialect::{Claim, WireReply};
 use crate::id::{JobId, WorkspaceId};
 use crate::job::{Input, Job, JobError, NewJob, State};
+use crate::ledger::HoldAsk;
+use crate::pledge;
 use crate::store::{StoreError, Whose};
 use crate::telemetry::Bound;
 
 use super::admit::Stake;
-use super::{Gateway, Visit, decode, micros, notices, refuse};
+use super::limits::Asking;
+use super::{Gateway, Visit, Work, decode, micros, notices, refuse};
 
 mod errand;
 mod run;
@@ -138,51 +142,47 @@ impl Gateway {
         }
     }
 
+    /// Refuses what no job can be, whatever is to be drawn.
+    fn may_be_job(&self, visit: &Visit, body: &Bytes) -> Result<(), Refusal> {
+        self.fits_a_job(body)?;
+        pledge::name(&visit.head.headers).map_err(refuse::repeat::bad_name)?;
+        match self.batch(visit, body)? {
+            Some(_) => Err(refuse::batched_job()),
+            None => Ok(()),
+        }
+    }
+
     /// Everything up to the hold, which the job is accepted with.
     async fn accept(&self, visit: &mut Visit, body: Bytes) -> Result<Job, Refusal> {
         let bounds = &self.desk.bounds;
         let webhook = notices::webhook_of(visit)?;
-        self.fits_a_job(&body)?;
+        self.may_be_job(visit, &body)?;
         let request = decode(visit.client, &visit.wire(body.clone()))?;
         let (plan, work) = self.understand(visit, request).await?;
         let now = self.clock.now();
-        // Counted in every window as any request; a job that waits is not one that runs, so its
-        // place among those is given back at once.
-        let lease = self.admit(&visit.caller, &plan, work.request.count)?;
-        let body = self.gather_into(visit, &work.request, body).await?;
-        self.fits_a_job(&body)?;
         let stake = Stake {
             amount: work.quote,
             images: work.request.count,
+            pixels: visit.receipt.pixels_asked,
             time: bounds.time_max,
             // The answer to its repeats would be the job, which nothing keeps for them yet.
             named: None,
         };
-        let ask = Self::hold_ask((&visit.caller, &plan), &stake, &visit.receipt, now);
-        let time_ms = i64::try_from(bounds.time_max.as_millis()).unwrap_or(i64::MAX);
-        let job = Job {
-            id: JobId::random(),
-            workspace: visit.caller.workspace().clone(),
-            key: visit.caller.key().clone(),
-            test: visit.caller.is_test(),
-            request: visit.receipt.request_id.clone(),
-            hold: ask.hold.clone(),
-            quote: work.quote,
-            tariff: Some(Arc::clone(&work.tariff)),
-            dialect: visit.receipt.dialect.to_owned(),
-            operation: work.request.operation.name().to_owned(),
-            model: work.model.name.clone(),
-            asset_key: work.request.asset_key.clone(),
-            webhook,
-            created_at_ms: now.unix_ms,
-            updated_at_ms: now.unix_ms,
-            ends_by_ms: now.unix_ms.saturating_add(time_ms),
-            forgotten_at_ms: None,
-            unwanted: false,
-            state: State::Queued,
-            orders: Vec::new(),
-            outcome: None,
+        let policy = Arc::clone(&visit.policy);
+        let asking = Asking {
+            policy: &policy,
+            caller: &visit.caller,
+            plan: &plan,
+            model: Some(&work.model.name),
         };
+        // Counted in every window as any request; a job that waits is not one that runs, so its
+        // place among those is given back at once.
+        let lease = self.admit(&asking, stake.weight()).await?;
+        let gathered = self.gather_into(visit, &work.request, body).await;
+        let gathered = gathered.and_then(|body| self.fits_a_job(&body).map(|()| body));
+        let body = gathered.inspect_err(|_| lease.unspent())?;
+        let ask = Self::hold_ask(&asking, &stake, &visit.receipt, now);
+        let job = Job { webhook, ..self.new_job(visit, &work, &ask, now) };
         let input = input_of(visit, &body);
         let (open_max, untold_max) =
             (bounds.queued_per_workspace_max, bounds.untold_per_workspace_max);
@@ -195,10 +195,39 @@ impl Gateway {
                 self.telemetry.metrics().bound_met(bound);
             }
             lease.take_back();
-            return Err(refuse::hold(&error, &plan, now));
+            return Err(refuse::hold(&error, &asking, now));
         }
+        self.await_price(&asking, &job.hold, &lease);
         visit.receipt.hold = Some(job.hold.clone());
         Ok(job)
+    }
+
+    /// A job that waits for its turn.
+    fn new_job(&self, visit: &Visit, work: &Work, ask: &HoldAsk, now: Now) -> Job {
+        let time_ms = i64::try_from(self.desk.bounds.time_max.as_millis()).unwrap_or(i64::MAX);
+        Job {
+            id: JobId::random(),
+            workspace: visit.caller.workspace().clone(),
+            key: visit.caller.key().clone(),
+            test: visit.caller.is_test(),
+            request: visit.receipt.request_id.clone(),
+            hold: ask.hold.clone(),
+            quote: work.quote,
+            tariff: Some(Arc::clone(&work.tariff)),
+            dialect: visit.receipt.dialect.to_owned(),
+            operation: work.request.operation.name().to_owned(),
+            model: work.model.name.clone(),
+            asset_key: work.request.asset_key.clone(),
+            webhook: None,
+            created_at_ms: now.unix_ms,
+            updated_at_ms: now.unix_ms,
+            ends_by_ms: now.unix_ms.saturating_add(time_ms),
+            forgotten_at_ms: None,
+            unwanted: false,
+            state: State::Queued,
+            orders: Vec::new(),
+            outcome: None,
+        }
     }
 
     fn fits_a_job(&self, body: &Bytes) -> Result<(), Refusal> {

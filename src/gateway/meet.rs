@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -9,16 +10,18 @@ use http::{HeaderMap, Method};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::auth::Caller;
+use crate::auth::{self, AuthError, Caller};
 use crate::canonical::{
     ImageRequest, LABELS_HEADER, Refusal, RefusalKind, bad_labels, read_labels,
 };
+use crate::clock::Now;
 use crate::dialect::{self, Claim, ClientSide, Pieces, WireReply, WireRequest};
 use crate::id::RequestId;
 use crate::pledge::Named;
 use crate::policy::Policy;
 use crate::receipt::Receipt;
 use crate::secret::Secret;
+use crate::telemetry::Bound;
 
 use super::job::Errand;
 use super::live::{BeginWith, Begun};
@@ -39,6 +42,8 @@ pub struct Head {
     pub query: Option<Secret>,
     /// All header fields.
     pub headers: HeaderMap,
+    /// The client's address, where it is known.
+    pub client: Option<IpAddr>,
     /// Where apps reach us, for the addresses of stored pictures; no slash at its end.
     pub public_url: String,
 }
@@ -147,18 +152,17 @@ impl Gateway {
         receipt.dialect = name;
         if let Some(reply) = self.answer_openly(&head, (client, &claim), &policy) {
             receipt.status = reply.status;
+            let is_no = matches!(claim, Claim::WrongMethod { .. });
+            receipt.refusal = is_no.then_some(RefusalKind::WrongMethod);
             self.telemetry.tell(&receipt, None);
             return Err(Box::new(reply.with_header("x-request-id", head.request_id.as_str())));
         }
         let presented = head.key(client);
-        let known =
-            self.store.keys().authenticate(presented, now.unix_ms).map_err(refuse::auth).and_then(
-                |caller| {
-                    note_caller(&mut receipt, &caller);
-                    self.store.touch(caller.key());
-                    permit(&policy, (name, client), &claim, &caller).map(|()| caller)
-                },
-            );
+        let known = self.known(head.client, presented, now).and_then(|caller| {
+            note_caller(&mut receipt, &caller);
+            self.store.touch(caller.key());
+            permit(&policy, (name, client), &claim, &caller).map(|()| caller)
+        });
         match known {
             Ok(caller) => {
                 let (begin_with, has_begun, said) = (None, false, None);
@@ -183,6 +187,36 @@ impl Gateway {
                 })
             }
             Err(refusal) => Err(Box::new(self.turn_away(&head, client, receipt, &refusal))),
+        }
+    }
+
+    /// Whose key it is, unless its address has shown too many wrong ones.
+    pub(super) fn known(
+        &self,
+        client: Option<IpAddr>,
+        key: Option<&str>,
+        now: Now,
+    ) -> Result<Caller, Refusal> {
+        let look = || {
+            let known = self.store.keys().authenticate(key, now.unix_ms);
+            let is_wrong = matches!(known, Err(AuthError::Unknown));
+            let digest = key.filter(|_| is_wrong).map(|key| auth::digest(key.trim()));
+            (known, digest)
+        };
+        match self.guesses.try_key(client, now, look) {
+            Ok(known) => known.map_err(refuse::auth),
+            Err(met) => {
+                self.telemetry.metrics().bound_met(Bound::WrongKeys);
+                if met.is_news {
+                    let address = client.map(|client| client.to_string());
+                    tracing::warn!(
+                        address,
+                        "a client address shows many wrong keys and is refused for a while; if it \
+                         is a proxy of yours, name it in `public.trusted_proxies`"
+                    );
+                }
+                Err(refuse::guesses(met))
+            }
         }
     }
 

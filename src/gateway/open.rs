@@ -1,5 +1,5 @@
-//! What is answered to whoever asks, from memory alone: the models, how the gateway is, and what
-//! a browser asks before it lets a page of another origin ask.
+//! What is answered to whoever asks, from memory alone: the models, how the gateway is, what a
+//! browser asks before it lets a page of another origin ask, and a method that a path does not take.
 
 use http::{HeaderMap, StatusCode};
 
@@ -9,7 +9,7 @@ use crate::policy::Policy;
 use crate::routing::BreakerState;
 use crate::store::QUEUE_MAX;
 
-use super::reply::listed;
+use super::reply::{self, listed};
 use super::{Gateway, Head, Visit, refuse};
 
 /// How long a browser may remember what it was allowed.
@@ -37,6 +37,12 @@ impl Gateway {
             }
             Claim::Health => Some(self.tell_health(head, client, policy)),
             Claim::Preflight { allow } => Some(preflight(&head.headers, allow)),
+            // What a path takes is no secret, and some paths take no key.
+            Claim::WrongMethod { allow } => {
+                let (refusal, now) = (refuse::wrong_method(allow), self.clock.now());
+                let no = reply::refusal(client, &refusal, (&head.request_id, None), now);
+                Some(no.with_header("allow", allow))
+            }
             Claim::Images
             | Claim::Quote
             | Claim::Models
@@ -48,8 +54,7 @@ impl Gateway {
             | Claim::CancelJob(_)
             | Claim::Asset(_)
             | Claim::WebhookSecret
-            | Claim::Library(_)
-            | Claim::WrongMethod { .. } => None,
+            | Claim::Library(_) => None,
         }
     }
 
@@ -66,7 +71,7 @@ impl Gateway {
         let now = self.clock.now();
         let Some(side) = client.reporting() else {
             let refusal = refuse::unknown_path(&head.method, &head.path);
-            return super::reply::refusal(client, &refusal, (&head.request_id, None), now);
+            return reply::refusal(client, &refusal, (&head.request_id, None), now);
         };
         let context = Asked { request_id: &head.request_id, unix_ms: now.unix_ms };
         side.encode_health(&self.health_report(policy), &context)

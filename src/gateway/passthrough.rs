@@ -1,6 +1,7 @@
 //! A call of a vendor's own API that is passed through as it is: who may make it, what it is worth,
 //! what of its head goes on. The bytes are the edge's; the money is the keeper's.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::{HeaderMap, Method};
@@ -17,9 +18,11 @@ use crate::id::{HoldId, RequestId};
 use crate::policy::{Plan, Policy};
 use crate::receipt::Receipt;
 use crate::secret::Secret;
+use crate::turnstile::Lease;
 use crate::upstream::Account;
 
-use super::admit::{Lease, Stake};
+use super::admit::Stake;
+use super::limits::Asking;
 use super::meet::labels;
 use super::{Gateway, Head, micros, note_caller, plan, refuse, reply};
 
@@ -122,7 +125,7 @@ impl Gateway {
         let vendor = policy.vendors.get(target.vendor).filter(|vendor| !vendor.fares.is_empty());
         let own = vendor.map(|vendor| &vendor.auth);
         let key = headers::presented_key(&head.headers, own);
-        let caller = self.known(key, receipt)?;
+        let caller = self.known_to_pass((head.client, key), receipt)?;
         let vendor = vendor.ok_or_else(|| no_fare(head))?;
         let path = format!("{}{}", vendor.prefix(), target.path);
         let fare = vendor.fare(&head.method, &path).ok_or_else(|| no_fare(head))?.clone();
@@ -134,10 +137,11 @@ impl Gateway {
         receipt.offering = Some(format!("{} {}", vendor.name, fare.name()));
         receipt.images_asked = IMAGES;
 
-        let lease = self.admit(&caller, &plan, IMAGES)?;
         let (amount, time) = (fare.price, vendor.timeout);
-        let stake = Stake { amount, images: IMAGES, time, named: None };
-        let (hold, lease) = self.hold((&caller, &plan), &stake, lease, receipt).await?;
+        let stake = Stake { amount, images: IMAGES, pixels: 0, time, named: None };
+        let asking = Asking { policy, caller: &caller, plan: &plan, model: None };
+        let lease = self.admit(&asking, stake.weight()).await?;
+        let (hold, lease) = self.hold(&asking, &stake, lease, receipt).await?;
         Ok(Booked {
             vendor: Arc::clone(vendor),
             path: onward(&target),
@@ -149,9 +153,12 @@ impl Gateway {
         })
     }
 
-    fn known(&self, key: Option<&str>, receipt: &mut Receipt) -> Result<Caller, Refusal> {
-        let keys = self.store.keys();
-        let caller = keys.authenticate(key, receipt.unix_ms).map_err(refuse::auth)?;
+    fn known_to_pass(
+        &self,
+        (client, key): (Option<IpAddr>, Option<&str>),
+        receipt: &mut Receipt,
+    ) -> Result<Caller, Refusal> {
+        let caller = self.known(client, key, self.clock.now())?;
         note_caller(receipt, &caller);
         self.store.touch(caller.key());
         if caller.has_scope(WORD) { Ok(caller) } else { Err(refuse::scope(WORD)) }

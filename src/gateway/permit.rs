@@ -8,8 +8,8 @@ use crate::canonical::{ImageRequest, QuotaStanding, Refusal};
 use crate::catalog::Model;
 use crate::clock::Now;
 use crate::dialect::{self, Claim, ClientSide};
-use crate::limit::Unit;
-use crate::policy::{Period, Plan, Policy, Quota, QuotaOf};
+use crate::limit::{Of, Unit};
+use crate::policy::{Period, Plan, Policy, Quota};
 use crate::store::StoreError;
 
 use super::admit::quota_unit;
@@ -69,15 +69,28 @@ pub(super) fn model(
 
 /// Who shares a quota's counter. Two quotas that count the same do not share one, even on the
 /// first of a month, when a day and a month begin together.
-pub(super) fn subject(quota: &Quota, caller: &Caller) -> Arc<str> {
+pub(super) fn subject(caller: &Caller, quota: &Quota, model: Option<&str>) -> Arc<str> {
     let whose = match quota.of {
-        QuotaOf::Key => caller.key().as_str(),
-        QuotaOf::Workspace => caller.workspace().as_str(),
+        Of::Key => caller.key().to_string(),
+        Of::Workspace => caller.workspace().to_string(),
+        Of::Plan => format!("plan/{}", caller.plan()),
+        Of::Model => "all".to_owned(),
+    };
+    let whose = match model {
+        Some(model) => format!("model/{model}/{whose}"),
+        None => whose,
     };
     match quota.per {
         Period::Day => format!("{whose}/{}", quota.name).into(),
         Period::Month => format!("{whose}/{}/month", quota.name).into(),
     }
+}
+
+/// A quota of which so much is used, in whole units as callers read them.
+pub(super) fn standing(quota: &Quota, used: u64, now: Now) -> QuotaStanding {
+    let (name, grain) = (quota.name.clone(), quota.unit.grain());
+    let (most, used) = (quota.most.div_euclid(grain), used.div_ceil(grain));
+    QuotaStanding { name, most, used, resets_at_ms: quota.per.end_ms(now) }
 }
 
 impl Gateway {
@@ -90,12 +103,13 @@ impl Gateway {
             return Vec::new();
         };
         let now = self.clock.now();
-        let daily = || plan.quotas.iter().filter(|quota| quota.per == Period::Day);
+        let counts = |quota: &Quota| matches!(quota.unit, Unit::Requests | Unit::Images);
+        let daily = || plan.quotas.iter().filter(|quota| quota.per == Period::Day && counts(quota));
         let of_pictures = daily().any(|quota| quota.unit == Unit::Images);
         let told = |quota: &&Quota| !of_pictures || quota.unit == Unit::Images;
         let mut standings = Vec::new();
         for quota in daily().filter(told) {
-            let back = if quota.unit == Unit::Images { back } else { 0 };
+            let back = if quota.unit == Unit::Images { u64::from(back) } else { 0 };
             match self.quota_standing(&visit.caller, quota, now).await {
                 Ok(standing) => {
                     let used = standing.used.saturating_sub(back);
@@ -117,9 +131,8 @@ impl Gateway {
         quota: &Quota,
         now: Now,
     ) -> Result<QuotaStanding, StoreError> {
-        let (subject, unit) = (subject(quota, caller), quota_unit(quota.unit));
+        let (subject, unit) = (subject(caller, quota, None), quota_unit(quota.unit));
         let used = self.store.quota_used(subject, unit, quota.per.begin(now)).await?;
-        let resets_at_ms = quota.per.end_ms(now);
-        Ok(QuotaStanding { name: quota.name.clone(), most: quota.most, used, resets_at_ms })
+        Ok(standing(quota, used, now))
     }
 }

@@ -10,9 +10,11 @@ use crate::canonical::{Change, ImageRequest, PromptAsk, Refusal};
 use crate::credits::Credits;
 use crate::dialect::{Asked, WireReply, chat};
 use crate::fault::VendorFault;
-use crate::policy::{Plan, PromptWriter};
+use crate::id::HoldId;
+use crate::policy::PromptWriter;
 
-use super::admit::{Lease, Stake};
+use super::admit::Stake;
+use super::limits::Asking;
 use super::{Gateway, Visit, micros, plan, refuse, reply};
 
 mod by_rule;
@@ -36,11 +38,21 @@ impl Gateway {
         let judged = ImageRequest { prompt: ask.said(), ..ImageRequest::default() };
         policy.rules.judge(&judged).map_err(refuse::denied)?;
         let plan = plan(&policy, &visit.caller)?;
-        let lease = self.admit(&visit.caller, &plan, 1)?;
-        let standings = lease.standings();
         let writer = policy.prompts.as_ref().filter(|_| !visit.caller.is_test());
+        let asking =
+            Asking { policy: &policy, caller: &visit.caller.clone(), plan: &plan, model: None };
+        let stake = Stake {
+            amount: writer.map_or(Credits::ZERO, |writer| writer.price),
+            images: 0,
+            pixels: 0,
+            time: writer.map_or(Duration::ZERO, |writer| writer.deadline),
+            named: None,
+        };
+        let lease = self.admit(&asking, stake.weight()).await?;
+        let standings = lease.standings();
         let (written, changes) = if let Some(writer) = writer {
-            self.buy_prompt(visit, (&plan, lease), writer, &ask).await?
+            let (hold, _lease) = self.hold(&asking, &stake, lease, &mut visit.receipt).await?;
+            self.buy_prompt(visit, hold, writer, &ask).await?
         } else {
             drop(lease);
             (by_rule::write(&ask), Vec::new())
@@ -62,13 +74,10 @@ impl Gateway {
     async fn buy_prompt(
         &self,
         visit: &mut Visit,
-        (plan, lease): (&Plan, Lease),
+        hold: HoldId,
         writer: &PromptWriter,
         ask: &PromptAsk,
     ) -> Result<(String, Vec<Change>), Refusal> {
-        let stake = Stake { amount: writer.price, images: 0, time: writer.deadline, named: None };
-        let caller = visit.caller.clone();
-        let (hold, _lease) = self.hold((&caller, plan), &stake, lease, &mut visit.receipt).await?;
         visit.receipt.vendor = Some(writer.vendor.name.clone());
         match self.ask_writer(visit, writer, ask).await {
             Ok(written) => {
@@ -98,11 +107,12 @@ impl Gateway {
     async fn end_prompt(
         &self,
         visit: &mut Visit,
-        hold: crate::id::HoldId,
+        hold: HoldId,
         price: Credits,
     ) -> Result<(), Refusal> {
         visit.receipt.status = 200;
         visit.receipt.total_us = micros(visit.began.elapsed());
+        self.spent(&hold, price);
         let began = Instant::now();
         let settled = self.store.settle(hold, price, visit.receipt.clone()).await;
         visit.receipt.store_us += micros(began.elapsed());

@@ -4,14 +4,12 @@
 use std::time::Duration;
 
 use crate::auth::AuthError;
-use crate::canonical::{Change, Problem, QuotaStanding, Refusal, RefusalKind as Kind};
+use crate::canonical::{Change, Problem, Refusal, RefusalKind as Kind};
 use crate::clock::Now;
 use crate::fault::VendorFault;
 use crate::job::JobError;
 use crate::ledger::LedgerError;
-use crate::limit::{Denial, DenialReason};
 use crate::media::MediaError;
-use crate::policy::{Period, Plan};
 use crate::price::PriceError;
 use crate::routing::NoCandidate;
 use crate::rules::Denied;
@@ -20,13 +18,13 @@ use crate::store::StoreError;
 use super::notices;
 
 pub(super) mod input;
+mod limits;
 pub(super) mod repeat;
+
+pub(super) use limits::{guesses, hold, limit, uncounted};
 
 /// When the store is worth asking again.
 const STORE_WAIT: Duration = Duration::from_secs(2);
-
-/// When it is worth looking whether a request of the same key has finished.
-const LEASE_WAIT: Duration = Duration::from_secs(1);
 
 /// When offerings that fail are worth asking again.
 const VENDOR_WAIT: Duration = Duration::from_secs(5);
@@ -86,6 +84,15 @@ pub(super) fn job_input(bytes_max: usize) -> Refusal {
     let message =
         format!("a job is kept with its body, which may have {bytes_max} bytes; send less");
     Refusal::new(Kind::BodyTooLarge, message)
+}
+
+pub(super) fn batched_job() -> Refusal {
+    Refusal::field(
+        "Prefer",
+        Problem::BadValue,
+        "`Prefer: respond-async` cannot be met for a batch; leave it out, or ask for each item on \
+         its own",
+    )
 }
 
 pub(super) fn unknown_job(id: &str) -> Refusal {
@@ -159,50 +166,6 @@ pub(super) fn no_candidate(model: &str, none: NoCandidate) -> Refusal {
             Refusal::new(Kind::NoneAvailable, message).retry_after(retry_after)
         }
     }
-}
-
-pub(super) fn limit(denial: Denial) -> Refusal {
-    let Denial { limit, reason, retry_after, standings } = denial;
-    let refusal = match reason {
-        DenialReason::Window => Refusal::new(
-            Kind::RateLimited,
-            format!("the limit `{limit}` is reached; wait and try again"),
-        ),
-        DenialReason::Concurrency => Refusal::new(
-            Kind::ConcurrencyExceeded,
-            "too many requests of this API key at once; wait for one to finish",
-        )
-        .retry_after(LEASE_WAIT),
-        DenialReason::TooHeavy => Refusal::new(
-            Kind::RateLimited,
-            format!(
-                "the request alone is more than the limit `{limit}` allows; ask for fewer images"
-            ),
-        ),
-    };
-    Refusal { retry_after: retry_after.or(refusal.retry_after), standings, ..refusal }
-}
-
-/// The ledger's no to a hold: a quota is refilled when its own period is over.
-pub(super) fn hold(error: &StoreError, plan: &Plan, now: Now) -> Refusal {
-    let StoreError::Ledger(LedgerError::QuotaExhausted { name, most, used }) = error else {
-        return store(error, now);
-    };
-    let per = plan.quotas.iter().find(|quota| quota.name == *name).map(|quota| quota.per);
-    let (per, begins) = match per {
-        Some(Period::Month) => (Period::Month, "with the next month, UTC"),
-        Some(Period::Day) | None => (Period::Day, "at 00:00 UTC"),
-    };
-    let message = format!("the quota `{name}` of {most} is used up; it begins anew {begins}");
-    let quota = QuotaStanding {
-        name: name.clone(),
-        most: *most,
-        used: *used,
-        resets_at_ms: per.end_ms(now),
-    };
-    let refusal =
-        Refusal { quota: Some(Box::new(quota)), ..Refusal::new(Kind::QuotaExhausted, message) };
-    refusal.retry_after(per.until_next(now))
 }
 
 pub(super) fn store(error: &StoreError, now: Now) -> Refusal {

@@ -1,12 +1,32 @@
 //! The gateway's own lines on every answer, and the answers that no dialect has a shape for.
 
-use crate::canonical::{Change, Refusal, Standing};
+use crate::canonical::{Answer, Change, Refusal, Standing};
 use crate::catalog::Model;
 use crate::clock::Now;
 use crate::dialect::{ClientSide, ListedModel, RefusalContext, WireReply, retry_headers};
 use crate::id::RequestId;
 
 use super::{Fulfilled, Gateway, Visit};
+
+impl Fulfilled {
+    /// What a dialect writes of it.
+    pub(super) fn answer<'a>(&'a self, visit: &'a Visit, unix_ms: i64) -> Answer<'a> {
+        let plan = visit.policy.plan(visit.caller.plan());
+        Answer {
+            request_id: &visit.receipt.request_id,
+            unix_ms,
+            request: &self.request,
+            model: &self.model.name,
+            response: &self.response,
+            charged: self.charged,
+            remaining: self.remaining,
+            changes: &self.changes,
+            quotas: &self.quotas,
+            disclaimer: plan.and_then(|plan| plan.disclaimer.as_deref()),
+            storage: plan.and_then(|plan| plan.storage.as_deref()),
+        }
+    }
+}
 
 impl Gateway {
     pub(super) fn reply_with_pictures(&self, visit: &Visit, fulfilled: &Fulfilled) -> WireReply {
@@ -156,7 +176,13 @@ pub(super) fn standing_headers(standings: &[Standing]) -> Vec<(&'static str, Str
     let list = |item: &dyn Fn(&Standing) -> String| {
         standings.iter().map(item).collect::<Vec<_>>().join(", ")
     };
-    let policy = list(&|s| format!("\"{}\";q={};w={}", s.limit, s.most, s.window.as_secs()));
+    // A unit is named where it is not the one that is meant without a word.
+    let unit = |s: &Standing| match s.unit {
+        "requests" => String::new(),
+        unit => format!(";qu=\"{unit}\""),
+    };
+    let policy =
+        list(&|s| format!("\"{}\";q={};w={}{}", s.limit, s.most, s.window.as_secs(), unit(s)));
     let state = list(&|s| {
         format!("\"{}\";r={};t={}", s.limit, s.remaining, s.resets_in.as_millis().div_ceil(1000))
     });

@@ -3,7 +3,8 @@
 use crate::canonical::{QuotaStanding, Refusal, UsageReport};
 use crate::clock::Now;
 use crate::dialect::{Asked, WireReply};
-use crate::policy::{Period, Plan};
+use crate::limit::Unit;
+use crate::policy::{Period, Plan, Quota};
 
 use super::{Gateway, Visit, plan, refuse, reply};
 
@@ -47,7 +48,7 @@ impl Gateway {
         })
     }
 
-    /// The quota of a period of which the least is left.
+    /// The quota of a period, of requests or images, of which the least is left.
     async fn tightest(
         &self,
         visit: &Visit,
@@ -56,7 +57,9 @@ impl Gateway {
         now: Now,
     ) -> Result<Option<QuotaStanding>, Refusal> {
         let mut least: Option<QuotaStanding> = None;
-        for quota in plan.quotas.iter().filter(|quota| quota.per == per) {
+        let counts = |quota: &&Quota| matches!(quota.unit, Unit::Requests | Unit::Images);
+        let quotas = plan.quotas.iter().filter(|quota| quota.per == per);
+        for quota in quotas.filter(counts) {
             let standing = self.quota_standing(&visit.caller, quota, now).await;
             let standing = standing.map_err(|error| refuse::store(&error, now))?;
             if least.as_ref().is_none_or(|least| standing.remaining() < least.remaining()) {

@@ -100,6 +100,12 @@ impl Gateway {
     }
 }
 
+/// The most pixels that may come of it, of all its pictures together.
+pub(super) fn pixels(candidates: &[Candidate], request: &ImageRequest) -> u64 {
+    let sizes = candidates.iter().map(|candidate| delivered_size(candidate).pixels());
+    sizes.max().unwrap_or(0).saturating_mul(u64::from(request.count))
+}
+
 /// The most that a candidate may cost us; `None` where policy does not say.
 pub(super) fn cost_most(candidate: &Candidate, request: &ImageRequest) -> Option<Cost> {
     price::cost_quote(&candidate.tariff, &drawn(candidate, request)).ok()

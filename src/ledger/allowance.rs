@@ -103,7 +103,7 @@ mod tests {
 
     use super::*;
     use crate::id::{HoldId, KeyId, RequestId};
-    use crate::ledger::{Entry, HoldAsk};
+    use crate::ledger::{Entry, HoldAsk, Weighed};
 
     /// 2026-11-21T10:00:00Z
     const NOVEMBER_MS: i64 = 1_795_255_200_000;
@@ -137,6 +137,7 @@ mod tests {
             quotas: Vec::new(),
             price_version: None,
             policy_version: "p1".into(),
+            weighs: Weighed::default(),
         };
         let entries = ledger.hold(&ask, now).unwrap().changes.entries;
         entries.into_iter().map(|entry| entry.grant.to_string()).collect()

@@ -50,6 +50,8 @@ pub struct HoldAsk {
     pub quotas: Vec<QuotaAsk>,
     /// The policy that the quote was made under.
     pub policy_version: Arc<str>,
+    /// What it was admitted as.
+    pub weighs: Weighed,
     /// The version of the price that it was made by, and that it is settled by; `None` for what has
     /// a flat price of its own.
     pub price_version: Option<Arc<str>>,
@@ -67,9 +69,23 @@ pub struct QuotaAsk {
     /// The UTC day that the period begins with, counted from the Unix epoch.
     pub period: i64,
     /// How much this request counts.
-    pub weight: u32,
+    pub weight: u64,
+    /// What each delivered picture counts, where pictures are what counts; the rest is given back.
+    #[serde(default)]
+    pub each: u64,
     /// The most that may be counted in the period.
-    pub most: u32,
+    pub most: u64,
+}
+
+/// What a request was admitted as, for whoever has to count it again after a restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Weighed {
+    /// The model that was asked for, where one was.
+    pub model: Option<String>,
+    /// Pictures.
+    pub images: u32,
+    /// Pixels of all of them.
+    pub pixels: u64,
 }
 
 /// What a quota counts.
@@ -80,6 +96,10 @@ pub enum QuotaUnit {
     Requests,
     /// Pictures that were delivered or are under way.
     Images,
+    /// Their pixels, as they were asked for.
+    Pixels,
+    /// Nano-credits that were spent or are set aside.
+    Credits,
 }
 
 /// How much of one quota is used.
@@ -92,7 +112,7 @@ pub struct QuotaUse {
     /// The UTC day that the period begins with.
     pub period: i64,
     /// How much.
-    pub used: u32,
+    pub used: u64,
 }
 
 /// The hold stands.
@@ -157,9 +177,9 @@ pub enum LedgerError {
         /// The limit's name.
         name: String,
         /// What it allows in the period.
-        most: u32,
+        most: u64,
         /// What is used, without this request.
-        used: u32,
+        used: u64,
     },
     /// No hold has this name.
     #[error("no such hold")]
@@ -200,6 +220,8 @@ impl QuotaUnit {
         match self {
             Self::Requests => "requests",
             Self::Images => "images",
+            Self::Pixels => "pixels",
+            Self::Credits => "credits",
         }
     }
 
@@ -208,6 +230,8 @@ impl QuotaUnit {
         match name {
             "requests" => Some(Self::Requests),
             "images" => Some(Self::Images),
+            "pixels" => Some(Self::Pixels),
+            "credits" => Some(Self::Credits),
             _ => None,
         }
     }

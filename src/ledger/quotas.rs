@@ -15,12 +15,12 @@ type Counter = (Arc<str>, QuotaUnit, i64);
 /// All counters.
 #[derive(Debug, Default)]
 pub(super) struct Quotas {
-    used: HashMap<Counter, u32>,
+    used: HashMap<Counter, u64>,
     day: i64,
 }
 
 impl Quotas {
-    pub(super) fn used(&self, subject: &Arc<str>, unit: QuotaUnit, period: i64) -> u32 {
+    pub(super) fn used(&self, subject: &Arc<str>, unit: QuotaUnit, period: i64) -> u64 {
         let counter = (Arc::clone(subject), unit, period);
         self.used.get(&counter).copied().unwrap_or(0)
     }
@@ -52,7 +52,7 @@ impl Quotas {
     pub(super) fn returned(
         &self,
         asks: &[QuotaAsk],
-        kept: impl Fn(&QuotaAsk) -> u32,
+        kept: impl Fn(&QuotaAsk) -> u64,
     ) -> Vec<QuotaUse> {
         let mut after = Vec::with_capacity(asks.len());
         for ask in asks {
@@ -81,7 +81,7 @@ impl Quotas {
         }
     }
 
-    fn staged(&self, after: &[QuotaUse], ask: &QuotaAsk) -> u32 {
+    fn staged(&self, after: &[QuotaUse], ask: &QuotaAsk) -> u64 {
         after
             .iter()
             .find(|quota| quota.counts(ask))
@@ -95,7 +95,7 @@ impl QuotaUse {
     }
 }
 
-fn stage(after: &mut Vec<QuotaUse>, ask: &QuotaAsk, used: u32) {
+fn stage(after: &mut Vec<QuotaUse>, ask: &QuotaAsk, used: u64) {
     if let Some(quota) = after.iter_mut().find(|quota| quota.counts(ask)) {
         quota.used = used;
     } else {

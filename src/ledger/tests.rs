@@ -161,13 +161,14 @@ fn grants_are_spent_by_priority_then_end_then_promotion_then_age() {
     assert_eq!(order, ["first", "soonest", "given", "bought", "older", "newer", "last"]);
 }
 
-fn quota(name: &str, unit: QuotaUnit, weight: u32, most: u32) -> QuotaAsk {
+fn quota(name: &str, unit: QuotaUnit, weight: u64, most: u64) -> QuotaAsk {
     QuotaAsk {
         name: name.to_owned(),
         subject: format!("key_one {name}").into(),
         unit,
         period: 0,
         weight,
+        each: 0,
         most,
     }
 }
@@ -210,6 +211,32 @@ fn quotas_and_credits_are_one_decision() {
     ledger.void(&HoldId::known("h4"), now(2)).unwrap();
     assert_eq!(used(&ledger), (1, 1));
     assert_eq!(ledger.balance(&WorkspaceId::known("ws_one")).held, Credits::ZERO);
+}
+
+#[test]
+fn a_settlement_gives_back_the_pixels_and_credits_of_a_quota_that_were_not_needed() {
+    let mut ledger = Ledger::default();
+    ledger.grant(&grant_of("g1", 100, &[]), now(0)).unwrap();
+    let pixels = QuotaAsk { each: 250, ..quota("pixels", QuotaUnit::Pixels, 1000, 1500) };
+    let credits = quota("credits", QuotaUnit::Credits, 40, 60);
+    let both = || vec![pixels.clone(), credits.clone()];
+    let used = |ledger: &Ledger| {
+        (
+            ledger.quota_used("key_one pixels", QuotaUnit::Pixels, 0),
+            ledger.quota_used("key_one credits", QuotaUnit::Credits, 0),
+        )
+    };
+    ledger.hold(&ask("h1", 40, 99, both()), now(0)).unwrap();
+    assert_eq!(used(&ledger), (1000, 40));
+    let verdict = ledger.hold(&ask("h2", 40, 99, both()), now(0));
+    assert!(matches!(verdict, Err(LedgerError::QuotaExhausted { used: 1000, most: 1500, .. })));
+    // One picture of four came, for 11.
+    ledger.settle(&HoldId::known("h1"), Credits::from_nanos(11), 1, now(1)).unwrap();
+    assert_eq!(used(&ledger), (250, 11));
+    ledger.hold(&ask("h3", 40, 50, both()), now(1)).unwrap();
+    assert_eq!(used(&ledger), (1250, 51));
+    ledger.sweep(now(60)).unwrap();
+    assert_eq!(used(&ledger), (250, 11), "what expired counts for nothing");
 }
 
 #[test]

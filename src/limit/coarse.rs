@@ -1,9 +1,9 @@
-//! A sliding window for large limits: sub-windows that may refuse early, never admit too many.
+//! A sliding window of sub-windows, which may refuse early and never admit too many.
 
-use super::Unit;
+use super::{Limit, Unit};
 
 /// Sub-windows per window. More would refuse less early and cost more memory.
-const SUB_WINDOWS: u64 = 60;
+pub const SUB_WINDOWS: u64 = 60;
 
 /// One count more than there are sub-windows, for the oldest is only partly inside the window.
 const COUNTS: usize = 61;
@@ -18,7 +18,7 @@ pub(super) struct Coarse {
     /// The newest sub-window that was counted in, as a number from tick zero.
     newest: u64,
     /// One count per sub-window, at its number modulo their number.
-    counts: Box<[u32; COUNTS]>,
+    counts: Box<[u64; COUNTS]>,
 }
 
 impl Coarse {
@@ -27,8 +27,13 @@ impl Coarse {
         Self { unit, window_ms, newest: 0, counts: Box::new([0; COUNTS]) }
     }
 
+    /// Whether it is this limit's.
+    pub(super) fn counts(&self, limit: &Limit) -> bool {
+        self.unit == limit.unit && self.window_ms == limit.window_ms()
+    }
+
     /// Counts an admission.
-    pub(super) fn insert(&mut self, tick_ms: u64, images: u32) {
+    pub(super) fn insert(&mut self, tick_ms: u64, weight: u64) {
         let number = self.number(tick_ms);
         if number.saturating_add(SUB_WINDOWS) < self.newest {
             return; // Aged out already.
@@ -40,16 +45,14 @@ impl Coarse {
             }
         }
         self.newest = self.newest.max(number);
-        let weight = self.unit.of(images);
         if let Some(count) = self.count_mut(number) {
             *count = count.saturating_add(weight);
         }
     }
 
-    /// Takes an admission back.
-    pub(super) fn remove(&mut self, tick_ms: u64, images: u32) {
+    /// Takes an admission back, or a part of it.
+    pub(super) fn remove(&mut self, tick_ms: u64, weight: u64) {
         let number = self.number(tick_ms);
-        let weight = self.unit.of(images);
         if number <= self.newest
             && number.saturating_add(SUB_WINDOWS) >= self.newest
             && let Some(count) = self.count_mut(number)
@@ -60,7 +63,7 @@ impl Coarse {
 
     /// What the window that ends at `now_ms` may hold.
     pub(super) fn used(&self, now_ms: u64) -> u64 {
-        self.live(now_ms).map(|(_, count)| count).sum()
+        self.live(now_ms).fold(0, |sum, (_, count)| sum.saturating_add(count))
     }
 
     /// A tick at which `excess` of what the window may hold at `now_ms` has surely aged out.
@@ -77,16 +80,19 @@ impl Coarse {
     }
 
     /// The sub-windows that may reach into the window, oldest first, each with its count.
-    fn live(&self, now_ms: u64) -> impl Iterator<Item = (u64, u64)> {
+    pub(super) fn live(&self, now_ms: u64) -> impl Iterator<Item = (u64, u64)> {
         let oldest = self.number(now_ms).saturating_sub(SUB_WINDOWS);
         let held = self.newest.saturating_sub(SUB_WINDOWS);
-        (oldest.max(held)..=self.newest).map(|number| {
-            let count = self.counts.get(place(number)).copied().unwrap_or(0);
-            (number, u64::from(count))
-        })
+        (oldest.max(held)..=self.newest)
+            .map(|number| (number, self.counts.get(place(number)).copied().unwrap_or(0)))
     }
 
-    fn count_mut(&mut self, number: u64) -> Option<&mut u32> {
+    /// The last tick of a sub-window.
+    pub(super) fn last_of(&self, number: u64) -> u64 {
+        number.saturating_add(1).saturating_mul(self.step_ms()).saturating_sub(1)
+    }
+
+    fn count_mut(&mut self, number: u64) -> Option<&mut u64> {
         self.counts.get_mut(place(number))
     }
 

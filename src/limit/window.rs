@@ -4,16 +4,20 @@ use std::collections::VecDeque;
 
 use super::Unit;
 
+mod column;
+
+use column::Column;
+
 /// The largest limit that is counted exactly; the ring holds as many stamps.
-pub(super) const EXACT_MOST_MAX: u32 = 2_000;
+pub const EXACT_MOST_MAX: u64 = 2_000;
 
 /// The longest window that is counted exactly: 24 days, so that a stamp fits 32 bits.
-pub(super) const EXACT_WINDOW_MS_MAX: u64 = 24 * 86_400_000;
+pub const EXACT_WINDOW_MS_MAX: u64 = 24 * 86_400_000;
 
 /// The ring grows by so many stamps at a time: a key that asks little costs little.
 const GROWTH: usize = 40;
 
-/// The newest admissions of one key, oldest first, at six bytes each.
+/// The newest admissions of one subject, oldest first, at five or six bytes each.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Ring {
     /// The tick that stamps count from.
@@ -21,7 +25,7 @@ pub(super) struct Ring {
     /// Milliseconds from the base to each admission, never falling.
     stamps: VecDeque<u32>,
     /// The images of each admission. Beyond 16 bits no exact limit can tell the difference.
-    images: VecDeque<u16>,
+    images: Column,
 }
 
 impl Ring {
@@ -48,8 +52,7 @@ impl Ring {
         }
         let place = self.stamps.partition_point(|earlier| *earlier <= stamp);
         self.stamps.insert(place, stamp);
-        let images = u16::try_from(images).unwrap_or(u16::MAX);
-        self.images.insert(place, images);
+        self.images.insert(place, u16::try_from(images).unwrap_or(u16::MAX));
     }
 
     /// Moves the base up to the longest window before `tick_ms`, and returns that tick's stamp.
@@ -69,7 +72,7 @@ impl Ring {
         let images = u16::try_from(images).unwrap_or(u16::MAX);
         let first = self.until(tick_ms.checked_sub(1));
         let last = self.until(Some(tick_ms));
-        if let Some(place) = (first..last).find(|at| self.images.get(*at) == Some(&images)) {
+        if let Some(place) = (first..last).find(|at| self.images.get(*at) == Some(images)) {
             self.stamps.remove(place);
             self.images.remove(place);
         }
@@ -79,13 +82,13 @@ impl Ring {
     pub(super) fn forget_before(&mut self, tick_ms: u64) {
         let old = self.until(tick_ms.checked_sub(1));
         self.stamps.drain(..old);
-        self.images.drain(..old);
+        self.images.forget(old);
     }
 
     /// Every admission as tick and images, oldest first.
     pub(super) fn iter(&self) -> impl Iterator<Item = (u64, u32)> {
         let ticks = self.stamps.iter().map(|stamp| self.tick_of(*stamp));
-        ticks.zip(self.images.iter().map(|images| u32::from(*images)))
+        ticks.zip(self.images.from(0).map(u32::from))
     }
 
     /// What the window that ends at `now_ms` holds.
@@ -95,7 +98,9 @@ impl Ring {
             Unit::Requests => {
                 u64::try_from(self.stamps.len().saturating_sub(start)).unwrap_or(u64::MAX)
             }
-            Unit::Images => self.images.range(start..).copied().map(u64::from).sum(),
+            Unit::Images => self.images.from(start).map(u64::from).sum(),
+            // Neither is told by stamps.
+            Unit::Megapixels | Unit::Credits => 0,
         }
     }
 
@@ -103,10 +108,11 @@ impl Ring {
     pub(super) fn free_at(&self, unit: Unit, window_ms: u64, now_ms: u64, excess: u64) -> u64 {
         let start = self.until(now_ms.checked_sub(window_ms));
         let mut freed = 0_u64;
-        for (stamp, images) in self.stamps.range(start..).zip(self.images.range(start..)) {
+        for (stamp, images) in self.stamps.range(start..).zip(self.images.from(start)) {
             freed = freed.saturating_add(match unit {
                 Unit::Requests => 1,
-                Unit::Images => u64::from(*images),
+                Unit::Images => u64::from(images),
+                Unit::Megapixels | Unit::Credits => 0,
             });
             if freed >= excess {
                 return self.tick_of(*stamp).saturating_add(window_ms);
@@ -132,6 +138,6 @@ impl Ring {
 impl Ring {
     /// What the ring holds on to, in bytes.
     pub(super) fn bytes(&self) -> usize {
-        self.stamps.capacity() * size_of::<u32>() + self.images.capacity() * size_of::<u16>()
+        self.stamps.capacity() * size_of::<u32>() + self.images.bytes()
     }
 }

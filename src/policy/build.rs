@@ -10,8 +10,8 @@ use crate::rules::{DeniedTerm, Rules};
 
 use super::raw::RawFile;
 use super::{
-    FindSecret, InputPictures, Policy, PolicyFault, PolicyText, inputs, offering, plan, preset,
-    prompts, vendor, webhooks,
+    FindSecret, InputPictures, Policy, PolicyFault, PolicyText, bounds, inputs, offering, plan,
+    preset, prompts, vendor, webhooks,
 };
 
 /// Every fault found so far, and the file that is being read.
@@ -43,6 +43,7 @@ pub fn build(
         vendors: BTreeMap::new(),
         models: BTreeMap::new(),
         model_default: None,
+        model_bounds: BTreeMap::new(),
         plans: BTreeMap::new(),
         presets: BTreeMap::new(),
         prompts: None,
@@ -59,6 +60,7 @@ pub fn build(
     for (text, file) in &files {
         faults.source = text;
         offering::models(&mut policy, file, &mut faults);
+        bounds::of_models(&mut policy, file, &mut faults);
     }
     let mut denied = Vec::new();
     let mut missing = webhooks::Missing::default();

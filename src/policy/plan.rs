@@ -1,15 +1,14 @@
 //! The plans of a policy file: windows, quotas and rights.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use toml::Spanned;
 
-use crate::limit::{Limit, Unit};
+use crate::limit::Bounds;
 
 use super::build::{Faults, there_are};
-use super::raw::{RawBatch, RawFile, RawLimit, RawPlan, RawQuota, RawStorage};
-use super::{Batch, Plan, Policy, Quota, reach};
+use super::raw::{RawBatch, RawFile, RawPlan, RawStorage};
+use super::{Batch, Plan, Policy, bounds, reach};
 
 mod rights;
 
@@ -42,14 +41,16 @@ fn plan(name: &str, raw: &RawPlan, policy: &Policy, faults: &mut Faults<'_>) -> 
         }
     }
     let title = raw.title.as_deref().unwrap_or(name);
-    let limits = raw.limits.iter().filter_map(|raw| limit(name, raw, faults)).collect();
-    let quotas = raw.quotas.iter().filter_map(|raw| quota(name, raw, faults)).collect();
+    let place = format!("plans.{name}");
+    let limits = bounds::limits(&place, &raw.limits, bounds::OF_PLANS, faults);
+    let quotas = bounds::quotas(&place, &raw.quotas, bounds::OF_PLANS, faults);
+    let concurrency_max = raw.concurrency_max.map(std::num::NonZero::get);
     Plan {
         name: name.to_owned(),
         models: (!all).then(|| raw.models.iter().map(|model| model.get_ref().clone()).collect()),
-        limits,
+        bounds: Bounds::of_plan(&limits, concurrency_max),
         quotas,
-        concurrency_max: raw.concurrency_max.map(std::num::NonZero::get),
+        concurrency_max,
         fidelity: raw.fidelity,
         show_offering: raw.show_offering,
         pictures_kept: raw.pictures_kept.map(|kept| kept.0),
@@ -99,47 +100,4 @@ fn to_u64(bytes: usize) -> u64 {
 
 fn has_fares(policy: &Policy, vendor: &str) -> bool {
     policy.vendors.get(vendor).is_some_and(|vendor| !vendor.fares.is_empty())
-}
-
-fn limit(plan: &str, raw: &Spanned<RawLimit>, faults: &mut Faults<'_>) -> Option<Limit> {
-    let own = raw.get_ref();
-    let counted = one_unit(own.requests, own.images);
-    let place = format!("plans.{plan}.limits.{}", own.name);
-    let Some((unit, most)) = counted else {
-        faults.note(raw.span(), place, NEITHER_OR_BOTH.to_owned(), ONE_UNIT);
-        return None;
-    };
-    if own.per.0 < Duration::from_secs(1) || own.per.0 > WINDOW_MAX {
-        let hint = "write between \"1s\" and \"1d\"; for longer, use a quota";
-        faults.note(raw.span(), place, "the window is too short or too long".to_owned(), hint);
-        return None;
-    }
-    Some(Limit { name: own.name.clone(), unit, most, window: own.per.0 })
-}
-
-/// The longest sliding window; what is remembered for it is bounded by this.
-const WINDOW_MAX: Duration = Duration::from_hours(24);
-
-const NEITHER_OR_BOTH: &str = "counts neither or both of requests and images";
-const ONE_UNIT: &str = "give exactly one of `requests` and `images`";
-
-fn quota(plan: &str, raw: &Spanned<RawQuota>, faults: &mut Faults<'_>) -> Option<Quota> {
-    let own = raw.get_ref();
-    let Some((unit, most)) = one_unit(own.requests, own.images) else {
-        let place = format!("plans.{plan}.quotas.{}", own.name);
-        faults.note(raw.span(), place, NEITHER_OR_BOTH.to_owned(), ONE_UNIT);
-        return None;
-    };
-    Some(Quota { name: own.name.clone(), unit, most, of: own.of, per: own.per })
-}
-
-fn one_unit(
-    requests: Option<std::num::NonZeroU32>,
-    images: Option<std::num::NonZeroU32>,
-) -> Option<(Unit, u32)> {
-    match (requests, images) {
-        (Some(most), None) => Some((Unit::Requests, most.get())),
-        (None, Some(most)) => Some((Unit::Images, most.get())),
-        (None, None) | (Some(_), Some(_)) => None,
-    }
 }

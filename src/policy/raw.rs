@@ -8,9 +8,10 @@ use toml::Spanned;
 
 use crate::canonical::{Format, Ratio, Size};
 use crate::catalog::{Ability, AfterUnknown, Balance, Fidelity, PlayedFault, Strategy};
+use crate::limit::Of;
 use crate::scalar::{ByteCount, Span};
 
-use super::{Period, QuotaOf};
+use super::Period;
 
 mod tariff;
 
@@ -147,6 +148,10 @@ pub(super) struct RawModel {
     #[serde(default)]
     pub(super) later_prices: Vec<Spanned<RawTariff>>,
     pub(super) offerings: Spanned<Vec<Spanned<RawOffering>>>,
+    #[serde(default)]
+    pub(super) limits: Vec<Spanned<RawLimit>>,
+    #[serde(default)]
+    pub(super) quotas: Vec<Spanned<RawQuota>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -243,7 +248,13 @@ pub(super) struct RawLimit {
     pub(super) name: String,
     pub(super) requests: Option<NonZeroU32>,
     pub(super) images: Option<NonZeroU32>,
+    pub(super) megapixels: Option<NonZeroU32>,
+    pub(super) credits: Option<String>,
     pub(super) per: Span,
+    #[serde(default)]
+    pub(super) of: Of,
+    #[serde(default)]
+    pub(super) shadow: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -252,9 +263,11 @@ pub(super) struct RawQuota {
     pub(super) name: String,
     pub(super) requests: Option<NonZeroU32>,
     pub(super) images: Option<NonZeroU32>,
+    pub(super) megapixels: Option<NonZeroU32>,
+    pub(super) credits: Option<String>,
     pub(super) per: Period,
     #[serde(default)]
-    pub(super) of: QuotaOf,
+    pub(super) of: Of,
 }
 
 /// Whether pictures are kept, or what the storage is called that they are kept in.

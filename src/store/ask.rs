@@ -39,7 +39,7 @@ pub(super) enum Ask {
     Job(JobAsk),
     Balance(WorkspaceId, Reply<Balance>),
     Spendable(WorkspaceId, Reply<Credits>),
-    QuotaUsed(Arc<str>, QuotaUnit, i64, Reply<u32>),
+    QuotaUsed(Arc<str>, QuotaUnit, i64, Reply<u64>),
     Sweep(Reply<()>),
     Close(Reply<()>),
     /// Something done to the database behind the writer's back, to see it fail or stop.

@@ -11,14 +11,15 @@ use super::tally;
 
 /// The steps to the schema that this version reads and writes; a store is at the number of those
 /// that it has taken.
-const STEPS: [&str; 7] = [
+const STEPS: [&str; 8] = [
     include_str!("schema/1-books.sql"),
     include_str!("schema/2-pledges.sql"),
     include_str!("schema/3-jobs.sql"),
     include_str!("schema/4-finance.sql"),
     include_str!("schema/5-notices.sql"),
     include_str!("schema/6-prices.sql"),
-    include_str!("schema/7-exposure.sql"),
+    include_str!("schema/7-limits.sql"),
+    include_str!("schema/8-exposure.sql"),
 ];
 
 /// 3.51.3 mended a race in which two connections could corrupt the log.

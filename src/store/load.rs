@@ -12,7 +12,7 @@ use crate::id::{GrantId, HoldId, JobId, KeyId, RequestId, WorkspaceId};
 use crate::job::Job;
 use crate::ledger::{
     Balance, Ended, Ending, Grant, Held, Hold, HoldAsk, Ledger, NewGrant, Pinned, QUOTA_DAYS_MAX,
-    QuotaAsk, QuotaUnit, QuotaUse,
+    QuotaAsk, QuotaUnit, QuotaUse, Weighed,
 };
 
 use super::command::{GrantSummary, KeySummary};
@@ -156,6 +156,10 @@ fn hold(row: &Row<'_>) -> rusqlite::Result<Hold> {
             expires_at_ms: row.get("expires_at_ms")?,
             quotas,
             policy_version: text(row, "policy_version")?.into(),
+            weighs: match text(row, "weighs")?.as_str() {
+                "" => Weighed::default(),
+                weighs => from_json(weighs)?,
+            },
             price_version: row.get::<_, Option<String>>("price_version")?.map(Into::into),
         },
         pinned: pinned
@@ -190,7 +194,7 @@ fn quota(row: &Row<'_>) -> rusqlite::Result<QuotaUse> {
         subject: row.get::<_, String>("subject")?.into(),
         unit: named(row, "unit", QuotaUnit::named)?,
         period: row.get("period")?,
-        used: row.get("used")?,
+        used: row.get::<_, i64>("used")?.unsigned_abs(),
     })
 }
 

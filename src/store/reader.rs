@@ -5,7 +5,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use rusqlite::{Connection, Row};
 
-use crate::id::{KeyId, WorkspaceId};
+use crate::credits::Credits;
+use crate::id::{HoldId, KeyId, WorkspaceId};
 
 use super::Store;
 use super::command::{GrantSummary, KeySummary};
@@ -14,15 +15,25 @@ use super::load;
 use super::registry::Workspace;
 use super::verify::{VerifyReport, prove};
 
-/// One picture request that was admitted, for rebuilding windows after a restart.
+/// One request that was admitted, for rebuilding windows after a restart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admission {
     /// The key that asked.
     pub key: KeyId,
+    /// The workspace that pays.
+    pub workspace: WorkspaceId,
+    /// The model that was asked for, where one was.
+    pub model: Option<String>,
     /// When, in milliseconds since the Unix epoch.
     pub at_ms: i64,
     /// Pictures asked for; at least one.
     pub images: u32,
+    /// Pixels of all of them.
+    pub pixels: u64,
+    /// What was spent, or is set aside.
+    pub credits: Credits,
+    /// Its hold, where that is still open.
+    pub open: Option<HoldId>,
 }
 
 impl Store {
@@ -64,15 +75,20 @@ impl Store {
     ) -> Result<Vec<Admission>, StoreError> {
         self.read(move |database| {
             let mut asking = database.prepare(
-                "SELECT key, at_ms, max(images_asked, 1) FROM usage
-                 WHERE at_ms >= ?1 AND hold IS NOT NULL AND key IS NOT NULL
+                // A prompt that was written by rule counts and holds nothing.
+                "SELECT key, workspace, model, at_ms, max(images_asked, 1), pixels_asked,
+                        charged_nanos, NULL
+                 FROM usage
+                 WHERE at_ms >= ?1 AND key IS NOT NULL AND workspace IS NOT NULL
+                   AND (hold IS NOT NULL OR (operation = 'prompt' AND outcome = 'ok'))
                  UNION ALL
-                 SELECT key, opened_at_ms,
-                        max(1, (SELECT ifnull(max(value ->> 'weight'), 1)
-                                FROM json_each(iif(quotas = '', '[]', quotas))
-                                WHERE value ->> 'unit' = 'images'))
-                 FROM hold WHERE state = 'open' AND opened_at_ms >= ?1
-                 ORDER BY 2",
+                 SELECT key, workspace, weighs ->> 'model', opened_at_ms,
+                        max(1, ifnull(weighs ->> 'images', 1)), ifnull(weighs ->> 'pixels', 0),
+                        amount_nanos, id
+                 FROM (SELECT key, workspace, opened_at_ms, amount_nanos, id,
+                              iif(weighs = '', '{}', weighs) AS weighs
+                       FROM hold WHERE state = 'open' AND opened_at_ms >= ?1)
+                 ORDER BY 4",
             )?;
             let admissions = asking.query_map([since_unix_ms], admission)?;
             Ok(admissions.collect::<Result<_, _>>()?)
@@ -98,7 +114,12 @@ impl Store {
 fn admission(row: &Row<'_>) -> rusqlite::Result<Admission> {
     Ok(Admission {
         key: KeyId::known(&row.get::<_, String>(0)?),
-        at_ms: row.get(1)?,
-        images: row.get(2)?,
+        workspace: WorkspaceId::known(&row.get::<_, String>(1)?),
+        model: row.get(2)?,
+        at_ms: row.get(3)?,
+        images: row.get(4)?,
+        pixels: row.get::<_, i64>(5)?.unsigned_abs(),
+        credits: Credits::from_nanos(row.get(6)?),
+        open: row.get::<_, Option<String>>(7)?.map(|id| HoldId::known(&id)),
     })
 }

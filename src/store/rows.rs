@@ -27,7 +27,7 @@ pub(super) struct Rows {
     grants: BTreeSet<GrantId>,
     opened: Vec<HoldId>,
     ended: Vec<HoldId>,
-    quotas: BTreeMap<(i64, Arc<str>, QuotaUnit), u32>,
+    quotas: BTreeMap<(i64, Arc<str>, QuotaUnit), u64>,
     receipts: Vec<Receipt>,
     pub(super) jobs: jobs::JobRows,
     pub(super) pledges: PledgeRows,
@@ -103,7 +103,12 @@ impl Rows {
         for ((period, subject, unit), used) in &self.quotas {
             database
                 .prepare_cached("INSERT OR REPLACE INTO quota (period, subject, unit, used) VALUES (?1, ?2, ?3, ?4)")?
-                .execute(params![period, subject, unit.name(), used])?;
+                .execute(params![
+                    period,
+                    subject,
+                    unit.name(),
+                    i64::try_from(*used).unwrap_or(i64::MAX)
+                ])?;
         }
         for receipt in &self.receipts {
             usage::write(database, receipt)?;
@@ -229,8 +234,8 @@ fn open_hold(database: &Connection, hold: &Hold) -> rusqlite::Result<()> {
         .prepare_cached(
             "INSERT INTO hold (id, workspace, key, request, amount_nanos, opened_at_ms,
                                expires_at_ms, policy_version, pinned, quotas, remaining_nanos,
-                               price_version, state)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 'open')",
+                               weighs, price_version, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 'open')",
         )?
         .execute(params![
             ask.hold.as_str(),
@@ -244,6 +249,7 @@ fn open_hold(database: &Connection, hold: &Hold) -> rusqlite::Result<()> {
             json(&pinned)?,
             quotas,
             hold.held.remaining.nanos(),
+            json(&ask.weighs)?,
             ask.price_version.as_deref()
         ])?;
     Ok(())

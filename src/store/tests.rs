@@ -7,7 +7,7 @@ use tokio::task::JoinSet;
 
 use crate::auth::{AuthError, KeyStatus, Mode};
 use crate::finance::{Day, Span};
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, Weighed};
 
 use super::*;
 
@@ -312,14 +312,19 @@ async fn recent_admissions_are_those_that_held_ended_or_not() {
     world.hold("h1", 1).await.unwrap();
     world.settle("h1", 1).await.unwrap();
     let mut ask = world.ask("h2", 1);
-    ask.quotas = vec![world::pictures_of_the_day(3)];
+    ask.weighs = Weighed { model: Some("fox".to_owned()), images: 3, pixels: 300 };
     world.store().hold(ask).await.unwrap();
     assert!(world.store().note(world::receipt()));
     world.store().sweep().await.unwrap();
     assert_eq!(world.count("SELECT count(*) FROM usage").await, 2);
     let admissions = world.store().recent_admissions(0).await.unwrap();
-    let weights: Vec<u32> = admissions.iter().map(|admission| admission.images).collect();
-    assert_eq!(weights, [1, 3]);
+    let weights: Vec<(u32, u64)> = admissions.iter().map(|a| (a.images, a.pixels)).collect();
+    assert_eq!(weights, [(1, 200), (3, 300)]);
+    let [settled, open] = [&admissions[0], &admissions[1]];
+    assert_eq!((settled.model.as_deref(), &settled.open), (None, &None));
+    assert_eq!(open.model.as_deref(), Some("fox"));
+    assert_eq!(open.open, Some(HoldId::known("h2")));
+    assert_eq!((settled.credits, open.credits), (credits(1), credits(1)));
     let later = world::START_MS + 1;
     assert_eq!(world.store().recent_admissions(later).await.unwrap(), []);
 }

@@ -33,6 +33,8 @@ pub enum Bound {
     Pictures,
     /// `plans.*.pictures_bytes_max`
     PicturesBytes,
+    /// `limits.wrong_keys_max`
+    WrongKeys,
 }
 
 impl Bound {
@@ -54,6 +56,7 @@ impl Bound {
             Self::InputPicturesBytes => "input_pictures.in_flight_bytes_max",
             Self::Pictures => "pictures_max",
             Self::PicturesBytes => "pictures_bytes_max",
+            Self::WrongKeys => "wrong_keys_max",
         }
     }
 }

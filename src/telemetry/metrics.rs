@@ -82,6 +82,14 @@ pub struct Metrics {
     pub reworks_running: IntGauge,
     /// Requests that met a bound.
     pub bounds_met: IntCounterVec,
+    /// Limits that were met, by name, whose they are and whether they refused.
+    pub limits_met: IntCounterVec,
+    /// 1 while the shared windows can be asked; absent where nothing is shared.
+    pub shared_up: IntGaugeVec,
+    /// Decisions where windows are shared, by where they were made: `shared`, `alone`, `refused`.
+    pub shared_decisions: IntCounterVec,
+    /// What the shared windows were to be told and were not.
+    pub shared_let_go: IntCounter,
     /// Policy reloads by result: `swapped` or `kept`.
     pub policy_reloads: IntCounterVec,
     /// 1 for the version of policy in force.
@@ -276,6 +284,29 @@ impl Metrics {
                 "Requests that met a bound, by its name in config",
                 &["bound"],
             )?,
+            limits_met: counters(
+                &r,
+                "pixelgate_limits_met_total",
+                "Limits of policy that were met: refused, or would have (shadow)",
+                &["limit", "of", "mode"],
+            )?,
+            shared_up: gauges(
+                &r,
+                "pixelgate_shared_windows_up",
+                "1 while the shared windows can be asked",
+                &["store"],
+            )?,
+            shared_decisions: counters(
+                &r,
+                "pixelgate_shared_decisions_total",
+                "Decisions where windows are shared, by where they were made",
+                &["how"],
+            )?,
+            shared_let_go: counter(
+                &r,
+                "pixelgate_shared_windows_let_go_total",
+                "What the shared windows were to be told and were not",
+            )?,
             policy_reloads: counters(
                 &r,
                 "pixelgate_policy_reloads_total",
@@ -335,6 +366,11 @@ impl Metrics {
     /// A request met this bound.
     pub fn bound_met(&self, bound: Bound) {
         self.bounds_met.with_label_values(&[bound.name()]).inc();
+    }
+
+    /// A limit of policy was met.
+    pub fn limit_met(&self, limit: &str, of: &str, mode: &str) {
+        self.limits_met.with_label_values(&[limit, of, mode]).inc();
     }
 
     /// This version of policy is in force, and no other.

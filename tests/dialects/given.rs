@@ -16,14 +16,16 @@ pub(crate) fn quota(golden: &Value) -> QuotaStanding {
     }
 }
 
-fn number(golden: &Value, key: &str) -> u32 {
-    u32::try_from(golden[key].as_u64().unwrap()).unwrap()
+fn number(golden: &Value, key: &str) -> u64 {
+    golden[key].as_u64().unwrap()
 }
 
 /// A caller with two limits, of which the second is the tighter.
 pub(crate) fn standings() -> Vec<Standing> {
     let standing = |limit: &str, most, remaining, window, resets_in| Standing {
         limit: limit.to_owned(),
+        is_met: remaining == 0,
+        unit: "requests",
         most,
         remaining,
         window: Duration::from_secs(window),

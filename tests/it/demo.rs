@@ -8,7 +8,8 @@ use serde_json::Value;
 use crate::seeds::{self, Seed};
 use crate::world::dimensions;
 
-struct Demo(Child);
+/// A running demo, which ends with the test.
+pub(crate) struct Demo(Child);
 
 impl Drop for Demo {
     fn drop(&mut self) {
@@ -17,7 +18,8 @@ impl Drop for Demo {
     }
 }
 
-fn demo(args: &[&str]) -> (Demo, BufReader<std::process::ChildStdout>) {
+/// A demo with these arguments, and what it prints.
+pub(crate) fn demo(args: &[&str]) -> (Demo, BufReader<std::process::ChildStdout>) {
     let mut process = Command::new(env!("CARGO_BIN_EXE_pixelgate"))
         .args(["demo", "--public", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
         .args(args)

@@ -307,3 +307,21 @@ async fn a_quote_and_a_repeat_fetch_nothing() {
     }
     assert_eq!((gallery.calls(), world.available().as_str()), (1, "9"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_fetched_is_a_request_but_spends_nothing_of_a_window() {
+    let gallery = Gallery::of_one(&picture(64, 64)).await;
+    let limits = "limits = [{ name = \"spend\", credits = \"1\", per = \"1h\" }, \
+                  { name = \"calls\", requests = 4, per = \"1h\" }]";
+    let policy = painting(&gallery.policy()).replace("concurrency_max = 1000", limits);
+    let world = World::with(&policy, "10", "");
+    for _ in 0..3 {
+        no(&edited(&world, &gallery.url("/nothing")).await);
+    }
+    assert_eq!(edited(&world, &gallery.url("/a.png")).await.status, 200);
+    let state = edited(&world, &gallery.url("/a.png")).await;
+    assert_eq!((state.status, gallery.calls()), (429, 4));
+    let left = state.header("ratelimit").unwrap();
+    assert!(left.contains("\"spend\";r=0") && left.contains("\"calls\";r=0"), "{left}");
+    world.verify();
+}

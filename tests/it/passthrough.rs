@@ -216,7 +216,7 @@ async fn windows_quotas_and_leases_count_what_is_passed_through() {
     let first = call(&world, "/upscale", "x").await;
     assert_eq!(
         (first.status, first.header("ratelimit-policy")),
-        (200, Some("\"minute\";q=2;w=60"))
+        (200, Some("\"minute\";q=2;w=60;qu=\"images\""))
     );
     assert!(first.header("ratelimit").unwrap().starts_with("\"minute\";r=1;"));
     assert_eq!(world.get("/passthrough/acme/jobs/1").await.status, 200);

@@ -16,14 +16,20 @@ fn painted(requests: u32) -> String {
         .replace("concurrency_max = 1000", &limits)
 }
 
-/// Runs a script of `tests/python` against a gateway; must succeed.
-fn drive(script: &str, world: &World, base_url: &str) {
+/// A script of `tests/python`, about to be run.
+pub(crate) fn python(script: &str) -> Command {
     #[expect(clippy::disallowed_methods, reason = "the one setting of these tests")]
     let python = std::env::var(PYTHON)
         .unwrap_or_else(|_| panic!("{PYTHON} is not set; run this test by `scripts/test`"));
-    let script = format!("{}/tests/python/{script}", env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new(python);
+    command.arg(format!("{}/tests/python/{script}", env!("CARGO_MANIFEST_DIR")));
+    command
+}
+
+/// Runs a script of `tests/python` against a gateway; must succeed.
+fn drive(script: &str, world: &World, base_url: &str) {
     let done = tokio::task::block_in_place(|| {
-        Command::new(python).args([&script, base_url, &world.key]).output().unwrap()
+        python(script).args([base_url, &world.key]).output().unwrap()
     });
     let said = String::from_utf8_lossy(&done.stdout).into_owned();
     let wrong = String::from_utf8_lossy(&done.stderr).into_owned();

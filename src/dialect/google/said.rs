@@ -115,7 +115,7 @@ fn violations(refusal: &Refusal) -> Option<Vec<Value>> {
     let violation = |metric: &str, id: &str| json!({ "quotaMetric": metric, "quotaId": id, "description": refusal.message });
     match refusal.kind {
         RefusalKind::RateLimited => {
-            let met = refusal.standings.iter().filter(|standing| standing.remaining == 0);
+            let met = refusal.standings.iter().filter(|standing| standing.is_met);
             let met: Vec<Value> = met.map(|standing| limit(standing, refusal)).collect();
             Some(if met.is_empty() { vec![violation("requests", "Requests")] } else { met })
         }
@@ -156,7 +156,7 @@ fn violations(refusal: &Refusal) -> Option<Vec<Value>> {
 
 fn limit(standing: &Standing, refusal: &Refusal) -> Value {
     json!({
-        "quotaMetric": "requests",
+        "quotaMetric": standing.unit,
         "quotaId": standing.limit,
         "quotaValue": standing.most.to_string(),
         "description": refusal.message,
@@ -211,6 +211,8 @@ mod tests {
     fn a_limit_is_named_with_what_it_allows() {
         let standing = |limit: &str, remaining| Standing {
             limit: limit.to_owned(),
+            is_met: remaining == 0,
+            unit: "requests",
             most: 50,
             remaining,
             window: Duration::from_mins(5),

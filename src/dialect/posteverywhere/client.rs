@@ -185,6 +185,8 @@ mod tests {
     fn a_reset_is_never_named_before_it_is_there() {
         let standing = Standing {
             limit: "hourly".to_owned(),
+            is_met: true,
+            unit: "requests",
             most: 200,
             remaining: 0,
             window: std::time::Duration::from_hours(1),

@@ -97,6 +97,7 @@ impl Gateway {
         let plan = super::super::plan(&visit.policy, &visit.caller)?;
         work.candidates = self.candidates(&work.model, &work.request, (&visit.caller, &plan))?;
         visit.receipt.size = work.candidates.first().map(delivered_size);
+        visit.receipt.pixels_asked = worth::pixels(&work.candidates, &work.request);
         Box::pin(self.draw(visit, &work)).await
     }
 
@@ -105,6 +106,7 @@ impl Gateway {
         let mut work = work_again(visit, job, input)?;
         let candidate = ordered(visit, &work, job)?;
         visit.receipt.size = Some(delivered_size(&candidate));
+        visit.receipt.pixels_asked = worth::pixels(std::slice::from_ref(&candidate), &work.request);
         let deadline = visit.deadline(work.model.deadline);
         let request_id = visit.receipt.request_id.clone();
         let errand = visit.errand.clone();
@@ -165,6 +167,7 @@ impl Gateway {
                 path: input.path.clone(),
                 query: None,
                 headers,
+                client: None,
                 public_url: input.public_url.clone(),
             },
             client: client.unwrap_or_else(dialect::fallback),
@@ -251,6 +254,9 @@ impl Gateway {
             }
         };
         let kept_for_ms = i64::try_from(self.desk.bounds.kept_for.as_millis()).unwrap_or(i64::MAX);
+        if let Some(hold) = &receipt.hold {
+            self.spent(hold, price.unwrap_or(Credits::ZERO));
+        }
         let end = JobEnd { outcome, price, receipt: receipt.clone(), kept_for_ms };
         match self.store.end_job(errand.id.clone(), end).await {
             Ok(job) => {

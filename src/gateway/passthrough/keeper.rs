@@ -16,8 +16,8 @@ use crate::fault::VendorFault;
 use crate::id::HoldId;
 use crate::receipt::Receipt;
 
-use super::super::admit::Lease;
 use super::super::{Gateway, micros, refuse};
+use crate::turnstile::Lease;
 
 /// How long after the vendor's time is up the keeper still waits to be told of the end. Nothing is
 /// passed on by then; what is left is a read or a write that has not noticed.
@@ -128,6 +128,7 @@ impl Gateway {
         receipt.charged = fare.price;
         // What a free call asks after was paid for by another.
         receipt.images = u32::from(fare.price > Credits::ZERO);
+        self.spent(&hold, fare.price);
         let began = Instant::now();
         let settled = self.store.settle(hold, fare.price, receipt.clone()).await;
         receipt.store_us += micros(began.elapsed());

@@ -36,7 +36,7 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
 }
 
 /// The most that the quota of a history allows.
-pub(crate) const QUOTA_MOST: u32 = 12;
+pub(crate) const QUOTA_MOST: u64 = 12;
 
 pub(crate) fn now(unix_ms: i64) -> Now {
     Now { unix_ms, tick_ms: 0 }
@@ -69,6 +69,7 @@ pub(crate) fn ask(id: &str, amount: i64, expires_at_ms: i64, quotas: Vec<QuotaAs
         expires_at_ms,
         quotas,
         policy_version: Arc::from("p1"),
+        weighs: Weighed::default(),
         price_version: None,
     }
 }
@@ -99,7 +100,8 @@ pub(crate) fn hold_ask(event: &Event, at_ms: i64) -> Option<HoldAsk> {
         subject: format!("ws_{workspace}").into(),
         unit: QuotaUnit::Images,
         period: 0,
-        weight: *weight,
+        weight: u64::from(*weight),
+        each: 0,
         most: QUOTA_MOST,
     };
     Some(HoldAsk {

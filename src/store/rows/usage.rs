@@ -15,9 +15,10 @@ pub(super) fn write(database: &Connection, receipt: &Receipt) -> rusqlite::Resul
                                 model, vendor, offering, images_asked, images, size, quality,
                                 hold, charged_nanos, cost_nanos, attempts, outcome, status,
                                 total_us, vendor_us, store_us, answer_bytes, policy_version,
-                                outcome_unknown, labels, price_version, cost_version)
+                                outcome_unknown, labels, pixels_asked, price_version,
+                                cost_version)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                     ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30)",
+                     ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31)",
         )?
         .execute(params![
             receipt.request_id.as_str(),
@@ -48,6 +49,7 @@ pub(super) fn write(database: &Connection, receipt: &Receipt) -> rusqlite::Resul
             &*receipt.policy_version,
             receipt.outcome_unknown,
             super::json(&receipt.labels)?,
+            counted(receipt.pixels_asked),
             receipt.price_version.as_deref(),
             receipt.cost_version.as_deref()
         ])?;

@@ -4,7 +4,7 @@ use tempfile::TempDir;
 
 use crate::clock::{ManualClock, Now};
 use crate::id::{GrantId, RequestId};
-use crate::ledger::QuotaAsk;
+use crate::ledger::{QuotaAsk, Weighed};
 
 use super::super::ask::{Ask, Letter};
 use super::*;
@@ -99,6 +99,7 @@ impl World {
             expires_at_ms: START_MS + 300_000,
             quotas: Vec::new(),
             policy_version: "p1".into(),
+            weighs: Weighed::default(),
             price_version: Some("v1".into()),
         }
     }
@@ -123,7 +124,7 @@ impl World {
         balance
     }
 
-    pub(super) async fn quota_used(&self) -> u32 {
+    pub(super) async fn quota_used(&self) -> u64 {
         let quota = pictures_of_the_day(0);
         self.store().quota_used(quota.subject, quota.unit, quota.period).await.unwrap()
     }
@@ -152,6 +153,7 @@ pub(super) fn receipt() -> Receipt {
     Receipt {
         images_asked: 1,
         images: 1,
+        pixels_asked: 200,
         ..Receipt::begin(RequestId::known("req_one"), START_MS, "p1".into())
     }
 }
@@ -173,13 +175,14 @@ pub(super) fn grant(workspace: &WorkspaceId, id: &str, whole: i64) -> NewGrant {
     }
 }
 
-pub(super) fn pictures_of_the_day(weight: u32) -> QuotaAsk {
+pub(super) fn pictures_of_the_day(weight: u64) -> QuotaAsk {
     QuotaAsk {
         name: "pictures a day".to_owned(),
         subject: "key_one".into(),
         unit: QuotaUnit::Images,
         period: 0,
         weight,
+        each: 0,
         most: 100,
     }
 }

@@ -1,4 +1,4 @@
--- Schema 7: what a vendor may bill without our knowing.
+-- Schema 8: what a vendor may bill without our knowing.
 
 -- One row for each request of which nobody knows what came of it: a vendor was asked and did not
 -- say, or the gateway stopped before it could be written down and the hold was given back by its
