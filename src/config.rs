@@ -34,6 +34,8 @@ pub struct Config {
     pub store_directory: PathBuf,
     /// The database that several nodes share; `None` for the embedded store in the folder.
     pub postgres: Option<Postgres>,
+    /// Between two proofs of the books.
+    pub audit_every: Duration,
     /// How much is kept of answers, to be given again to repeats.
     pub answers: Answers,
     /// The folder of policy.
@@ -298,6 +300,7 @@ mod tests {
             ("[media]\naddress_key = \"hunter2\"", "media.address_key"),
             ("[media]\naddresses_last = \"0s\"", "media.addresses_last"),
             ("[media]\nsweep_every = \"0s\"", "media.sweep_every"),
+            ("[store]\naudit_every = \"0s\"", "store.audit_every"),
         ];
         for (text, place) in cases {
             let error = Config::parse(text).unwrap_err().to_string();

@@ -29,6 +29,7 @@ use crate::upstream::Upstream;
 
 mod admit;
 mod attempt;
+mod audit;
 mod batch;
 mod choose;
 mod deliver;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -50,7 +51,12 @@ sections! {
         trusted_proxies: Vec<String>,
     }
     RawAdmin { address: String }
-    RawStore { directory: PathBuf, postgres: String, postgres_authority: String }
+    RawStore {
+        directory: PathBuf,
+        audit_every: Span,
+        postgres: String,
+        postgres_authority: String,
+    }
     RawIdempotency { answer_bytes_max: ByteCount, answers_bytes_max: ByteCount }
     RawPolicy { directory: PathBuf }
     RawMedia {
@@ -137,6 +143,7 @@ impl RawConfig {
             public: self.public.build()?,
             admin_address: address("admin.address", self.admin.address)?,
             store_directory: set("store.directory", self.store.directory)?,
+            audit_every: pause("store.audit_every", self.store.audit_every)?,
             answers: self.idempotency.build()?,
             policy_directory: set("policy.directory", self.policy.directory)?,
             media_workers_max: Some(workers).filter(|workers| *workers > 0),
@@ -253,6 +260,14 @@ pub(super) fn positive(place: &'static str, value: Option<usize>) -> Result<usiz
     match set(place, value)? {
         0 => Err(wrong(place, "is 0, which would refuse everything; give at least 1")),
         value => Ok(value),
+    }
+}
+
+/// A time between two rounds of what never ends.
+pub(super) fn pause(place: &'static str, value: Option<Span>) -> Result<Duration, ConfigError> {
+    match set(place, value)?.0 {
+        Duration::ZERO => Err(wrong(place, "is 0, which would never rest; give \"10m\"")),
+        pause => Ok(pause),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::scalar::{BadScalar, Span};
 use crate::secret::SecretPlace;
 
-use super::raw::{RawMedia, set, wrong};
+use super::raw::{RawMedia, pause, set, wrong};
 use super::{ConfigError, Library, Postgres, S3};
 
 impl RawMedia {
@@ -26,10 +26,6 @@ impl RawMedia {
             })
         };
         let last = set("media.addresses_last", self.addresses_last)?;
-        let sweep_every = set("media.sweep_every", self.sweep_every)?.0;
-        if sweep_every.is_zero() {
-            return Err(wrong("media.sweep_every", "is 0, which would never rest; give \"10m\""));
-        }
         Ok(Library {
             s3,
             addresses_last: match last.as_str() {
@@ -37,7 +33,7 @@ impl RawMedia {
                 text => Some(span("media.addresses_last", text)?),
             },
             address_key: secret_place("media.address_key", self.address_key)?,
-            sweep_every,
+            sweep_every: pause("media.sweep_every", self.sweep_every)?,
         })
     }
 }

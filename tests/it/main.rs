@@ -25,6 +25,7 @@ mod bucket;
 mod crash;
 mod demo;
 mod failover;
+mod failures;
 mod finance;
 mod google;
 mod hostile;

@@ -52,6 +52,7 @@ fn drawing(dialect: &Dialect) -> Vec<&'static Operation> {
 fn every_golden_answer_is_described() {
     let mut faults = Vec::new();
     for dialect in client_sides() {
+        let is_later = dialect.client.unwrap().answers_later();
         for (case, golden) in cases(dialect.name, ".answer.json") {
             let wrong = drawing(dialect).into_iter().filter(|_| !is_later);
             let wrong = wrong.flat_map(|one| wrong_answer(one, &golden));
@@ -230,7 +231,6 @@ fn every_refusal_is_described_wherever_it_may_be_said() {
 fn whoever_draws_takes_the_headers_that_go_with_it() {
     let mut faults = Vec::new();
     for dialect in client_sides() {
-        let is_later = dialect.client.unwrap().answers_later();
         for operation in drawing(dialect) {
             let headers = ["Idempotency-Key", "Prefer", "Pixelgate-Webhook", "Pixelgate-Labels"];
             let missing = headers.into_iter().filter(|header| !operation.takes(header));

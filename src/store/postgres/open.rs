@@ -15,13 +15,14 @@ use super::wire::{Address, Saying, Wire, read, read_number};
 use super::{Found, Postgres, Threads};
 
 /// The steps to the schema that this version reads and writes, as those of the embedded store.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     include_str!("../schema/postgres/1-books.sql"),
     include_str!("../schema/postgres/2-finance.sql"),
     include_str!("../schema/postgres/3-notices.sql"),
     include_str!("../schema/postgres/4-prices.sql"),
     include_str!("../schema/postgres/5-avif.sql"),
     include_str!("../schema/postgres/6-limits.sql"),
+    include_str!("../schema/postgres/7-exposure.sql"),
 ];
 
 /// Nodes that start together take the steps one after the other.

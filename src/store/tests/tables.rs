@@ -15,6 +15,7 @@ use super::*;
 on_every_store! {
     the_index_of_pictures_lists_the_newest_and_lets_go_of_what_is_over
     the_views_of_finance_tell_what_was_bought_by_which_price
+    a_hold_that_expired_without_a_word_is_an_exposure
 }
 
 fn kept(world: &World, name: &str, created_at_ms: i64, expires_at_ms: Option<i64>) -> Kept {
@@ -109,6 +110,27 @@ async fn the_views_of_finance_tell_what_was_bought_by_which_price(world: World) 
         Ok(vec![row.text("price_version")?, row.text("cost_version")?])
     });
     assert_eq!(versions.await.unwrap(), [["2026-03-01", "2026-02-01"]]);
+}
+
+async fn a_hold_that_expired_without_a_word_is_an_exposure(world: World) {
+    world.grant(10).await;
+    world.hold("told", 4).await.unwrap();
+    world.void("told").await.unwrap();
+    world.hold("untold", 3).await.unwrap();
+    let exposures = async || {
+        let told = world.store().rows(
+            Line::Books,
+            Query::same("SELECT * FROM exposure"),
+            Vec::new(),
+            |row| Ok((row.text("hold")?, row.number("hold_nanos")?, row.text("why")?)),
+        );
+        told.await.unwrap()
+    };
+    assert_eq!(exposures().await, []);
+    world.clock.advance(Duration::from_mins(10));
+    world.store().sweep().await.unwrap();
+    let untold = ("untold".to_owned(), credits(3).nanos(), "nobody ended its hold".to_owned());
+    assert_eq!(exposures().await, [untold]);
 }
 
 /// Every column of every table and view, as `table.column`.
