@@ -26,3 +26,6 @@ pub use request::{Background, Delivery, ImageRequest, InputImage, Operation, Qua
 pub use response::{
     Answer, Change, Image, ImageResponse, QuotaStanding, Standing, Stored, TokenUsage,
 };
+
+/// The header by which an app says, in any dialect, where it wants to be told of its job's end.
+pub const WEBHOOK_HEADER: &str = "pixelgate-webhook";

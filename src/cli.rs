@@ -163,14 +163,24 @@ async fn run(cli: Cli) -> Result<(), CliError> {
         Verb::Demo(args) => demo::demo(config, cli.data, args).await,
         Verb::Check { folder } => check(&folder.unwrap_or(config.policy_directory)),
         Verb::Quote(args) => quote::run(&args, &config.policy_directory),
-        Verb::Workspace(verb) => books::workspace(&config.store_directory, verb).await,
-        Verb::Key(verb) => books::key(&config.store_directory, verb).await,
-        Verb::Credits(verb) => books::credits(&config.store_directory, verb).await,
+        Verb::Workspace(verb) => books::workspace(&config, verb).await,
+        Verb::Key(verb) => books::key(&config, verb).await,
+        Verb::Credits(verb) => books::credits(&config, verb).await,
         Verb::Webhook(verb) => webhook::run(verb, &config.policy_directory),
-        Verb::Ledger(verb) => books::ledger(&config.store_directory, &verb),
-        Verb::Usage(verb) => usage::usage(&config.store_directory, verb),
-        Verb::Reconcile(args) => reconcile::run(&config.store_directory, &args),
+        Verb::Ledger(verb) => books::ledger(&config, &verb).await,
+        Verb::Usage(verb) => usage::usage(embedded(&config)?, verb),
+        Verb::Reconcile(args) => reconcile::run(embedded(&config)?, &args),
     }
+}
+
+/// The folder of an embedded store, for what reads nothing else yet.
+fn embedded(config: &Config) -> Result<&std::path::Path, CliError> {
+    if config.postgres.is_some() {
+        let message = "this reads the embedded store only; ask the views usage_line and entry_line \
+                       of the database of store.postgres";
+        return Err(CliError::Refused { message: message.to_owned() });
+    }
+    Ok(&config.store_directory)
 }
 
 fn read_config(path: Option<&std::path::Path>) -> Result<Config, CliError> {

@@ -14,6 +14,7 @@ use crate::secret::SecretPlace;
 
 mod limits;
 mod raw;
+mod stored;
 
 use raw::RawConfig;
 
@@ -31,6 +32,10 @@ pub struct Config {
     pub admin_address: SocketAddr,
     /// The folder of the ledger, the keys and the stored pictures.
     pub store_directory: PathBuf,
+    /// The database that several nodes share; `None` for the embedded store in the folder.
+    pub postgres: Option<Postgres>,
+    /// Between two proofs of the books.
+    pub audit_every: Duration,
     /// How much is kept of answers, to be given again to repeats.
     pub answers: Answers,
     /// The folder of policy.
@@ -141,6 +146,15 @@ pub struct Answers {
     pub each_bytes_max: usize,
     /// Bytes of all bodies; the oldest make room.
     pub all_bytes_max: usize,
+}
+
+/// A PostgreSQL database that several nodes share.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Postgres {
+    /// Where its address is, password and all.
+    pub url: SecretPlace,
+    /// The PEM file of who signs its certificate; `None` for the system's.
+    pub authority: Option<PathBuf>,
 }
 
 /// PEM files for TLS.
@@ -266,6 +280,13 @@ mod tests {
             ("[public]\naddress = \"localhost\"", "public.address"),
             ("[public]\ncors_origins = [\"shop.example\"]", "public.cors_origins"),
             ("[public]\ncors_origins = [\"*\", \"https://a.example\"]", "public.cors_origins"),
+            ("[store]\npostgres = \"postgres://u:hunter2@h/d\"", "store.postgres"),
+            ("[store]\npostgres_authority = \"ca.pem\"", "store.postgres_authority"),
+            ("[store]\npostgres = \"env:A\"", "media.place"),
+            (
+                "[store]\npostgres = \"env:A\"\n[media]\nplace = \"s3://b\"\naddresses_last = \"1h\"",
+                "media.address_key",
+            ),
             ("[public]\ntrusted_proxies = [\"proxy\"]", "public.trusted_proxies"),
             ("[limits]\nwrong_keys_max = 5000", "limits.wrong_keys_max"),
             ("[limits]\nredis = \"localhost\"", "limits.redis"),
@@ -279,6 +300,7 @@ mod tests {
             ("[media]\naddress_key = \"hunter2\"", "media.address_key"),
             ("[media]\naddresses_last = \"0s\"", "media.addresses_last"),
             ("[media]\nsweep_every = \"0s\"", "media.sweep_every"),
+            ("[store]\naudit_every = \"0s\"", "store.audit_every"),
         ];
         for (text, place) in cases {
             let error = Config::parse(text).unwrap_err().to_string();

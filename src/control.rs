@@ -11,6 +11,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio_util::task::TaskTracker;
 
 use crate::clock::SystemClock;
+use crate::config::Config;
 use crate::store::{Command, Outcome, Store, StoreError};
 
 /// The socket's name in the data folder.
@@ -42,14 +43,14 @@ pub enum ControlError {
     Garbled(#[source] serde_json::Error),
 }
 
-/// Carries out a command: by the gateway that runs on this folder, or by opening its store.
-pub async fn run(folder: &Path, command: Command) -> Result<Outcome, ControlError> {
-    let path = folder.join(SOCKET);
+/// Carries out a command: by the gateway that runs on the config's folder, or by opening its store.
+pub async fn run(config: &Config, command: Command) -> Result<Outcome, ControlError> {
+    let path = config.store_directory.join(SOCKET);
     if let Ok(stream) = UnixStream::connect(&path).await {
         return ask(stream, &path, &command).await;
     }
     // No socket, or one that a killed process left behind.
-    let store = Store::open(folder, std::sync::Arc::new(SystemClock::start()))?;
+    let store = Store::open_for(config, std::sync::Arc::new(SystemClock::start())).await?;
     let outcome = store.run(command).await;
     store.close().await?;
     Ok(outcome?)

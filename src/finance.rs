@@ -7,6 +7,7 @@
 #![cfg_attr(not(test), deny(clippy::arithmetic_side_effects, clippy::as_conversions))]
 
 mod day;
+mod exposure;
 mod focus;
 mod forecast;
 mod line;
@@ -16,6 +17,7 @@ mod sums;
 mod table;
 
 pub use day::{BadDay, Day, Span};
+pub use exposure::Exposure;
 pub use focus::Focus;
 pub use forecast::{Forecast, forecast};
 pub use line::UsageLine;

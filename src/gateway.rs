@@ -29,6 +29,7 @@ use crate::upstream::Upstream;
 
 mod admit;
 mod attempt;
+mod audit;
 mod batch;
 mod choose;
 mod deliver;
@@ -205,8 +206,7 @@ impl Gateway {
     ) -> Result<WireReply, Refusal> {
         visit.must_not_ask_for_webhook()?;
         Ok(match visit.claim.clone() {
-            Claim::Images if visit.answers_later() => self.reply_with_job(visit, body).await,
-            Claim::Images => self.answer_once(visit, body).await,
+            Claim::Images => self.answer_once(visit, body).await?,
             Claim::Quote => self.quote(visit, body).await?,
             Claim::Usage => self.tell_usage(visit).await?,
             Claim::Prompt => self.write_prompt(visit, body).await?,
@@ -225,12 +225,8 @@ impl Gateway {
         })
     }
 
-    /// The answer to a body that asks for pictures: one request, or several.
+    /// The answer to a body that asks for pictures.
     async fn draw_asked(&self, visit: &mut Visit, body: Bytes) -> Result<WireReply, Refusal> {
-        if let Some(batched) = self.batch(visit, &body)? {
-            once::let_go(visit)?;
-            return Ok(self.serve_batch(visit, batched).await);
-        }
         let fulfilled = self.fulfil(visit, body).await?;
         Ok(self.reply_with_pictures(visit, &fulfilled))
     }
@@ -263,7 +259,8 @@ impl Gateway {
             model: Some(&work.model.name),
         };
         let lease = self.admit(&asking, stake.weight()).await?;
-        let gathered = self.gather(visit, &mut work.request).await;
+        let priced = (&*work.model.name, &*work.tariff);
+        let gathered = self.gather(visit, priced, &mut work.request).await;
         let _held = gathered.inspect_err(|_| lease.unspent())?;
         let (hold, lease) = self.hold(&asking, &stake, lease, &mut visit.receipt).await?;
 

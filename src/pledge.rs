@@ -119,8 +119,9 @@ pub enum Verdict {
     Gone(Gone),
 }
 
-/// What is told to a request that asks `asked` in the run `run`, from what is known under its name.
-pub fn judge(known: Option<&Pledge>, asked: &Fingerprint, run: i64, now: Now) -> Verdict {
+/// What is told to a request that asks `asked`, from what is known under its name; `living` are the
+/// runs of processes that are there.
+pub fn judge(known: Option<&Pledge>, asked: &Fingerprint, living: &[i64], now: Now) -> Verdict {
     let Some(known) = known.filter(|known| known.counts(now)) else {
         return Verdict::New;
     };
@@ -128,7 +129,7 @@ pub fn judge(known: Option<&Pledge>, asked: &Fingerprint, run: i64, now: Now) ->
         return Verdict::Mismatch;
     }
     match known.state {
-        State::Open { until_ms } if known.run != run => {
+        State::Open { until_ms } if !living.contains(&known.run) => {
             // A sweep takes an expired hold within a second.
             let left = since(now.unix_ms, until_ms).saturating_add(WAIT_MIN);
             Verdict::Unknown { retry_after: left }
@@ -243,9 +244,9 @@ impl Pledges {
     }
 
     /// What a new pledge is told: by what is open under its name, or else by what is `done`.
-    pub fn judge(&self, new: &Pledge, done: Option<&Pledge>, now: Now) -> Verdict {
+    pub fn judge(&self, new: &Pledge, done: Option<&Pledge>, living: &[i64], now: Now) -> Verdict {
         let known = self.open.get(&new.scope).or(done);
-        judge(known, &new.fingerprint, new.run, now)
+        judge(known, &new.fingerprint, living, now)
     }
 
     /// Whether something is open under this name.

@@ -39,6 +39,8 @@ pub struct Work {
     pub inputs: u32,
     /// The pixels of all of those together; `None` when one of them does not say.
     pub input_pixels: Option<u64>,
+    /// How many more than those there may be, while some of the pictures are not here yet.
+    pub unseen_pixels: u64,
     /// Masks.
     pub masks: u32,
     /// Previews of each picture.
@@ -98,6 +100,7 @@ impl Work {
             steps: None,
             inputs: 0,
             input_pixels: Some(0),
+            unseen_pixels: 0,
             masks: 0,
             previews: 0,
             text_bytes: 0,

@@ -1,8 +1,9 @@
-//! The embedded store: one SQLite database, one writer thread, many handles.
+//! The store: an embedded database or one that nodes share, one writer thread, many handles.
 //!
 //! Whatever a method answers is durable by then. Nothing here decides about money: the writer asks
-//! the [`Ledger`](crate::ledger::Ledger) and keeps what it says. Async threads never wait on the
-//! disk, only for an answer; when too much waits, holds are refused and settlements wait in line.
+//! the [`Ledger`](crate::ledger::Ledger) and keeps what it says, in whatever tables it was given.
+//! Async threads never wait on the disk, only for an answer; when too much waits, holds are refused
+//! and settlements wait in line.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -11,35 +12,39 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
+use std::time::Duration;
 
-use parking_lot::Mutex;
-use rusqlite::Connection;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::auth::{KeyRing, KeyStatus};
-use crate::clock::Clock;
+use crate::clock::{Clock, Now};
 use crate::config;
 use crate::credits::Credits;
 use crate::id::{HoldId, KeyId, WorkspaceId, random_number};
 use crate::ledger::{Balance, Held, HoldAsk, NewGrant, QuotaUnit, Settled};
-use crate::pledge::Pledges;
 use crate::receipt::Receipt;
 
 mod answers;
 mod ask;
+mod books;
+mod cells;
 mod command;
+mod desk;
 mod disk;
+mod embedded;
 mod error;
 mod finance;
 mod jobs;
 mod library;
-mod load;
 mod notices;
 mod once;
+mod postgres;
 mod reader;
 mod registry;
 mod rows;
+mod shape;
 mod shared;
+mod tables;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -55,12 +60,22 @@ pub use notices::{Tried, notice_of};
 pub use reader::Admission;
 pub use registry::{NewKey, Workspace};
 pub use rows::media::MediaTotal;
-pub use verify::{VerifyReport, verify};
+pub use verify::{VerifyReport, verify, verify_for};
 
-use answers::Answers;
-use ask::{Ask, Chore, Letter, Reply};
+use answers::{Answers, Shelf};
+use ask::{Answered, Ask, Chore, Letter, Reply};
+use desk::{Desk, EmbeddedDesk};
+use embedded::Embedded;
+use postgres::Address;
 use shared::Shared;
-use writer::{Allowances, OpenJobs, Writer};
+use tables::Tables;
+use writer::Writer;
+
+/// How long whoever would begin something waits for a shared store.
+const HOLD_PATIENCE: Duration = Duration::from_secs(5);
+
+/// How long everyone else does: a little longer than the writer tries.
+const PATIENCE: Duration = Duration::from_secs(45);
 
 /// The most asks that may wait for the writer.
 pub const QUEUE_MAX: usize = 4_096;
@@ -71,10 +86,8 @@ pub struct Store {
     outbox: Sender<Letter>,
     places: Arc<Semaphore>,
     shared: Arc<Shared>,
-    reader: Arc<Mutex<Connection>>,
-    library: Arc<Mutex<Connection>>,
-    looker: Arc<Mutex<Connection>>,
-    answers: Answers,
+    desk: Desk,
+    shelf: Shelf,
     bounds: config::Answers,
     /// This run of the process, unlike any other.
     run: i64,
@@ -95,56 +108,96 @@ impl Store {
     ) -> Result<Self, StoreError> {
         let lock = disk::lock(dir)?;
         let database = disk::open_writer(dir)?;
-        let reader = Arc::new(Mutex::new(disk::open_reader(dir)?));
-        let library = Arc::new(Mutex::new(disk::open_reader(dir)?));
-        let looker = Arc::new(Mutex::new(disk::open_reader(dir)?));
+        let desk = Desk::Embedded(EmbeddedDesk::open(dir)?);
         let answers = Answers::open(dir)?;
         answers.tidy(&database)?;
-        let now = clock.now();
-        let registry = load::registry(&database)?;
-        let shared = Arc::new(Shared::new(registry.ring()));
-        let (outbox, inbox) = channel();
-        let mut writer = Writer {
-            ledger: load::ledger(&database, now)?,
-            pledges: Pledges::restore(rows::pledges::load_open(&database)?),
-            kept_bytes: rows::pledges::load_kept_bytes(&database)?,
+        let books = embedded::books(&database, clock.now())?;
+        let shared = Arc::new(Shared::new(books.registry.ring()));
+        let kept_bytes = embedded::number(&database, "SELECT ifnull(sum(bytes), 0) FROM pledge")?;
+        shared.set_kept_bytes(kept_bytes);
+        let tables = Embedded {
+            kept_bytes,
             kept_bytes_max: bounds.all_bytes_max,
             answers: answers.clone(),
-            entry_seq: load::entry_seq(&database)?,
-            registry,
-            allowances: Allowances::default(),
-            jobs: OpenJobs::of(load::open_jobs(&database)?, rows::notices::waiting(&database)?),
+            entry_seq: embedded::number(&database, "SELECT ifnull(max(seq), 0) FROM entry")?,
             database,
-            clock: Arc::clone(&clock),
             shared: Arc::clone(&shared),
-            inbox,
             dir: dir.to_owned(),
             lock,
-            swept_tick_ms: now.tick_ms,
-            touched_tick_ms: now.tick_ms,
         };
+        let run = new_run();
+        shared.set_living(vec![run]);
+        let shelf = Shelf::Folder(answers);
+        let (store, mut writer) =
+            Self::around((Box::new(tables), books), (shared, desk, shelf), (run, clock, bounds));
         writer.catch_up()?;
         spawn(writer).map_err(|source| StoreError::Directory { dir: dir.to_owned(), source })?;
-        Ok(Self {
-            outbox,
-            places: Arc::new(Semaphore::new(QUEUE_MAX)),
-            shared,
-            reader,
-            looker,
-            library,
-            answers,
-            bounds,
-            run: i64::from_ne_bytes(random_number().to_ne_bytes()),
-            clock,
-        })
+        Ok(store)
+    }
+
+    /// Opens the store that several nodes share, as one more of them.
+    pub async fn open_shared(
+        place: &config::Postgres,
+        clock: Arc<dyn Clock>,
+        bounds: config::Answers,
+    ) -> Result<Self, StoreError> {
+        Self::open_at(address(place)?, (clock, false), bounds).await
+    }
+
+    /// Opens the store of this config, which one process serves or several.
+    pub async fn open_for(
+        config: &config::Config,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, StoreError> {
+        match &config.postgres {
+            Some(place) => Self::open_shared(place, clock, config.answers).await,
+            None => Self::open_within(&config.store_directory, clock, config.answers),
+        }
+    }
+
+    /// The same; whether the clock is to be believed rather than the database's is for tests.
+    async fn open_at(
+        address: Address,
+        (clock, is_law): (Arc<dyn Clock>, bool),
+        bounds: config::Answers,
+    ) -> Result<Self, StoreError> {
+        let run = new_run();
+        let opened = postgres::open(address, run, (is_law, bounds.all_bytes_max)).await?;
+        let (desk, shelf) = (Desk::Postgres(opened.desk.clone()), Shelf::Table(opened.desk));
+        let tables: Box<dyn Tables> = Box::new(opened.tables);
+        let (store, mut writer) = Self::around(
+            (tables, opened.books),
+            (opened.shared, desk, shelf),
+            (run, clock, bounds),
+        );
+        let caught_up = tokio::task::spawn_blocking(move || writer.catch_up().map(|()| writer));
+        let writer = caught_up.await.map_err(|_| StoreError::Closed)??;
+        spawn(writer).map_err(|source| StoreError::Runtime { source })?;
+        Ok(store)
+    }
+
+    /// A handle, and the writer that it is a handle on.
+    fn around(
+        (tables, books): (Box<dyn Tables>, books::Books),
+        (shared, desk, shelf): (Arc<Shared>, Desk, Shelf),
+        (run, clock, bounds): (i64, Arc<dyn Clock>, config::Answers),
+    ) -> (Self, Writer) {
+        let (outbox, inbox) = channel();
+        let told = (Arc::clone(&shared), inbox);
+        let writer = Writer::new((tables, books), Arc::clone(&clock), told);
+        let places = Arc::new(Semaphore::new(QUEUE_MAX));
+        (Self { outbox, places, shared, desk, shelf, bounds, run, clock }, writer)
+    }
+
+    /// Whether other processes may serve this store too.
+    pub const fn is_shared(&self) -> bool {
+        matches!(self.desk, Desk::Postgres(_))
     }
 
     /// Sets credits and quota shares aside; durable when answered. Refused when too much waits.
     pub async fn hold(&self, ask: HoldAsk) -> Result<Held, StoreError> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| StoreError::Busy)?;
-        let (reply, answer) = oneshot::channel();
-        self.send(Ask::Hold(Box::new(ask), None, reply), Some(place))?;
-        answer.await.unwrap_or(Err(StoreError::Closed))
+        let ask = Box::new(self.on_the_stores_clock(ask));
+        self.ask_now(|reply| Ask::Hold(ask, None, reply)).await
     }
 
     /// Takes the price of a hold and writes the usage row with it; durable when answered.
@@ -258,9 +311,14 @@ impl Store {
         self.shared.poisoned()
     }
 
+    /// Whether a shared store cannot be reached. It is tried again all the time.
+    pub fn is_away(&self) -> bool {
+        self.shared.is_away()
+    }
+
     /// Writes what waits, folds the log in and gives the lock back. Other handles are closed too.
     pub async fn close(self) -> Result<(), StoreError> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = Reply::new();
         self.send(Ask::Close(reply), None)?;
         answer.await.unwrap_or(Err(StoreError::Closed))
     }
@@ -269,13 +327,49 @@ impl Store {
     async fn ask<T>(&self, ask: impl FnOnce(Reply<T>) -> Ask) -> Result<T, StoreError> {
         let place =
             Arc::clone(&self.places).acquire_owned().await.map_err(|_| StoreError::Closed)?;
-        let (reply, answer) = oneshot::channel();
+        let (reply, answer) = Reply::new();
         self.send(ask(reply), Some(place))?;
-        answer.await.unwrap_or(Err(StoreError::Closed))
+        self.hear(answer, PATIENCE).await
+    }
+
+    /// The same, but refused when there is no place.
+    async fn ask_now<T>(&self, ask: impl FnOnce(Reply<T>) -> Ask) -> Result<T, StoreError> {
+        if self.shared.is_away() {
+            return Err(StoreError::Away);
+        }
+        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| StoreError::Busy)?;
+        let (reply, answer) = Reply::new();
+        self.send(ask(reply), Some(place))?;
+        self.hear(answer, HOLD_PATIENCE).await
+    }
+
+    /// Waits for an answer: for that of a database on a wire, not for ever. A hold that nobody waits
+    /// for any more is not made, or expires.
+    async fn hear<T>(&self, answer: Answered<T>, most: Duration) -> Result<T, StoreError> {
+        if !self.is_shared() {
+            return answer.await.unwrap_or(Err(StoreError::Closed));
+        }
+        let heard = tokio::time::timeout(most, answer).await;
+        heard.map_err(|_| StoreError::Away)?.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// A hold expires by the store's clock, which may not be ours.
+    fn on_the_stores_clock(&self, ask: HoldAsk) -> HoldAsk {
+        let expires_at_ms = ask.expires_at_ms.saturating_add(self.shared.ahead_ms());
+        HoldAsk { expires_at_ms, ..ask }
+    }
+
+    /// The time by the store's clock, as far as it is known.
+    fn now(&self) -> Now {
+        let now = self.clock.now();
+        Now { unix_ms: now.unix_ms.saturating_add(self.shared.ahead_ms()), ..now }
     }
 
     fn send(&self, ask: Ask, place: Option<OwnedSemaphorePermit>) -> Result<(), StoreError> {
-        self.outbox.send(Letter { ask, _place: place }).map_err(|_| StoreError::Closed)
+        let sent_tick_ms = self.clock.now().tick_ms;
+        self.outbox
+            .send(Letter { ask, sent_tick_ms, _place: place })
+            .map_err(|_| StoreError::Closed)
     }
 }
 
@@ -286,6 +380,19 @@ impl fmt::Debug for Store {
             .field("queue_depth", &self.queue_depth())
             .finish_non_exhaustive()
     }
+}
+
+/// Where the shared store is, its secret found.
+fn address(place: &config::Postgres) -> Result<Address, StoreError> {
+    let url = place.url.find().ok_or(StoreError::NoAddress)?;
+    let authority = place.authority.as_ref().map(|path| {
+        std::fs::read(path).map_err(|source| StoreError::Directory { dir: path.to_owned(), source })
+    });
+    Address::new(url.reveal(), authority.transpose()?.as_deref())
+}
+
+fn new_run() -> i64 {
+    i64::from_ne_bytes(random_number().to_ne_bytes())
 }
 
 fn spawn(writer: Writer) -> io::Result<()> {

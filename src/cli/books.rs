@@ -1,13 +1,12 @@
 //! Workspaces, keys, credits and the ledger, from the command line. A running gateway is asked to
 //! do it; otherwise the store is opened here.
 
-use std::path::Path;
-
 use clap::Subcommand;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::auth::{KeyStatus, Mode, is_key_prefix};
+use crate::config::Config;
 use crate::control;
 use crate::credits::Credits;
 use crate::id::{GrantId, KeyId, WorkspaceId};
@@ -119,7 +118,7 @@ fn key_prefix(text: &str) -> Result<String, String> {
     }
 }
 
-pub(super) async fn workspace(folder: &Path, verb: WorkspaceVerb) -> Result<(), CliError> {
+pub(super) async fn workspace(config: &Config, verb: WorkspaceVerb) -> Result<(), CliError> {
     let suspend = |workspace: &str, suspended| Command::SuspendWorkspace {
         workspace: WorkspaceId::known(workspace),
         suspended,
@@ -129,10 +128,10 @@ pub(super) async fn workspace(folder: &Path, verb: WorkspaceVerb) -> Result<(), 
         WorkspaceVerb::Suspend { workspace } => suspend(&workspace, true),
         WorkspaceVerb::Resume { workspace } => suspend(&workspace, false),
     };
-    run(folder, command).await
+    run(config, command).await
 }
 
-pub(super) async fn key(folder: &Path, verb: KeyVerb) -> Result<(), CliError> {
+pub(super) async fn key(config: &Config, verb: KeyVerb) -> Result<(), CliError> {
     let status = |key: &str, status| Command::SetKeyStatus { key: KeyId::known(key), status };
     let command = match verb {
         KeyVerb::Create { workspace, plan, scopes, test, expires, join_repeats, name, prefix } => {
@@ -152,27 +151,27 @@ pub(super) async fn key(folder: &Path, verb: KeyVerb) -> Result<(), CliError> {
         KeyVerb::Suspend { key } => status(&key, KeyStatus::Suspended),
         KeyVerb::Resume { key } => status(&key, KeyStatus::Active),
     };
-    run(folder, command).await
+    run(config, command).await
 }
 
-pub(super) async fn credits(folder: &Path, verb: CreditsVerb) -> Result<(), CliError> {
+pub(super) async fn credits(config: &Config, verb: CreditsVerb) -> Result<(), CliError> {
     match verb {
         CreditsVerb::Grant { workspace, amount, source, expires } => {
             let workspace = WorkspaceId::known(&workspace);
             let new = manual_grant(&workspace, amount, &source, expires);
-            run(folder, Command::Grant(new)).await
+            run(config, Command::Grant(new)).await
         }
         CreditsVerb::Balance { workspace } => {
             let workspace = WorkspaceId::known(&workspace);
-            run(folder, Command::Balance { workspace: workspace.clone() }).await?;
-            run(folder, Command::ListGrants { workspace }).await
+            run(config, Command::Balance { workspace: workspace.clone() }).await?;
+            run(config, Command::ListGrants { workspace }).await
         }
     }
 }
 
-pub(super) fn ledger(folder: &Path, verb: &LedgerVerb) -> Result<(), CliError> {
+pub(super) async fn ledger(config: &Config, verb: &LedgerVerb) -> Result<(), CliError> {
     let LedgerVerb::Verify = verb;
-    let report = store::verify(folder)?;
+    let report = store::verify_for(config).await?;
     for fault in &report.faults {
         say(&format!("fault: {fault}"));
     }
@@ -199,8 +198,8 @@ pub(super) fn manual_grant(
     }
 }
 
-async fn run(folder: &Path, command: Command) -> Result<(), CliError> {
-    let outcome: Outcome = control::run(folder, command).await?;
+async fn run(config: &Config, command: Command) -> Result<(), CliError> {
+    let outcome: Outcome = control::run(config, command).await?;
     say(&told(&outcome));
     Ok(())
 }

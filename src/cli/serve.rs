@@ -76,8 +76,9 @@ pub(super) async fn start(
     for warning in &policy.current().warnings {
         tracing::warn!(warning, "policy");
     }
-    let store =
-        Store::open_within(&config.store_directory, Arc::clone(&clock) as _, config.answers)?;
+    std::fs::create_dir_all(&config.store_directory)
+        .map_err(|source| CliError::System { what: "make the data folder", source })?;
+    let store = Store::open_for(&config, Arc::clone(&clock) as _).await?;
     store.set_allowances(policy.current().allowances());
     let telemetry = Telemetry::new()?;
     telemetry.metrics().policy_in_force(&policy.current().version);
@@ -120,13 +121,27 @@ pub(super) async fn start(
         let policy = Arc::clone(&policy);
         background.spawn(policy.follow(move |look| tell_of_policy(&told, look)));
     }
-    {
-        let (gateway, every) = (Arc::clone(&gateway), config.library.sweep_every);
-        background.spawn(async move { gateway.sweep_library(every).await });
-    }
+    keep_house(&gateway, &config, store.is_shared(), &mut background);
     background.spawn(Arc::clone(&gateway).tell_apps());
     let edge = Edge::start(&gateway, &config.public, public, admin)?;
     Ok(Running { store, edge, gateway, config, background, signals })
+}
+
+/// What is done again and again for as long as the gateway runs.
+fn keep_house(
+    gateway: &Arc<Gateway>,
+    config: &Config,
+    is_shared: bool,
+    background: &mut tokio::task::JoinSet<()>,
+) {
+    let (sweeping, auditing) = (Arc::clone(gateway), Arc::clone(gateway));
+    let (sweep_every, audit_every) = (config.library.sweep_every, config.audit_every);
+    background.spawn(async move { sweeping.sweep_library(sweep_every).await });
+    background.spawn(async move { auditing.audit_books(audit_every).await });
+    if is_shared {
+        let gateway = Arc::clone(gateway);
+        background.spawn(async move { gateway.adopt_jobs_of_others().await });
+    }
 }
 
 /// Counts again what was admitted before the start, and from here on with what is shared.

@@ -12,7 +12,7 @@ use crate::clock::{Clock as _, SystemClock};
 use crate::credits::{Cost, Credits};
 use crate::export::{Export, Form, Written};
 use crate::finance::{
-    By, Column, Day, Focus, Forecast, Row, Span, Statement, Sums, UsageLine, forecast,
+    By, Column, Day, Exposure, Focus, Forecast, Row, Span, Statement, Sums, UsageLine, forecast,
 };
 use crate::store::Books;
 
@@ -22,6 +22,13 @@ use super::{CliError, say, say_aside};
 pub(super) enum UsageVerb {
     /// Writes usage line by line, or summed up.
     Export(ExportArgs),
+    /// Writes the requests of which nobody knows what came of them: a vendor may bill them.
+    Exposures {
+        #[command(flatten)]
+        span: SpanArgs,
+        #[command(flatten)]
+        file: FileArgs,
+    },
     /// Writes what each workspace had, got, spent and has: a month's statement.
     Statement(StatementArgs),
     /// Says what the month will come to if its last days are any guide.
@@ -77,7 +84,7 @@ pub(super) struct SpanArgs {
 
 /// Where to, and in which form.
 #[derive(Debug, Args)]
-struct FileArgs {
+pub(super) struct FileArgs {
     /// The form of the file.
     #[arg(long, default_value = "csv")]
     format: FormArg,
@@ -110,6 +117,12 @@ pub(super) fn usage(folder: &Path, verb: UsageVerb) -> Result<(), CliError> {
     let books = Books::open(folder)?;
     match verb {
         UsageVerb::Export(args) => export(&books, args),
+        UsageVerb::Exposures { span, file } => {
+            let exposures = books.exposures(span.span()?)?.into_iter().map(Exposure::row);
+            let written = write_all(&file, Exposure::columns(), exposures)?;
+            say_aside(&format!("{} rows; sha256 {}", written.rows, written.digest));
+            Ok(())
+        }
         UsageVerb::Statement(args) => statement(&books, &args),
         UsageVerb::Forecast { workspace } => tell_forecast(&books, workspace.as_deref()),
     }

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use crate::scalar::{BadScalar, ByteCount, Span};
-use crate::secret::SecretPlace;
+use crate::scalar::{ByteCount, Span};
 
 use super::limits::networks;
+use super::stored::{must_be_shared, postgres};
 use super::{
-    Answers, Config, ConfigError, InputPictures, Jobs, Library, LogFormat, Origins, Public, S3,
-    TlsFiles, Webhooks,
+    Answers, Config, ConfigError, InputPictures, Jobs, LogFormat, Origins, Public, TlsFiles,
+    Webhooks,
 };
 
 /// Declares sections whose keys are all optional, and how one file lies over another.
@@ -51,7 +51,12 @@ sections! {
         trusted_proxies: Vec<String>,
     }
     RawAdmin { address: String }
-    RawStore { directory: PathBuf }
+    RawStore {
+        directory: PathBuf,
+        audit_every: Span,
+        postgres: String,
+        postgres_authority: String,
+    }
     RawIdempotency { answer_bytes_max: ByteCount, answers_bytes_max: ByteCount }
     RawPolicy { directory: PathBuf }
     RawMedia {
@@ -128,19 +133,26 @@ impl RawConfig {
     /// Values that cannot be wrong.
     pub(super) fn build(self) -> Result<Config, ConfigError> {
         let level = set("log.level", self.log.level)?;
+        let workers = set("media.workers_max", self.media.workers_max)?;
+        let library = self.media.build()?;
+        let postgres = postgres(self.store.postgres, self.store.postgres_authority)?;
+        if postgres.is_some() {
+            must_be_shared(&library)?;
+        }
         Ok(Config {
             public: self.public.build()?,
             admin_address: address("admin.address", self.admin.address)?,
             store_directory: set("store.directory", self.store.directory)?,
+            audit_every: pause("store.audit_every", self.store.audit_every)?,
             answers: self.idempotency.build()?,
             policy_directory: set("policy.directory", self.policy.directory)?,
-            media_workers_max: Some(set("media.workers_max", self.media.workers_max)?)
-                .filter(|workers| *workers > 0),
+            media_workers_max: Some(workers).filter(|workers| *workers > 0),
             jobs: self.jobs.build()?,
             input_pictures: self.input_pictures.build()?,
             limits: self.limits.build()?,
             webhooks: self.webhooks.build()?,
-            library: self.media.build()?,
+            library,
+            postgres,
             log_format: set("log.format", self.log.format)?,
             log_level: level.parse().map_err(|_| {
                 wrong("log.level", "is none of \"error\", \"warn\", \"info\", \"debug\", \"trace\"")
@@ -236,90 +248,6 @@ impl RawWebhooks {
     }
 }
 
-impl RawMedia {
-    fn build(self) -> Result<Library, ConfigError> {
-        let place = set("media.place", self.place)?;
-        let s3 = if place.is_empty() {
-            None
-        } else {
-            Some(S3 {
-                endpoint: Some(set("media.s3_endpoint", self.s3_endpoint)?)
-                    .filter(|endpoint| !endpoint.is_empty()),
-                region: set("media.s3_region", self.s3_region)?,
-                keys: s3_keys(
-                    secret_place("media.s3_access_key", self.s3_access_key)?,
-                    secret_place("media.s3_secret_key", self.s3_secret_key)?,
-                )?,
-                ..bucket(&place)?
-            })
-        };
-        let last = set("media.addresses_last", self.addresses_last)?;
-        let sweep_every = set("media.sweep_every", self.sweep_every)?.0;
-        if sweep_every.is_zero() {
-            return Err(wrong("media.sweep_every", "is 0, which would never rest; give \"10m\""));
-        }
-        Ok(Library {
-            s3,
-            addresses_last: match last.as_str() {
-                "" => None,
-                text => Some(span("media.addresses_last", text)?),
-            },
-            address_key: secret_place("media.address_key", self.address_key)?,
-            sweep_every,
-        })
-    }
-}
-
-/// `s3://bucket/prefix`, of which the prefix may be missing.
-fn bucket(place: &str) -> Result<S3, ConfigError> {
-    let rest = place.strip_prefix("s3://").map(|rest| rest.trim_end_matches('/'));
-    let Some(rest) = rest.filter(|rest| !rest.is_empty() && !rest.starts_with('/')) else {
-        let problem = format!("`{place}` is neither \"\" nor such as \"s3://bucket/prefix\"");
-        return Err(wrong("media.place", problem));
-    };
-    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-    let (bucket, prefix) = (bucket.to_owned(), prefix.to_owned());
-    Ok(S3 { bucket, prefix, endpoint: None, region: String::new(), keys: None })
-}
-
-fn s3_keys(
-    access: Option<SecretPlace>,
-    secret: Option<SecretPlace>,
-) -> Result<Option<(SecretPlace, SecretPlace)>, ConfigError> {
-    match (access, secret) {
-        (None, None) => Ok(None),
-        (Some(access), Some(secret)) => Ok(Some((access, secret))),
-        (None, Some(_)) => {
-            Err(wrong("media.s3_access_key", "is missing beside media.s3_secret_key"))
-        }
-        (Some(_), None) => {
-            Err(wrong("media.s3_secret_key", "is missing beside media.s3_access_key"))
-        }
-    }
-}
-
-fn span(place: &'static str, text: &str) -> Result<Duration, ConfigError> {
-    let span: Span = text.parse().map_err(|bad: BadScalar| wrong(place, bad.to_string()))?;
-    if span.0 < Duration::from_secs(1) {
-        return Err(wrong(place, format!("`{text}` is too short; give at least \"1s\"")));
-    }
-    Ok(span.0)
-}
-
-fn secret_place(
-    place: &'static str,
-    value: Option<String>,
-) -> Result<Option<SecretPlace>, ConfigError> {
-    match set(place, value)?.as_str() {
-        "" => Ok(None),
-        // It may be the credential itself, so it is not repeated.
-        text => text
-            .parse()
-            .map(Some)
-            .map_err(|no| wrong(place, format!("{no}; write \"env:NAME\" or \"file:/path\""))),
-    }
-}
-
 pub(super) fn wrong(place: &'static str, problem: impl Into<String>) -> ConfigError {
     ConfigError::Value { place, problem: problem.into() }
 }
@@ -332,6 +260,14 @@ pub(super) fn positive(place: &'static str, value: Option<usize>) -> Result<usiz
     match set(place, value)? {
         0 => Err(wrong(place, "is 0, which would refuse everything; give at least 1")),
         value => Ok(value),
+    }
+}
+
+/// A time between two rounds of what never ends.
+pub(super) fn pause(place: &'static str, value: Option<Span>) -> Result<Duration, ConfigError> {
+    match set(place, value)?.0 {
+        Duration::ZERO => Err(wrong(place, "is 0, which would never rest; give \"10m\"")),
+        pause => Ok(pause),
     }
 }
 

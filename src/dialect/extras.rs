@@ -1,7 +1,7 @@
 //! What only some client sides have words for: several requests in one body, reports, and tools
 //! that write prompts.
 
-use super::{Asked, WireReply, WireRequest};
+use super::{Asked, Pieces, WireReply, WireRequest};
 use crate::canonical::{Answer, HealthReport, ImageRequest, PromptAsk, Refusal, UsageReport};
 
 /// One request of a body that holds several, or why it cannot be read.
@@ -20,8 +20,12 @@ pub trait Batching: std::fmt::Debug + Sync {
         items_max: usize,
     ) -> Result<Option<Vec<Item>>, Refusal>;
 
-    /// What each of them came to, in the order in which they were asked.
-    fn encode_items(&self, items: &[ItemAnswer<'_>], context: &Asked<'_>) -> WireReply;
+    /// What one of them came to, as it stands in the answer to all: the same bytes whenever it is
+    /// said.
+    fn encode_item(&self, item: &ItemAnswer<'_>) -> Pieces;
+
+    /// The answer to all, from what each came to, in the order in which they were asked.
+    fn encode_items(&self, items: Vec<Pieces>, context: &Asked<'_>) -> WireReply;
 }
 
 /// How a dialect tells of the gateway and of a caller's account.

@@ -29,6 +29,9 @@ impl Admin {
         if !self.ready.load(Ordering::Relaxed) {
             return (503, "draining\n");
         }
+        if self.gateway.store.is_away() {
+            return (503, "the store's database cannot be reached; it is tried again\n");
+        }
         if self.gateway.store.poisoned() {
             return (503, "the store failed; restart after looking at its disk\n");
         }

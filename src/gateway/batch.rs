@@ -7,12 +7,13 @@ use futures_util::stream::{self, StreamExt as _};
 use tokio::time::Instant;
 
 use crate::canonical::{Change, Problem, Refusal};
-use crate::dialect::{Asked, Batching, Item, ItemAnswer, WireReply};
+use crate::dialect::{Asked, Batching, Item, Pieces, WireReply};
 use crate::id::RequestId;
 use crate::receipt::Receipt;
 use crate::telemetry::Bound;
 
-use super::{Fulfilled, Gateway, Visit, micros, note_caller, plan, reply};
+use super::once::{First, marked};
+use super::{Gateway, Visit, micros, note_caller, plan, reply};
 
 /// Changes that the header of a batch names; what each item's are is in its own answer.
 const CHANGES_SHOWN_MAX: usize = 16;
@@ -24,8 +25,11 @@ pub(super) struct Batched {
     concurrency_max: usize,
 }
 
-/// One of them, and what it came to.
-type Ended = (Visit, Result<Fulfilled, Refusal>);
+/// What one of them came to.
+struct Ended {
+    answer: Pieces,
+    changes: Vec<Change>,
+}
 
 impl Gateway {
     /// The requests of a body that holds several; `None` where it is one request.
@@ -48,54 +52,88 @@ impl Gateway {
         Ok(items.map(|items| Batched { side, items, concurrency_max }))
     }
 
-    /// The answer to all of them, once the last has come to its end.
-    pub(super) async fn serve_batch(&self, visit: &mut Visit, batched: Batched) -> WireReply {
+    /// The answer to all of them, once the last has come to its end. Under a name, what was
+    /// answered before is said again, and what cost nothing is tried again.
+    pub(super) async fn serve_batch(
+        &self,
+        visit: &mut Visit,
+        batched: Batched,
+    ) -> Result<WireReply, Refusal> {
         let Batched { side, items, concurrency_max } = batched;
         visit.receipt.operation = Some("batch");
-        let begun = items.into_iter().enumerate().map(|(index, item)| (visit.item(index), item));
-        let begun: Vec<(Visit, Item)> = begun.collect();
+        let mut begun = Vec::with_capacity(items.len());
+        for (index, item) in items.into_iter().enumerate() {
+            let one = visit.item(index, side);
+            let first = self.item_again(&one).await?;
+            begun.push((one, item, first));
+        }
+        let original = repeated(&begun);
         let ended: Vec<Ended> = stream::iter(begun)
-            .map(|(visit, item)| self.serve_item(visit, item).boxed())
+            .map(|(visit, item, first)| self.serve_item(side, visit, (item, first)).boxed())
             .buffered(concurrency_max)
             .collect()
             .await;
         let now = self.clock.now();
-        let answers: Vec<ItemAnswer<'_>> = ended
-            .iter()
-            .map(|(visit, ended)| Ok(ended.as_ref()?.answer(visit, now.unix_ms)))
-            .collect();
-        let unix_ms = now.unix_ms;
-        let context = Asked { request_id: &visit.receipt.request_id, unix_ms };
-        let reply = side.encode_items(&answers, &context);
+        let changes = changes(&ended);
+        let answers = ended.into_iter().map(|ended| ended.answer).collect();
+        let request_id = original.as_ref().unwrap_or(&visit.receipt.request_id);
+        let context = Asked { request_id, unix_ms: now.unix_ms };
+        let reply = side.encode_items(answers, &context);
         let reply = reply::with_standings(reply, visit.client, &self.standings(visit, now), now);
-        reply::with_changes(reply, &changes(&ended))
+        let reply = reply::with_changes(reply, &changes);
+        Ok(match &original {
+            Some(original) => marked(reply, original),
+            None => reply,
+        })
     }
 
     /// One request of several, from its reading to its receipt.
-    async fn serve_item(&self, mut visit: Visit, item: Item) -> Ended {
+    async fn serve_item(
+        &self,
+        side: &dyn Batching,
+        mut visit: Visit,
+        (item, first): (Item, Option<First>),
+    ) -> Ended {
         visit.began = Instant::now();
-        let ended = match item {
-            Ok(request) => self.fulfil_request(&mut visit, request).await,
-            Err(refusal) => Err(refusal),
-        };
-        match &ended {
-            Ok(_) => visit.receipt.status = 200,
-            Err(refusal) => {
-                visit.receipt.status = refusal.kind.status();
-                self.note_refusal(&mut visit, refusal);
+        let (answer, changes) = if let Some(first) = first {
+            self.note_replay(&mut visit, &first, "replayed");
+            (first.answer.body, Vec::new())
+        } else {
+            let ended = match item {
+                Ok(request) => self.fulfil_request(&mut visit, request).await,
+                Err(refusal) => Err(refusal),
+            };
+            match &ended {
+                Ok(_) => visit.receipt.status = 200,
+                Err(refusal) => {
+                    visit.receipt.status = refusal.kind.status();
+                    self.note_refusal(&mut visit, refusal);
+                }
             }
-        }
+            let kept = visit.kept.take().map(|kept| kept.body);
+            let unix_ms = self.clock.now().unix_ms;
+            let said = ended.as_ref().map(|fulfilled| fulfilled.answer(&visit, unix_ms));
+            let answer = kept.unwrap_or_else(|| side.encode_item(&said));
+            (answer, ended.map_or_else(|_| Vec::new(), |fulfilled| fulfilled.changes))
+        };
         visit.receipt.total_us = micros(visit.began.elapsed());
         self.telemetry.tell(&visit.receipt, visit.said.as_deref());
-        (visit, ended)
+        Ended { answer, changes }
     }
+}
+
+/// The batch of which this is nothing but a repeat.
+fn repeated(begun: &[(Visit, Item, Option<First>)]) -> Option<RequestId> {
+    let all = begun.iter().map(|(_, _, first)| first.as_ref());
+    let first = all.collect::<Option<Vec<_>>>()?.first()?.request.as_str();
+    // It is named after the whole.
+    Some(RequestId::known(first.rsplit_once('.').map_or(first, |(whole, _)| whole)))
 }
 
 /// What was not done as asked, once for all that it happened to; their bodies say which.
 fn changes(ended: &[Ended]) -> Vec<Change> {
     let mut all: Vec<Change> = Vec::new();
-    let fulfilled = ended.iter().filter_map(|(_, ended)| ended.as_ref().ok());
-    for change in fulfilled.flat_map(|fulfilled| &fulfilled.changes) {
+    for change in ended.iter().flat_map(|ended| &ended.changes) {
         let parameter = format!("items.{}", change.parameter).into();
         let change = Change { parameter, how: change.how.clone() };
         if all.len() < CHANGES_SHOWN_MAX && !all.contains(&change) {
@@ -107,7 +145,7 @@ fn changes(ended: &[Ended]) -> Vec<Change> {
 
 impl Visit {
     /// A visit of its own for one request of several, named after the whole.
-    fn item(&self, index: usize) -> Self {
+    fn item(&self, index: usize, side: &'static dyn Batching) -> Self {
         let whole = &self.receipt;
         let request_id = RequestId::known(&format!("{}.{index}", whole.request_id));
         let version = std::sync::Arc::clone(&whole.policy_version);
@@ -124,7 +162,8 @@ impl Visit {
             began: Instant::now(),
             begin_with: None,
             has_begun: false,
-            named: None,
+            item_of: Some(side),
+            named: self.named.map(|named| named.item(index)),
             turn: None,
             kept: None,
             became_job: false,

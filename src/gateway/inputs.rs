@@ -10,13 +10,14 @@ use futures_util::stream::{self, StreamExt as _};
 use tokio::time::Instant;
 
 use crate::canonical::{ImageRequest, InputImage, InputName, Kept, NamedInput, Picture, Refusal};
+use crate::catalog::Tariff;
 use crate::dialect::{self, WireRequest};
 use crate::id::RequestId;
 use crate::raster;
 use crate::upstream::{Bounds, Unreached};
 
 use super::refuse::input as no;
-use super::{Gateway, Visit, decode, refuse};
+use super::{Gateway, Visit, Work, decode, refuse, worth};
 
 mod room;
 
@@ -54,10 +55,15 @@ impl Gateway {
     pub(super) async fn gather(
         &self,
         visit: &Visit,
+        (model, tariff): (&str, &Tariff),
         request: &mut ImageRequest,
     ) -> Result<Vec<Held>, Refusal> {
+        if request.named_inputs.is_empty() {
+            return Ok(Vec::new());
+        }
         let (pictures, held) = self.named_pictures(visit, &request.named_inputs).await?;
         request.take_in(pictures);
+        worth::measured(model, tariff, request)?;
         Ok(held)
     }
 
@@ -66,9 +72,10 @@ impl Gateway {
     pub(super) async fn gather_into(
         &self,
         visit: &Visit,
-        request: &ImageRequest,
+        work: &Work,
         body: Bytes,
     ) -> Result<Bytes, Refusal> {
+        let request = &work.request;
         if request.named_inputs.is_empty() {
             return Ok(body);
         }
@@ -76,7 +83,8 @@ impl Gateway {
         let body = dialect::with_pictures(&body, &request.named_inputs, &pictures)
             .ok_or_else(no::unwritable)?;
         // It will be read again, by a side that has bounds of its own.
-        decode(visit.client, &visit.wire(body.clone()))?;
+        let request = decode(visit.client, &visit.wire(body.clone()))?;
+        worth::measured(&work.model.name, &work.tariff, &request)?;
         Ok(body)
     }
 

@@ -23,13 +23,14 @@ use crate::telemetry::Bound;
 
 use super::admit::Stake;
 use super::limits::Asking;
-use super::{Gateway, Visit, Work, decode, micros, notices, refuse};
+use super::{Gateway, Visit, Work, decode, micros, notices, refuse, reply};
 
 mod errand;
 mod run;
 mod shown;
 
 pub(super) use errand::{Errand, again, kept};
+use shown::encode_accepted;
 
 /// When a job is worth asking after again.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
@@ -124,22 +125,22 @@ impl Visit {
     }
 }
 
+/// How often jobs are looked for that a node has left behind.
+const ADOPT_EVERY: Duration = Duration::from_secs(2);
+
 impl Gateway {
     /// Accepts a request as a job.
     pub(super) async fn reply_with_job(
         self: &Arc<Self>,
         visit: &mut Visit,
         body: Bytes,
-    ) -> WireReply {
-        match self.accept(visit, body).await {
-            Ok(job) => {
-                self.telemetry.metrics().jobs.with_label_values(&["accepted"]).inc();
-                self.set_to_work(&job);
-                visit.became_job = true;
-                self.reply_accepted(visit, &job)
-            }
-            Err(refusal) => self.reply_with_refusal(visit, refusal),
-        }
+    ) -> Result<WireReply, Refusal> {
+        let (job, reply) = self.accept(visit, body).await?;
+        self.telemetry.metrics().jobs.with_label_values(&["accepted"]).inc();
+        self.set_to_work(&job);
+        visit.became_job = true;
+        let now = self.clock.now();
+        Ok(reply::with_standings(reply, visit.client, &self.standings(visit, now), now))
     }
 
     /// Refuses what no job can be, whatever is to be drawn.
@@ -153,7 +154,7 @@ impl Gateway {
     }
 
     /// Everything up to the hold, which the job is accepted with.
-    async fn accept(&self, visit: &mut Visit, body: Bytes) -> Result<Job, Refusal> {
+    async fn accept(&self, visit: &mut Visit, body: Bytes) -> Result<(Job, WireReply), Refusal> {
         let bounds = &self.desk.bounds;
         let webhook = notices::webhook_of(visit)?;
         self.may_be_job(visit, &body)?;
@@ -165,8 +166,7 @@ impl Gateway {
             images: work.request.count,
             pixels: visit.receipt.pixels_asked,
             time: bounds.time_max,
-            // The answer to its repeats would be the job, which nothing keeps for them yet.
-            named: None,
+            named: visit.named,
         };
         let policy = Arc::clone(&visit.policy);
         let asking = Asking {
@@ -178,7 +178,7 @@ impl Gateway {
         // Counted in every window as any request; a job that waits is not one that runs, so its
         // place among those is given back at once.
         let lease = self.admit(&asking, stake.weight()).await?;
-        let gathered = self.gather_into(visit, &work.request, body).await;
+        let gathered = self.gather_into(visit, &work, body).await;
         let gathered = gathered.and_then(|body| self.fits_a_job(&body).map(|()| body));
         let body = gathered.inspect_err(|_| lease.unspent())?;
         let ask = Self::hold_ask(&asking, &stake, &visit.receipt, now);
@@ -187,8 +187,13 @@ impl Gateway {
         let (open_max, untold_max) =
             (bounds.queued_per_workspace_max, bounds.untold_per_workspace_max);
         let new = NewJob { job: job.clone(), input, open_max, untold_max };
+        let reply = encode_accepted(visit.client, &job);
         let began = Instant::now();
-        let accepted = self.store.accept_job(ask, new).await;
+        let kept = self.keep_reply(visit, &ask.hold, &reply).await;
+        let accepted = match visit.named.zip(kept) {
+            Some(once) => self.store.accept_job_once(ask, new, once).await,
+            None => self.store.accept_job(ask, new).await,
+        };
         visit.receipt.store_us += micros(began.elapsed());
         if let Err(error) = accepted {
             if let Some(bound) = bound_of(&error) {
@@ -199,7 +204,7 @@ impl Gateway {
         }
         self.await_price(&asking, &job.hold, &lease);
         visit.receipt.hold = Some(job.hold.clone());
-        Ok(job)
+        Ok((job, reply))
     }
 
     /// A job that waits for its turn.
@@ -282,11 +287,29 @@ impl Gateway {
 
     /// Takes up every job that was not finished when the process before this one ended.
     pub async fn resume_jobs(self: &Arc<Self>) -> Result<usize, StoreError> {
-        let jobs = self.store.open_jobs().await?;
+        let jobs = self.store.adopt_jobs().await?;
         for job in &jobs {
             self.set_to_work(job);
         }
         Ok(jobs.len())
+    }
+
+    /// Takes up the jobs of nodes that are gone, and what they had still to tell, now and again. Ends
+    /// with its task.
+    pub async fn adopt_jobs_of_others(self: &Arc<Self>) {
+        while !self.desk.stopping.is_cancelled() {
+            tokio::time::sleep(ADOPT_EVERY).await;
+            let taken = self.resume_jobs().await;
+            let untold = self.resume_notices().await;
+            match taken.and_then(|jobs| untold.map(|_| jobs)) {
+                Ok(0) => {}
+                Ok(jobs) => tracing::info!(jobs, "jobs of a node that is gone are taken up"),
+                Err(error) => {
+                    let error = refuse::chain(&error);
+                    tracing::warn!(error, "jobs of other nodes cannot be looked for");
+                }
+            }
+        }
     }
 
     /// Returns once the gateway begins nothing any more.

@@ -15,7 +15,7 @@ use crate::canonical::{
     ImageRequest, LABELS_HEADER, Refusal, RefusalKind, bad_labels, read_labels,
 };
 use crate::clock::Now;
-use crate::dialect::{self, Claim, ClientSide, Pieces, WireReply, WireRequest};
+use crate::dialect::{self, Batching, Claim, ClientSide, Pieces, WireReply, WireRequest};
 use crate::id::RequestId;
 use crate::pledge::Named;
 use crate::policy::Policy;
@@ -90,6 +90,8 @@ pub struct Visit {
     pub(super) became_job: bool,
     /// The job that is worked on, where it is one.
     pub(super) errand: Option<Arc<Errand>>,
+    /// How its answer stands in that of a batch, where it is one request of several.
+    pub(super) item_of: Option<&'static dyn Batching>,
     /// What it is known by, if it is to be served once.
     pub(super) named: Option<Named>,
     /// The right to be joined by its repeats, until it is answered.
@@ -166,7 +168,7 @@ impl Gateway {
         match known {
             Ok(caller) => {
                 let (begin_with, has_begun, said) = (None, false, None);
-                let (became_job, errand) = (false, None);
+                let (became_job, errand, item_of) = (false, None, None);
                 let (named, turn, kept) = (None, None, None);
                 Ok(Visit {
                     head,
@@ -180,6 +182,7 @@ impl Gateway {
                     has_begun,
                     became_job,
                     errand,
+                    item_of,
                     named,
                     turn,
                     kept,

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::canonical::{Problem, Refusal, RefusalKind};
+use crate::canonical::{Problem, Refusal, RefusalKind, WEBHOOK_HEADER};
 use crate::config;
 use crate::dialect::{self, Claim, Pieces, WireReply, WireRequest};
 use crate::id::random_number;
@@ -23,10 +23,7 @@ use crate::upstream::{Bounds, Unreached};
 
 use super::{Gateway, Visit, refuse};
 
-/// The header by which an app says where it wants to be told of its job's end.
-const WEBHOOK: &str = "pixelgate-webhook";
-
-/// The same as people write it.
+/// The header of webhooks as people write it.
 const WEBHOOK_SHOWN: &str = "Pixelgate-Webhook";
 
 /// Bytes of a receiver's answer that are read; it has nothing to say but its status.
@@ -79,7 +76,7 @@ enum Said {
 impl Visit {
     /// Where the app wants to be told, as it says itself.
     fn webhook_asked(&self) -> Result<Option<&str>, Refusal> {
-        let mut asked = self.head.headers.get_all(WEBHOOK).iter();
+        let mut asked = self.head.headers.get_all(WEBHOOK_HEADER).iter();
         let Some(first) = asked.next() else { return Ok(None) };
         if asked.next().is_some() {
             return Err(bad_webhook(

@@ -3,12 +3,14 @@
 //! Looked up before anything is counted, decided by the store together with the hold, and kept
 //! with the hold's end: docs/decisions/0006-idempotency.md.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use crate::canonical::{Refusal, RefusalKind};
 use crate::credits::Credits;
 use crate::dialect::WireReply;
-use crate::id::{HoldId, MediaId};
+use crate::id::{HoldId, MediaId, RequestId};
 use crate::pledge::{self, Fingerprint, Gone, Named, Original, Pledge, Scope, Verdict};
 use crate::store::{AnswerKept, KeptAnswer};
 
@@ -29,6 +31,12 @@ const ORIGINAL: &str = "pixelgate-original-request";
 /// What a replay is called in receipts.
 const WORD: &str = "replay";
 
+/// What the first of several requests of one name was told.
+pub(super) struct First {
+    pub(super) request: RequestId,
+    pub(super) answer: KeptAnswer,
+}
+
 /// An answer that is about to be kept, and the same as it is said now.
 pub(super) struct Keeping {
     pub(super) kept: AnswerKept,
@@ -37,34 +45,47 @@ pub(super) struct Keeping {
 
 impl Gateway {
     /// Answers a request for pictures: anew, or as it was answered before.
-    pub(super) async fn answer_once(&self, visit: &mut Visit, body: Bytes) -> WireReply {
-        match self.look_back(visit, &body).await {
-            Ok(None) => {}
-            Ok(Some(replay)) => return replay,
-            Err(refusal) => return self.reply_with_refusal(visit, refusal),
+    pub(super) async fn answer_once(
+        self: &Arc<Self>,
+        visit: &mut Visit,
+        body: Bytes,
+    ) -> Result<WireReply, Refusal> {
+        let answers_later = visit.answers_later();
+        let batched = if answers_later { None } else { self.batch(visit, &body)? };
+        if let Some(batched) = batched {
+            visit.named = self.named(visit, &body).await?;
+            return self.serve_batch(visit, batched).await;
         }
-        match self.draw_asked(visit, body).await {
-            Ok(reply) => reply,
-            Err(refusal) => self.reply_with_refusal(visit, refusal),
+        match self.look_back(visit, &body).await? {
+            Some(replay) => Ok(replay),
+            None if answers_later => self.reply_with_job(visit, body).await,
+            None => self.draw_asked(visit, body).await,
         }
+    }
+
+    /// What it calls itself, and asks.
+    async fn named(&self, visit: &Visit, body: &Bytes) -> Result<Option<Named>, Refusal> {
+        let name = pledge::name(&visit.head.headers).map_err(repeat::bad_name)?;
+        let Some(name) = name else { return Ok(None) };
+        let scope = Scope::named(visit.caller.key(), name);
+        let fingerprint = fingerprint(visit, body).await;
+        Ok(Some(Named { scope, fingerprint, is_implied: false }))
     }
 
     /// What was said before to the same request; `None` when it is new, and named from now on if
     /// it is to be served once.
-    async fn look_back(
+    pub(super) async fn look_back(
         &self,
         visit: &mut Visit,
         body: &Bytes,
     ) -> Result<Option<WireReply>, Refusal> {
-        let key = visit.caller.key();
-        let name = pledge::name(&visit.head.headers).map_err(repeat::bad_name)?;
-        let scope = name.map(|name| Scope::named(key, name));
-        if scope.is_none() && !visit.caller.joins_repeats() {
-            return Ok(None);
-        }
-        let fingerprint = fingerprint(visit, body).await;
-        let Some(scope) = scope else { return self.join(visit, fingerprint).await };
-        let named = Named { scope, fingerprint, is_implied: false };
+        let Some(named) = self.named(visit, body).await? else {
+            if !visit.caller.joins_repeats() {
+                return Ok(None);
+            }
+            let fingerprint = fingerprint(visit, body).await;
+            return self.join(visit, fingerprint).await;
+        };
         let (verdict, known) = self.looked_up(self.store.look_up(named).await)?;
         visit.named = Some(named);
         self.say_again(visit, verdict, known, "replayed").await
@@ -82,6 +103,22 @@ impl Gateway {
         known: Option<Pledge>,
         outcome: &str,
     ) -> Result<Option<WireReply>, Refusal> {
+        let found = self.first_answer(verdict, known).await?;
+        Ok(found.map(|found| self.replay(visit, found, outcome)))
+    }
+
+    /// What was kept of one request of several; `None` where there is nothing.
+    pub(super) async fn item_again(&self, visit: &Visit) -> Result<Option<First>, Refusal> {
+        let Some(named) = visit.named else { return Ok(None) };
+        let (verdict, known) = self.looked_up(self.store.look_up(named).await)?;
+        self.first_answer(verdict, known).await
+    }
+
+    async fn first_answer(
+        &self,
+        verdict: Verdict,
+        known: Option<Pledge>,
+    ) -> Result<Option<First>, Refusal> {
         let known = match (verdict, known) {
             (Verdict::New, _) => return Ok(None),
             (Verdict::Replay, Some(known)) => known,
@@ -95,24 +132,28 @@ impl Gateway {
             let found = found.map_err(|_| gone(Gone::Lost))?;
             found.ok_or_else(|| gone(Gone::Erased))?;
         }
-        self.telemetry.metrics().replays.with_label_values(&[outcome]).inc();
-        Ok(Some(self.replay(visit, &known, answer)))
+        Ok(Some(First { request: known.request, answer }))
     }
 
     /// The first answer, said again; where the caller stands with its limits is said as it is now.
-    fn replay(&self, visit: &mut Visit, known: &Pledge, answer: KeptAnswer) -> WireReply {
+    fn replay(&self, visit: &mut Visit, first: First, outcome: &str) -> WireReply {
+        self.note_replay(visit, &first, outcome);
+        let KeptAnswer { status, headers, body, .. } = first.answer;
+        let reply = marked(WireReply { status, headers, body }, &first.request);
+        let now = self.clock.now();
+        reply::with_standings(reply, visit.client, &self.standings(visit, now), now)
+    }
+
+    /// Writes down that an answer is given again.
+    pub(super) fn note_replay(&self, visit: &mut Visit, first: &First, outcome: &str) {
+        self.telemetry.metrics().replays.with_label_values(&[outcome]).inc();
         visit.receipt.operation = Some(WORD);
-        visit.receipt.status = answer.status;
-        visit.receipt.refusal = answer.refusal;
-        visit.said = Some(format!("a replay of {}", known.request).into());
+        visit.receipt.status = first.answer.status;
+        visit.receipt.refusal = first.answer.refusal;
+        visit.said = Some(format!("a replay of {}", first.request).into());
         if !self.store.note(visit.receipt.clone()) {
             self.telemetry.metrics().usage_rows_lost.inc();
         }
-        let reply = WireReply { status: answer.status, headers: answer.headers, body: answer.body }
-            .with_header(REPLAYED, "true")
-            .with_header(ORIGINAL, known.request.as_str());
-        let now = self.clock.now();
-        reply::with_standings(reply, visit.client, &self.standings(visit, now), now)
     }
 
     /// The answer with pictures, on disk if it is large, before they are paid for.
@@ -151,6 +192,17 @@ impl Gateway {
         Some(self.keep_answer(visit, hold, reply, (Some(refusal.kind), Vec::new())).await)
     }
 
+    /// An answer without pictures: a job that was accepted, a prompt that was written.
+    pub(super) async fn keep_reply(
+        &self,
+        visit: &Visit,
+        hold: &HoldId,
+        reply: &WireReply,
+    ) -> Option<AnswerKept> {
+        visit.named?;
+        Some(self.keep_answer(visit, hold, reply.clone(), (None, Vec::new())).await.kept)
+    }
+
     async fn keep_answer(
         &self,
         visit: &Visit,
@@ -174,14 +226,9 @@ impl Gateway {
     }
 }
 
-/// A name is kept with one hold; a batch has one for each item, so it has no name.
-pub(super) fn let_go(visit: &mut Visit) -> Result<(), Refusal> {
-    if visit.named.is_some_and(|named| !named.is_implied) {
-        return Err(repeat::named_batch());
-    }
-    // We named it for a key that joins repeats: none can join it.
-    (visit.named, visit.turn) = (None, None);
-    Ok(())
+/// The mark of an answer that was given before.
+pub(super) fn marked(reply: WireReply, original: &RequestId) -> WireReply {
+    reply.with_header(REPLAYED, "true").with_header(ORIGINAL, original.as_str())
 }
 
 async fn fingerprint(visit: &Visit, body: &Bytes) -> Fingerprint {

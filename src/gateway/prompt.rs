@@ -12,6 +12,7 @@ use crate::dialect::{Asked, WireReply, chat};
 use crate::fault::VendorFault;
 use crate::id::HoldId;
 use crate::policy::PromptWriter;
+use crate::turnstile::Lease;
 
 use super::admit::Stake;
 use super::limits::Asking;
@@ -21,6 +22,13 @@ mod by_rule;
 
 /// The longest prompt that is handed out: one that the same dialect takes back.
 const PROMPT_CHARS_MAX: usize = 2_000;
+
+/// A prompt that is not paid for yet, and what it comes to.
+struct Bought {
+    hold: HoldId,
+    price: Credits,
+    _lease: Lease,
+}
 
 impl Gateway {
     /// The answer to a key that asks for a prompt.
@@ -32,6 +40,9 @@ impl Gateway {
         let Some(side) = visit.client.prompting() else {
             return Err(refuse::unknown_path(&visit.head.method, &visit.head.path));
         };
+        if let Some(replay) = self.look_back(visit, &body).await? {
+            return Ok(replay);
+        }
         let ask = side.decode_prompt(&visit.wire(body))?;
         visit.receipt.operation = Some("prompt");
         let policy = std::sync::Arc::clone(&visit.policy);
@@ -46,45 +57,43 @@ impl Gateway {
             images: 0,
             pixels: 0,
             time: writer.map_or(Duration::ZERO, |writer| writer.deadline),
-            named: None,
+            named: visit.named,
         };
         let lease = self.admit(&asking, stake.weight()).await?;
         let standings = lease.standings();
-        let (written, changes) = if let Some(writer) = writer {
-            let (hold, _lease) = self.hold(&asking, &stake, lease, &mut visit.receipt).await?;
-            self.buy_prompt(visit, hold, writer, &ask).await?
+        let (written, changes, bought) = if let Some(writer) = writer {
+            let (hold, lease) = self.hold(&asking, &stake, lease, &mut visit.receipt).await?;
+            let (written, price, changes) = self.buy_prompt(visit, writer, &ask).await;
+            (written, changes, Some(Bought { hold, price, _lease: lease }))
         } else {
             drop(lease);
-            (by_rule::write(&ask), Vec::new())
+            (by_rule::write(&ask), Vec::new(), None)
         };
         visit.receipt.status = 200;
-        if visit.receipt.hold.is_none() && !self.store.note(visit.receipt.clone()) {
-            self.telemetry.metrics().usage_rows_lost.inc();
-        }
         let now = self.clock.now();
-        let unix_ms = now.unix_ms;
-        let context = Asked { request_id: &visit.receipt.request_id, unix_ms };
+        let context = Asked { request_id: &visit.receipt.request_id, unix_ms: now.unix_ms };
         let prompt: String = written.chars().take(PROMPT_CHARS_MAX).collect();
-        let reply = side.encode_prompt(&prompt, &context);
-        let reply = reply::with_standings(reply, visit.client, &standings, now);
-        Ok(reply::with_changes(reply, &changes))
+        let reply = reply::with_changes(side.encode_prompt(&prompt, &context), &changes);
+        match bought {
+            Some(bought) => self.end_prompt(visit, bought, &reply).await?,
+            None if self.store.note(visit.receipt.clone()) => {}
+            None => self.telemetry.metrics().usage_rows_lost.inc(),
+        }
+        Ok(reply::with_standings(reply, visit.client, &standings, now))
     }
 
-    /// A prompt from the text model, paid for; one by rule, which is free, where it has none.
+    /// A prompt from the text model, to be paid for; one by rule, which is free, where it has none.
     async fn buy_prompt(
         &self,
         visit: &mut Visit,
-        hold: HoldId,
         writer: &PromptWriter,
         ask: &PromptAsk,
-    ) -> Result<(String, Vec<Change>), Refusal> {
+    ) -> (String, Credits, Vec<Change>) {
         visit.receipt.vendor = Some(writer.vendor.name.clone());
         match self.ask_writer(visit, writer, ask).await {
             Ok(written) => {
                 visit.receipt.cost = writer.cost;
-                visit.receipt.charged = writer.price;
-                self.end_prompt(visit, hold, writer.price).await?;
-                Ok((written, Vec::new()))
+                (written, writer.price, Vec::new())
             }
             Err(fault) => {
                 tracing::warn!(
@@ -96,10 +105,9 @@ impl Gateway {
                 );
                 visit.receipt.outcome_unknown = fault.outcome_unknown();
                 // Settled and not voided: the caller was served, and it counts, at no price.
-                self.end_prompt(visit, hold, Credits::ZERO).await?;
                 let how = "written by rule, as the text model did not answer; free of charge";
                 let change = Change { parameter: "prompt".into(), how: how.into() };
-                Ok((by_rule::write(ask), vec![change]))
+                (by_rule::write(ask), Credits::ZERO, vec![change])
             }
         }
     }
@@ -107,14 +115,19 @@ impl Gateway {
     async fn end_prompt(
         &self,
         visit: &mut Visit,
-        hold: HoldId,
-        price: Credits,
+        bought: Bought,
+        reply: &WireReply,
     ) -> Result<(), Refusal> {
-        visit.receipt.status = 200;
+        let Bought { hold, price, _lease } = bought;
+        visit.receipt.charged = price;
         visit.receipt.total_us = micros(visit.began.elapsed());
         self.spent(&hold, price);
         let began = Instant::now();
-        let settled = self.store.settle(hold, price, visit.receipt.clone()).await;
+        let receipt = visit.receipt.clone();
+        let settled = match self.keep_reply(visit, &hold, reply).await {
+            Some(kept) => self.store.settle_and_keep(hold, price, receipt, kept).await,
+            None => self.store.settle(hold, price, receipt).await,
+        };
         visit.receipt.store_us += micros(began.elapsed());
         settled.map(|_| ()).map_err(|error| {
             visit.receipt.charged = Credits::ZERO;

@@ -167,7 +167,8 @@ impl Gateway {
     }
 }
 
-/// Nothing is fetched for a quote: what is named is as good as any picture.
+/// Nothing is fetched for a quote: to those who put it into words, what is named is as good as any
+/// picture.
 fn with_stand_ins(request: &ImageRequest) -> ImageRequest {
     let picture = InputImage { format: Format::Png, picture: Picture::Binary(NO_PICTURE.into()) };
     let mut request = request.clone();
@@ -180,7 +181,6 @@ const NO_PICTURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 
 /// What a request would come to. A refusal when it would not come as far as to offerings.
 pub fn quote(terms: &Terms<'_>, request: &ImageRequest) -> Result<Quote, Refusal> {
-    let request = &with_stand_ins(request);
     terms.policy.rules.judge(request).map_err(refuse::denied)?;
     let model = model(terms.policy, terms.plan, request)?;
     let Treated { request, changes } =
@@ -232,10 +232,11 @@ fn look(
     (offerings, passed_over): (&mut Vec<Choice>, &mut Vec<PassedOver>),
 ) -> Result<(), Refusal> {
     let seen = |offering: &Offering| terms.plan.show_offering.then(|| offering.name.clone());
+    let imagined = with_stand_ins(request);
     for (candidate, health) in &survey.ranked {
         let offering = &candidate.offering;
         let unsaid = candidate.cost_most.is_none().then(|| "its cost cannot be said".to_owned());
-        if let Some(why) = unsaid.or_else(|| inexpressible(candidate, request)) {
+        if let Some(why) = unsaid.or_else(|| inexpressible(candidate, &imagined)) {
             passed_over.push(PassedOver { offering: seen(offering), why });
             continue;
         }

@@ -208,6 +208,12 @@ pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
         | StoreError::Locked { .. }
         | StoreError::Closed
         | StoreError::Poisoned
+        | StoreError::Away
+        | StoreError::Unwritten
+        | StoreError::Postgres(_)
+        | StoreError::NoAddress
+        | StoreError::Runtime { .. }
+        | StoreError::Unreadable { .. }
         | StoreError::Directory { .. }
         | StoreError::Database(_)
         | StoreError::OldSqlite { .. }

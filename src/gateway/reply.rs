@@ -42,8 +42,11 @@ impl Gateway {
         if let Some(end) = self.end_with_pictures(visit, fulfilled) {
             return end;
         }
-        let now = self.clock.now();
-        let reply = visit.client.encode_response(&fulfilled.answer(visit, now.unix_ms));
+        let answer = fulfilled.answer(visit, self.clock.now().unix_ms);
+        if let Some(side) = visit.item_of {
+            return WireReply::json(200, side.encode_item(&Ok(answer)));
+        }
+        let reply = visit.client.encode_response(&answer);
         let reply = with_changes(reply, &fulfilled.changes);
         let shows = visit.policy.plan(visit.caller.plan()).is_some_and(|plan| plan.show_offering);
         if !shows {
@@ -81,6 +84,9 @@ impl Gateway {
 
     /// A no, but for where the caller stands with its limits.
     pub(super) fn encode_refusal(&self, visit: &Visit, refusal: &Refusal) -> WireReply {
+        if let Some(side) = visit.item_of {
+            return WireReply::json(refusal.kind.status(), side.encode_item(&Err(refusal)));
+        }
         self.end_with_refusal(visit, refusal).unwrap_or_else(|| {
             let asked = (&visit.receipt.request_id, visit.receipt.model.as_deref());
             without_standings(visit.client, refusal, asked, self.clock.now())

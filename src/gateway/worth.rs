@@ -8,6 +8,7 @@ use crate::catalog::{Fact, Model, Tariff};
 use crate::credits::{Cost, Credits};
 use crate::fault::{Bill, VendorFault};
 use crate::price::{self, PriceError, Work};
+use crate::raster;
 use crate::routing::Candidate;
 
 use super::{Delivered, Gateway, delivered_size, refuse};
@@ -175,6 +176,7 @@ pub(super) fn bill_of<'f>(
     bills.fold(Cost::ZERO, |sum, bill| sum.plus(bill).unwrap_or(sum))
 }
 
+/// What is asked, with what the request names and nobody has fetched yet as if it were here.
 fn work(tariff: &Tariff, candidate: &Candidate, request: &ImageRequest, size: Size) -> Work {
     let can = &candidate.offering.can;
     let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
@@ -185,15 +187,18 @@ fn work(tariff: &Tariff, candidate: &Candidate, request: &ImageRequest, size: Si
         request.style.as_ref(),
     ];
     let bytes: usize = texts.into_iter().flatten().map(String::len).sum();
+    let (input_pixels, unseen_pixels) =
+        if by_input_pixels(tariff) { input_pixels(request) } else { (None, 0) };
     Work {
         operation: request.operation,
         count: request.count,
         size,
         quality: request.quality,
         steps: request.steps.filter(|_| can.steps),
-        inputs: count(request.inputs.len()),
-        input_pixels: if by_input_pixels(tariff) { input_pixels(request) } else { None },
-        masks: u32::from(request.mask.is_some()),
+        inputs: count(request.inputs_count()),
+        input_pixels,
+        unseen_pixels,
+        masks: u32::from(request.has_mask()),
         previews: if can.previews { u32::from(request.previews) } else { 0 },
         text_bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
         calls: candidate.calls,
@@ -207,11 +212,29 @@ fn by_input_pixels(tariff: &Tariff) -> bool {
     tariff.input_megapixel.is_some() || formula.is_some_and(|f| f.uses(Fact::InputPixels))
 }
 
-/// The pixels of all input pictures, by what their heads declare.
-fn input_pixels(request: &ImageRequest) -> Option<u64> {
+/// The pixels of all input pictures, by what their heads declare, and how many more there may be: a
+/// named picture that is not here yet has one at least, and no more than may be taken in.
+fn input_pixels(request: &ImageRequest) -> (Option<u64>, u64) {
     let pixels = |picture: &Picture| Some(crate::media::probe(picture)?.1.pixels());
     let mut inputs = request.inputs.iter().map(|input| pixels(&input.picture));
-    inputs.try_fold(0_u64, |sum, pixels| sum.checked_add(pixels?))
+    let unseen = request.inputs_count().saturating_sub(request.inputs.len());
+    let unseen = u64::try_from(unseen).unwrap_or(u64::MAX);
+    let least = inputs.try_fold(unseen, |sum, pixels| sum.checked_add(pixels?));
+    (least, unseen.saturating_mul(raster::PIXELS_MAX.saturating_sub(1)))
+}
+
+/// Refuses named pictures that have come, and do not say how large they are where the price
+/// depends on it: as if they had been sent.
+pub(super) fn measured(
+    model: &str,
+    tariff: &Tariff,
+    request: &ImageRequest,
+) -> Result<(), Refusal> {
+    if by_input_pixels(tariff) && input_pixels(request).0.is_none() {
+        let unknown = PriceError::Unknown(Fact::InputPixels.name());
+        return Err(refuse::unpriced(model, unknown));
+    }
+    Ok(())
 }
 
 /// The version of the model's price that a request is quoted and settled by.

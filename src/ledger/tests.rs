@@ -5,6 +5,7 @@
 use super::*;
 
 pub(crate) mod histories;
+mod page;
 
 use histories::{ask, grant_of, now};
 

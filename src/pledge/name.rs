@@ -8,6 +8,7 @@ use memchr::memmem;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::canonical::{LABELS_HEADER, WEBHOOK_HEADER};
 use crate::id::{KeyId, random_text};
 
 /// The longest name.
@@ -15,6 +16,9 @@ pub const NAME_CHARS_MAX: usize = 255;
 
 /// The header that names a request (draft-ietf-httpapi-idempotency-key-header-07).
 const NAME: &str = "idempotency-key";
+
+/// Header fields that are a part of what is asked: who it is booked for, and who is told of it.
+const ASKING: [&str; 2] = [LABELS_HEADER, WEBHOOK_HEADER];
 
 /// Letters of a name that we give: more than anyone guesses.
 const IMPLIED_LETTERS: usize = 40;
@@ -96,8 +100,21 @@ impl Scope {
     }
 }
 
+impl Named {
+    /// One request of several that share a name. The first has the name itself, so that nothing else
+    /// of that name is served beside them.
+    #[must_use]
+    pub fn item(self, index: usize) -> Self {
+        if index == 0 {
+            return self;
+        }
+        let scope = Scope(digest(&[&self.scope.0, index.to_string().as_bytes(), b"item"]));
+        Self { scope, ..self }
+    }
+}
+
 impl Fingerprint {
-    /// Of the whole request. The boundary of a form is left out, because libraries choose
+    /// Of the whole request, with those of its header fields that ask for something. The boundary of a form is left out, because libraries choose
     /// it anew each time they send the same form.
     pub fn of(original: &Original<'_>) -> Self {
         let Original { dialect, method, path, headers, body } = original;
@@ -111,6 +128,11 @@ impl Fingerprint {
                     rest = at.saturating_add(boundary.len());
                 }
                 parts.push(body.get(rest..).unwrap_or_default());
+            }
+        }
+        for name in ASKING {
+            for value in headers.get_all(name) {
+                parts.extend([name.as_bytes(), value.as_bytes()]);
             }
         }
         Self(digest(&parts))
@@ -208,6 +230,17 @@ mod tests {
         assert_eq!(one, fingerprint(&HeaderMap::new(), "/a", "{}"));
         assert_ne!(one, fingerprint(&plain, "/b", "{}"));
         assert_ne!(one, fingerprint(&plain, "/a", "{ }"));
+        let asking = [
+            (LABELS_HEADER, "team=red"),
+            (LABELS_HEADER, "team=blue"),
+            (WEBHOOK_HEADER, "team=red"),
+        ];
+        let mut all: Vec<_> =
+            asking.iter().map(|field| fingerprint(&headers(&[*field]), "/a", "{}").0).collect();
+        all.push(one.0);
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 4);
     }
 
     #[test]

@@ -35,17 +35,17 @@ fn what_is_in_flight_is_worth_asking_for_after_as_long_as_it_has_run() {
     let pledge = pledge(1, 1, 1, at(0));
     for (now_ms, wait_ms) in [(0, 1_000), (5_000, 5_000), (900_000, 30_000)] {
         let wait = Verdict::Running { retry_after: Duration::from_millis(wait_ms) };
-        assert_eq!(judge(Some(&pledge), &asked(1), RUN, at(now_ms)), wait);
+        assert_eq!(judge(Some(&pledge), &asked(1), &[RUN], at(now_ms)), wait);
     }
 }
 
 #[test]
 fn what_another_run_began_is_unknown_until_its_hold_expires() {
     let pledge = pledge(1, 1, 1, at(0));
-    let verdict = judge(Some(&pledge), &asked(1), RUN + 1, at(290_000));
+    let verdict = judge(Some(&pledge), &asked(1), &[RUN + 1], at(290_000));
     assert_eq!(verdict, Verdict::Unknown { retry_after: Duration::from_secs(11) });
     // Late is not free: only the end of the hold is.
-    let verdict = judge(Some(&pledge), &asked(1), RUN + 1, at(400_000));
+    let verdict = judge(Some(&pledge), &asked(1), &[RUN + 1], at(400_000));
     assert_eq!(verdict, Verdict::Unknown { retry_after: WAIT_MIN });
 }
 
@@ -55,23 +55,23 @@ fn another_request_under_the_name_is_a_mismatch_however_the_first_stands() {
     let done = open.clone().ended(End::Settled(None), at(9)).unwrap();
     let gone = open.clone().ended(End::Settled(Some(Gone::TooLarge)), at(9)).unwrap();
     for known in [&open, &done, &gone] {
-        assert_eq!(judge(Some(known), &asked(2), RUN, at(10)), Verdict::Mismatch);
+        assert_eq!(judge(Some(known), &asked(2), &[RUN], at(10)), Verdict::Mismatch);
     }
-    assert_eq!(judge(Some(&done), &asked(1), RUN, at(10)), Verdict::Replay);
-    assert_eq!(judge(Some(&gone), &asked(1), RUN, at(10)), Verdict::Gone(Gone::TooLarge));
+    assert_eq!(judge(Some(&done), &asked(1), &[RUN], at(10)), Verdict::Replay);
+    assert_eq!(judge(Some(&gone), &asked(1), &[RUN], at(10)), Verdict::Gone(Gone::TooLarge));
 }
 
 #[test]
 fn what_was_served_is_known_for_24_hours_from_its_end() {
     let done = pledge(1, 1, 1, at(0)).ended(End::Settled(None), at(1_000)).unwrap();
     let day_ms = 24 * 3_600 * 1_000;
-    let told = |now_ms| judge(Some(&done), &asked(1), RUN, at(now_ms));
+    let told = |now_ms| judge(Some(&done), &asked(1), &[RUN], at(now_ms));
     assert_eq!(told(1_000 + day_ms - 1), Verdict::Replay);
     assert_eq!(told(1_000 + day_ms), Verdict::New);
     let implied = Pledge { is_implied: true, ..pledge(1, 1, 1, at(0)) };
     let done = implied.ended(End::Settled(None), at(0)).unwrap();
-    assert_eq!(judge(Some(&done), &asked(1), RUN, at(599_999)), Verdict::Replay);
-    assert_eq!(judge(Some(&done), &asked(1), RUN, at(600_000)), Verdict::New);
+    assert_eq!(judge(Some(&done), &asked(1), &[RUN], at(599_999)), Verdict::Replay);
+    assert_eq!(judge(Some(&done), &asked(1), &[RUN], at(600_000)), Verdict::New);
 }
 
 #[test]
@@ -121,7 +121,7 @@ impl History {
         match *event {
             Event::Ask { name, asked } => {
                 let new = Pledge { run: self.run, ..pledge(name, asked, self.next_hold, now) };
-                let verdict = self.pledges.judge(&new, self.done.get(&new.scope), now);
+                let verdict = self.pledges.judge(&new, self.done.get(&new.scope), &[new.run], now);
                 self.must_be_right(&new, verdict);
                 if verdict == Verdict::New {
                     self.next_hold += 1;

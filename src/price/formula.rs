@@ -107,7 +107,9 @@ fn fact_of(tariff: &Tariff, work: &Work, sight: Sight, fact: Fact) -> Result<Ran
         }
         Fact::Inputs => exactly(u64::from(work.inputs)),
         Fact::InputPixels => {
-            exactly(work.input_pixels.ok_or_else(|| PriceError::Unknown(fact.name()))?)
+            let least = work.input_pixels.ok_or_else(|| PriceError::Unknown(fact.name()))?;
+            let most = least.checked_add(work.unseen_pixels).ok_or(PriceError::Overflow)?;
+            Ok(Range { least: exactly(least)?.least, most: exactly(most)?.most })
         }
         Fact::Previews => exactly(u64::from(work.previews)),
         Fact::TextIn => token(TokenClass::TextIn),

@@ -164,7 +164,8 @@ fn inputs(tariff: &Tariff, work: &Work, parts: &mut Parts) -> Result<(), PriceEr
         parts.add(Part::InputImages, scaled(tariff.input_nanos, u64::from(work.inputs)))?;
     }
     if let Some(rate) = &tariff.input_megapixel {
-        let all = work.input_pixels.ok_or(PriceError::Unknown("input_pixels"))?;
+        let seen = work.input_pixels.ok_or(PriceError::Unknown("input_pixels"))?;
+        let all = seen.checked_add(work.unseen_pixels).ok_or(PriceError::Overflow)?;
         let worth = if all == 0 { Some(0) } else { pixels(rate, all) };
         parts.add(Part::InputMegapixels, worth)?;
     }

@@ -65,6 +65,8 @@ fn input_pictures_count_by_number_and_by_their_pixels_together() {
     let two = Work { inputs: 2, input_pixels: Some(MEGAPIXEL * 3 / 2), ..FOUR };
     assert_eq!(quote(&tariff, &two), Ok(credits(4 + 14 + 200)));
     assert_eq!(quote(&tariff, &FOUR), Ok(credits(4)));
+    let to_come = Work { unseen_pixels: MEGAPIXEL, ..two };
+    assert_eq!(quote(&tariff, &to_come), Ok(credits(4 + 14 + 300)));
     let unreadable = Work { input_pixels: None, ..two };
     assert_eq!(quote(&tariff, &unreadable), Err(PriceError::Unknown("input_pixels")));
 }
@@ -246,14 +248,16 @@ prop_compose! {
         steps in prop::option::of(1..50_u32),
         inputs in 0..4_u32,
         input_pixels in 0..5_000_000_u64,
+        unseen_pixels in prop_oneof![Just(0), 0..5_000_000_u64],
         (masks, previews, calls) in (0..2_u32, 0..4_u32, 1..4_u32),
         text_bytes in 0..2000_u64,
     ) -> Work {
         let operation = if inputs > 0 { Operation::Edit } else { Operation::Generate };
         let input_pixels = Some(if inputs > 0 { input_pixels } else { 0 });
+        let unseen_pixels = if inputs > 0 { unseen_pixels } else { 0 };
         Work {
             operation, count, size: Size::new(width, height), quality, steps, inputs,
-            input_pixels, masks, previews, text_bytes, calls, usage: None,
+            input_pixels, unseen_pixels, masks, previews, text_bytes, calls, usage: None,
         }
     }
 }
@@ -282,12 +286,15 @@ proptest! {
         came in 1..12_u32,
         resolved in qualities(),
         percent in prop::option::of(prop::array::uniform6(0..=100_u64)),
+        fetched in 0..=100_u64,
     ) {
         if let Ok(quote) = quote(&tariff, &work) {
             let count = came.min(work.count);
             let within = Work { count, quality: work.quality.or(resolved), ..work };
             let usage = percent.map(|percent| reported(&tariff, &within, percent));
-            let price = price(&tariff, &work.delivered(came, resolved, usage));
+            let pixels = work.input_pixels.map(|seen| seen + work.unseen_pixels * fetched / 100);
+            let here = Work { input_pixels: pixels, unseen_pixels: 0, ..work };
+            let price = price(&tariff, &here.delivered(came, resolved, usage));
             prop_assert!(price.is_ok_and(|price| price <= quote), "{:?} of {:?}", price, quote);
         }
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -19,7 +19,9 @@ use crate::dialect::Pieces;
 use crate::id::{HoldId, MediaId};
 use crate::pledge::Gone;
 
+use super::cells::{Cells, Query};
 use super::error::StoreError;
+use super::postgres::PostgresDesk;
 
 /// The largest answer that is kept in its row; beyond it, commits of others would wait for it.
 pub const ROW_BYTES_MAX: usize = 256 << 10;
@@ -44,17 +46,17 @@ pub struct KeptAnswer {
 }
 
 /// An answer on its way to its row, or why it will not be there.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct AnswerKept(pub(super) Result<Prepared, Gone>);
 
 /// What the row is to say.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Prepared {
     pub(super) head: String,
     pub(super) bytes: i64,
     pub(super) digest: [u8; 32],
     /// `None` when it is in its file.
-    pub(super) body: Option<Vec<u8>>,
+    pub(super) body: Option<Bytes>,
 }
 
 /// The head of an answer as its row has it.
@@ -72,6 +74,14 @@ pub(super) struct Row {
     digest: [u8; 32],
     /// `None` when it is in its file.
     body: Option<Vec<u8>>,
+}
+
+/// Where answers are that are too large for rows of their pledges.
+#[derive(Clone)]
+pub(super) enum Shelf {
+    Folder(Answers),
+    /// A table of their own, for every node to read.
+    Table(PostgresDesk),
 }
 
 /// The folder of answers that are too large for rows.
@@ -93,6 +103,19 @@ impl AnswerKept {
     }
 }
 
+/// What the row of a hold says of its answer.
+pub(super) const ROW: Query =
+    Query::same("SELECT head, digest, body FROM pledge WHERE hold = $1 AND state = 'kept'");
+
+/// An answer as its row tells it.
+pub(super) fn row(row: &dyn Cells) -> Result<Row, StoreError> {
+    Ok(Row {
+        head: row.text("head")?,
+        digest: row.digest("digest")?,
+        body: row.maybe_bytes("body")?,
+    })
+}
+
 impl Answers {
     pub(super) fn open(dir: &Path) -> Result<Self, StoreError> {
         let folder = dir.join("answers");
@@ -108,33 +131,18 @@ impl Answers {
         answer: KeptAnswer,
         bytes_max: usize,
     ) -> AnswerKept {
-        let bytes = answer.body.len();
-        if bytes > bytes_max {
-            return AnswerKept(Err(Gone::TooLarge));
-        }
-        let head = HeadRow::of(&answer);
-        let slices = answer.body.into_slices();
-        let mut hash = Sha256::new();
-        for slice in &slices {
-            hash.update(slice);
-        }
-        let body = if bytes <= ROW_BYTES_MAX {
-            Some(slices.concat())
-        } else {
-            if let Err(error) = self.write(hold, &slices) {
-                self.remove(std::slice::from_ref(hold));
-                tracing::warn!(%error, %hold, "an answer could not be kept");
-                return AnswerKept(Err(Gone::Lost));
-            }
-            None
+        let (prepared, slices) = match Prepared::of(answer, bytes_max) {
+            Ok(prepared) => prepared,
+            Err(gone) => return AnswerKept(Err(gone)),
         };
-        let head = serde_json::to_string(&head).map_err(|_| Gone::Lost);
-        AnswerKept(head.map(|head| Prepared {
-            head,
-            bytes: i64::try_from(bytes).unwrap_or(i64::MAX),
-            digest: hash.finalize().into(),
-            body,
-        }))
+        if prepared.body.is_none()
+            && let Err(error) = self.write(hold, &slices)
+        {
+            self.remove(std::slice::from_ref(hold));
+            tracing::warn!(%error, %hold, "an answer could not be kept");
+            return AnswerKept(Err(Gone::Lost));
+        }
+        AnswerKept(Ok(prepared))
     }
 
     fn write(&self, hold: &HoldId, slices: &[Bytes]) -> io::Result<()> {
@@ -145,31 +153,6 @@ impl Answers {
         file.sync_all()?;
         // The name, too, must outlive a power cut before a row may count on it.
         File::open(&self.0)?.sync_all()
-    }
-
-    /// What the row of this hold says of its answer.
-    pub(super) fn row(database: &Connection, hold: &HoldId) -> Result<Option<Row>, StoreError> {
-        Ok(database
-            .prepare_cached(
-                "SELECT head, digest, body FROM pledge WHERE hold = ?1 AND state = 'kept'",
-            )?
-            .query_row([hold.as_str()], |row| {
-                Ok(Row { head: row.get(0)?, digest: row.get(1)?, body: row.get(2)? })
-            })
-            .optional()?)
-    }
-
-    /// The answer that was kept with this hold, if it is there and whole.
-    pub(super) fn read(&self, hold: &HoldId, row: Row) -> Option<KeptAnswer> {
-        let Row { head, digest, body } = row;
-        let body = body.map_or_else(|| fs::read(self.place(hold)), Ok);
-        let whole = body.ok().filter(|body| <[u8; 32]>::from(Sha256::digest(body)) == digest);
-        let head: Option<HeadRow> = serde_json::from_str(&head).ok();
-        let (Some(body), Some(head)) = (whole, head) else {
-            tracing::warn!(%hold, "an answer that was kept is not there whole");
-            return None;
-        };
-        Some(head.with(body))
     }
 
     /// Removes the files of rows that are gone; what cannot be removed goes at the next start.
@@ -195,6 +178,68 @@ impl Answers {
 
     fn place(&self, hold: &HoldId) -> PathBuf {
         self.0.join(hold.as_str())
+    }
+}
+
+/// Makes an answer ready for its row; what is too large for it comes beside.
+pub(super) fn prepare_for_table(
+    answer: KeptAnswer,
+    bytes_max: usize,
+) -> (AnswerKept, Option<Vec<u8>>) {
+    match Prepared::of(answer, bytes_max) {
+        Ok((prepared, slices)) => {
+            let large = prepared.body.is_none().then(|| slices.concat());
+            (AnswerKept(Ok(prepared)), large)
+        }
+        Err(gone) => (AnswerKept(Err(gone)), None),
+    }
+}
+
+/// The answer that was kept with this hold, if it is there and whole.
+pub(super) fn read(folder: Option<&Answers>, hold: &HoldId, row: Row) -> Option<KeptAnswer> {
+    let Row { head, digest, body } = row;
+    let body = body.or_else(|| fs::read(folder?.place(hold)).ok());
+    let whole = body.filter(|body| <[u8; 32]>::from(Sha256::digest(body)) == digest);
+    let head: Option<HeadRow> = serde_json::from_str(&head).ok();
+    let (Some(body), Some(head)) = (whole, head) else {
+        tracing::warn!(%hold, "an answer that was kept is not there whole");
+        return None;
+    };
+    Some(head.with(body))
+}
+
+impl Row {
+    /// Whether its body is not in the row.
+    pub(super) const fn is_elsewhere(&self) -> bool {
+        self.body.is_none()
+    }
+
+    /// The body that was elsewhere.
+    pub(super) fn put(&mut self, body: Option<Vec<u8>>) {
+        self.body = body;
+    }
+}
+
+impl Prepared {
+    /// The answer with its body, if that is small, and the slices of its body.
+    fn of(answer: KeptAnswer, bytes_max: usize) -> Result<(Self, Vec<Bytes>), Gone> {
+        let bytes = answer.body.len();
+        if bytes > bytes_max {
+            return Err(Gone::TooLarge);
+        }
+        let head = serde_json::to_string(&HeadRow::of(&answer)).map_err(|_| Gone::Lost)?;
+        let slices = answer.body.into_slices();
+        let mut hash = Sha256::new();
+        for slice in &slices {
+            hash.update(slice);
+        }
+        let prepared = Self {
+            head,
+            bytes: i64::try_from(bytes).unwrap_or(i64::MAX),
+            digest: hash.finalize().into(),
+            body: (bytes <= ROW_BYTES_MAX).then(|| slices.concat().into()),
+        };
+        Ok((prepared, slices))
     }
 }
 

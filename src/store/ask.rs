@@ -1,8 +1,10 @@
 //! What waits in the writer's queue, and how each is answered once it is durable.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::auth::KeyStatus;
@@ -17,18 +19,27 @@ use super::answers::AnswerKept;
 use super::error::StoreError;
 use super::jobs::JobAsk;
 use super::registry::NewKey;
+use super::tables::{Depth, Touched};
 
-/// Where an answer goes.
-pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+/// Where an answer goes: the first that is given is the one that is heard.
+pub(super) struct Reply<T>(Arc<Mutex<Option<Answering<T>>>>);
+
+type Answering<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// The other end of a [`Reply`].
+pub(super) type Answered<T> = oneshot::Receiver<Result<T, StoreError>>;
 
 /// One ask, and its place in the queue.
 pub(super) struct Letter {
     pub(super) ask: Ask,
-    /// Given back when the letter is opened.
+    /// When it was sent, on the clock that never goes back.
+    pub(super) sent_tick_ms: u64,
+    /// Given back when it is answered.
     pub(super) _place: Option<OwnedSemaphorePermit>,
 }
 
-/// Everything that the writer can be asked.
+/// Everything that the writer can be asked. A copy of an ask is the same ask: it is answered once.
+#[derive(Clone)]
 pub(super) enum Ask {
     Hold(Box<HoldAsk>, Option<Box<Pledge>>, Reply<Held>),
     Settle(HoldId, Credits, Box<Receipt>, Option<Box<AnswerKept>>, Reply<Settled>),
@@ -44,13 +55,18 @@ pub(super) enum Ask {
     Close(Reply<()>),
     /// Something done to the database behind the writer's back, to see it fail or stop.
     #[cfg(test)]
-    Meddle(Box<dyn FnOnce(&rusqlite::Connection) + Send>),
+    Meddle(Arc<Mutex<Option<Meddling>>>),
     /// The process dies here: nothing after this is written or answered.
     #[cfg(test)]
     Crash(std::sync::mpsc::Sender<()>),
 }
 
+/// What tests do behind the writer's back.
+#[cfg(test)]
+pub(super) type Meddling = Box<dyn FnOnce(&rusqlite::Connection) + Send>;
+
 /// What operators and the media library ask.
+#[derive(Clone)]
 pub(super) enum Chore {
     Grant(Box<NewGrant>, Reply<()>),
     CreateWorkspace(String, Reply<WorkspaceId>),
@@ -62,55 +78,152 @@ pub(super) enum Chore {
 }
 
 /// An answer that is given once it is known whether the commit stands.
-pub(super) struct Answer(Box<dyn FnOnce(bool)>);
+pub(super) struct Answer(Box<dyn FnOnce(Result<(), StoreError>) + Send>);
 
 impl Answer {
-    pub(super) fn new<T: 'static>(reply: Reply<T>, verdict: Result<T, StoreError>) -> Self {
-        Self(Box::new(move |durable| {
-            let answer = if durable { verdict } else { Err(StoreError::Poisoned) };
-            // Whoever asked may be gone; the decision stands all the same.
-            drop(reply.send(answer));
-        }))
+    pub(super) fn new<T: Send + 'static>(reply: Reply<T>, verdict: Result<T, StoreError>) -> Self {
+        Self(Box::new(move |durable| reply.give(durable.and(verdict))))
     }
 
-    pub(super) fn give(self, durable: bool) {
+    pub(super) fn give(self, durable: Result<(), StoreError>) {
         (self.0)(durable);
+    }
+}
+
+impl<T> Reply<T> {
+    pub(super) fn new() -> (Self, Answered<T>) {
+        let (sender, answer) = oneshot::channel();
+        (Self(Arc::new(Mutex::new(Some(sender)))), answer)
+    }
+
+    fn is_forsaken(&self) -> bool {
+        self.0.lock().as_ref().is_none_or(oneshot::Sender::is_closed)
+    }
+
+    pub(super) fn give(&self, verdict: Result<T, StoreError>) {
+        if let Some(sender) = self.0.lock().take() {
+            // Whoever asked may be gone; the decision stands all the same.
+            drop(sender.send(verdict));
+        }
+    }
+}
+
+impl<T> Clone for Reply<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> fmt::Debug for Reply<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reply")
     }
 }
 
 impl Ask {
     /// Refuses whatever it is, undecided.
-    pub(super) fn refuse(self) {
+    pub(super) fn refuse(&self, why: fn() -> StoreError) {
         match self {
-            Self::Hold(_, _, reply) => no(reply),
-            Self::Settle(_, _, _, _, reply) => no(reply),
-            Self::Void(_, _, _, reply) | Self::Sweep(reply) | Self::Close(reply) => no(reply),
-            Self::Chore(chore) => chore.refuse(),
-            Self::Job(ask) => ask.refuse(),
+            Self::Hold(_, _, reply) => reply.give(Err(why())),
+            Self::Settle(_, _, _, _, reply) => reply.give(Err(why())),
+            Self::Void(_, _, _, reply) | Self::Sweep(reply) | Self::Close(reply) => {
+                reply.give(Err(why()));
+            }
+            Self::Chore(chore) => chore.refuse(why),
+            Self::Job(ask) => ask.refuse(why),
             Self::Note(_) | Self::Allowances(_) => {}
-            Self::Balance(_, reply) => no(reply),
-            Self::Spendable(_, reply) => no(reply),
-            Self::QuotaUsed(_, _, _, reply) => no(reply),
+            Self::Balance(_, reply) => reply.give(Err(why())),
+            Self::Spendable(_, reply) => reply.give(Err(why())),
+            Self::QuotaUsed(_, _, _, reply) => reply.give(Err(why())),
+            #[cfg(test)]
+            Self::Meddle(_) | Self::Crash(_) => {}
+        }
+    }
+
+    /// Whether it is where something begins: its caller waits, and nothing is lost by a no.
+    pub(super) fn is_beginning(&self) -> bool {
+        matches!(self, Self::Hold(..) | Self::Job(JobAsk::Accept(..)))
+    }
+
+    /// Whether it begins something that nobody waits for any more.
+    pub(super) fn is_forsaken(&self) -> bool {
+        match self {
+            Self::Hold(_, _, reply) => reply.is_forsaken(),
+            Self::Job(JobAsk::Accept(_, _, _, reply)) => reply.is_forsaken(),
+            Self::Settle(..)
+            | Self::Void(..)
+            | Self::Note(_)
+            | Self::Chore(_)
+            | Self::Allowances(_)
+            | Self::Job(_)
+            | Self::Balance(..)
+            | Self::Spendable(..)
+            | Self::QuotaUsed(..)
+            | Self::Sweep(_)
+            | Self::Close(_) => false,
+            #[cfg(test)]
+            Self::Meddle(_) | Self::Crash(_) => false,
+        }
+    }
+
+    /// What deciding it needs to be known.
+    pub(super) fn touch(&self, touched: &mut Touched) {
+        match self {
+            Self::Hold(ask, pledge, _) => {
+                touch_hold(ask, touched);
+                touched.scopes.extend(pledge.as_ref().map(|pledge| pledge.scope));
+            }
+            Self::Settle(hold, ..) | Self::Void(hold, ..) => {
+                touched.holds.insert(hold.clone());
+            }
+            Self::Chore(chore) => chore.touch(touched),
+            Self::Job(ask) => ask.touch(touched),
+            Self::Balance(workspace, _) | Self::Spendable(workspace, _) => {
+                touched.looked_at.insert(workspace.clone());
+            }
+            Self::QuotaUsed(subject, unit, period, _) => {
+                touched.quotas.insert((*period, Arc::clone(subject), *unit));
+            }
+            Self::Sweep(_) => touched.sweep = Depth::Changed,
+            Self::Note(_) | Self::Allowances(_) | Self::Close(_) => {}
             #[cfg(test)]
             Self::Meddle(_) | Self::Crash(_) => {}
         }
     }
 }
 
+/// What a new hold touches.
+pub(super) fn touch_hold(ask: &HoldAsk, touched: &mut Touched) {
+    touched.workspaces.insert(ask.workspace.clone());
+    touched.holds.insert(ask.hold.clone());
+    touched.quotas(&ask.quotas);
+}
+
 impl Chore {
-    fn refuse(self) {
+    fn refuse(&self, why: fn() -> StoreError) {
         match self {
             Self::Grant(_, reply)
             | Self::SuspendWorkspace(_, _, reply)
             | Self::SetKeyStatus(_, _, reply)
             | Self::KeepPicture(_, reply)
-            | Self::ErasePicture(_, reply) => no(reply),
-            Self::CreateWorkspace(_, reply) => no(reply),
-            Self::CreateKey(_, reply) => no(reply),
+            | Self::ErasePicture(_, reply) => reply.give(Err(why())),
+            Self::CreateWorkspace(_, reply) => reply.give(Err(why())),
+            Self::CreateKey(_, reply) => reply.give(Err(why())),
         }
     }
-}
 
-pub(super) fn no<T: 'static>(reply: Reply<T>) {
-    Answer::new(reply, Err(StoreError::Poisoned)).give(false);
+    fn touch(&self, touched: &mut Touched) {
+        match self {
+            Self::Grant(new, _) => {
+                touched.workspaces.insert(new.workspace.clone());
+                touched.grants.insert(new.id.clone());
+                touched.registry = touched.registry.max(Depth::Looked);
+            }
+            Self::CreateWorkspace(..)
+            | Self::SuspendWorkspace(..)
+            | Self::CreateKey(..)
+            | Self::SetKeyStatus(..) => touched.registry = Depth::Changed,
+            Self::KeepPicture(..) | Self::ErasePicture(..) => {}
+        }
+    }
 }

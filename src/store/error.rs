@@ -37,6 +37,12 @@ pub enum StoreError {
     /// A commit failed, so what is durable is no longer known.
     #[error("a commit failed: the store accepts nothing until a restart")]
     Poisoned,
+    /// The database cannot be reached; it is tried again all the time.
+    #[error("the store's database cannot be reached")]
+    Away,
+    /// The database does not take what was decided.
+    #[error("the store's database does not take it")]
+    Unwritten,
     /// The store's directory cannot be used.
     #[error("cannot use the store's directory {}", dir.display())]
     Directory {
@@ -48,6 +54,29 @@ pub enum StoreError {
     /// SQLite failed.
     #[error("the store's database failed")]
     Database(#[source] rusqlite::Error),
+    /// PostgreSQL failed, or the way to it.
+    #[error("the store's PostgreSQL failed")]
+    Postgres(#[source] tokio_postgres::Error),
+    /// The text is no address of a PostgreSQL database; it may hold a password, so it is not told.
+    #[error(
+        "the store's PostgreSQL has no usable address; write postgres://user:password@host/name"
+    )]
+    NoAddress,
+    /// The threads that talk to the database cannot be started.
+    #[error("cannot start the threads of the store")]
+    Runtime {
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A row holds what this version does not write.
+    #[error("the store's column `{column}` cannot be read")]
+    Unreadable {
+        /// Which.
+        column: String,
+        /// Why not.
+        #[source]
+        why: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// This SQLite has a known corruption fault.
     #[error("SQLite {found} can corrupt its log: 3.51.3 or later is needed")]
     OldSqlite {
@@ -82,6 +111,12 @@ pub enum StoreError {
         /// The key.
         key: KeyId,
     },
+}
+
+impl From<tokio_postgres::Error> for StoreError {
+    fn from(source: tokio_postgres::Error) -> Self {
+        Self::Postgres(source)
+    }
 }
 
 impl From<rusqlite::Error> for StoreError {

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, Row, params};
 
-use crate::finance::{Day, Movement, Span, Statement, UsageLine};
+use crate::finance::{Day, Exposure, Movement, Span, Statement, UsageLine};
 
 use super::disk;
 use super::error::StoreError;
@@ -38,6 +38,29 @@ impl Books {
             each(line(row).map_err(StoreError::from)?)?;
         }
         Ok(())
+    }
+
+    /// The requests of a span of which nobody knows what came of them, the oldest first.
+    pub fn exposures(&self, span: Span) -> Result<Vec<Exposure>, StoreError> {
+        let mut asking = self.database.prepare(
+            "SELECT * FROM exposure WHERE at_ms >= ?1 AND at_ms < ?2 ORDER BY at_ms, request",
+        )?;
+        let span = params![span.since.begins_ms(), span.until.begins_ms()];
+        let exposures = asking.query_map(span, |row| {
+            Ok(Exposure {
+                at_ms: row.get("at_ms")?,
+                request: row.get("request")?,
+                workspace: row.get("workspace")?,
+                key: row.get("key")?,
+                vendor: row.get("vendor")?,
+                offering: row.get("offering")?,
+                model: row.get("model")?,
+                hold: row.get("hold")?,
+                hold_nanos: row.get("hold_nanos")?,
+                why: row.get("why")?,
+            })
+        })?;
+        Ok(exposures.collect::<Result<_, _>>()?)
     }
 
     /// The statement of each workspace over a span, by name.
@@ -114,7 +137,9 @@ fn line(row: &Row<'_>) -> rusqlite::Result<UsageLine> {
         images: row.get("images")?,
         size: row.get("size")?,
         quality: row.get("quality")?,
-        labels: super::rows::jobs::from_json(&labels)?,
+        labels: serde_json::from_str(&labels).map_err(|fault| {
+            rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, fault.into())
+        })?,
         hold: row.get("hold")?,
         charged_nanos: row.get("charged_nanos")?,
         cost_nanos: row.get("cost_nanos")?,

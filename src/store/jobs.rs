@@ -1,31 +1,65 @@
 //! Jobs in the store: what may be asked about them. What [`Job`] decides is durable when answered.
 
-use std::sync::Arc;
-
-use rusqlite::{OptionalExtension, params};
-use tokio::sync::oneshot;
-
 use crate::credits::Credits;
 use crate::id::{JobId, WorkspaceId};
 use crate::job::{Input, Job, Kept, NewJob, Order, Outcome, State};
 use crate::ledger::HoldAsk;
+use crate::pledge::{Named as NamedRequest, Pledge};
 use crate::receipt::Receipt;
 
 use super::Store;
-use super::ask::{Ask, Reply};
+use super::answers::AnswerKept;
+use super::ask::{Ask, Reply, touch_hold};
+use super::cells::{Cells, Query, json};
+use super::desk::Line;
 use super::error::StoreError;
 use super::notices::Tried;
 use super::rows::jobs as rows;
+use super::tables::Touched;
+
+/// What the repeats of a request that becomes a job are told, from its acceptance on.
+#[derive(Clone)]
+pub(super) struct Promised {
+    pub(super) pledge: Pledge,
+    pub(super) kept: AnswerKept,
+}
 
 /// What the writer can be asked about jobs.
+#[derive(Clone)]
 pub(super) enum JobAsk {
-    Accept(Box<HoldAsk>, Box<NewJob>, Reply<()>),
+    Accept(Box<HoldAsk>, Box<NewJob>, Option<Box<Promised>>, Reply<()>),
     Begin(JobId, Reply<()>),
     Place(JobId, Box<Order>, Reply<()>),
     Cancel(JobId, Reply<Job>),
     End(JobId, Box<JobEnd>, Reply<Job>),
+    Adopt(Reply<Vec<Job>>),
     Tried(Tried, Reply<()>),
 }
+
+const FIND: Query = Query::same(
+    "SELECT * FROM job WHERE id = $1 AND workspace = $2 AND test = $3
+     AND (forgotten_at_ms IS NULL OR forgotten_at_ms > $4)",
+);
+
+const LOAD: Query = Query::same("SELECT * FROM job WHERE id = $1");
+
+const LIST: Query = Query::each(
+    "SELECT * FROM job WHERE workspace = $1 AND test = $2
+     AND (forgotten_at_ms IS NULL OR forgotten_at_ms > $3)
+     AND seq < ifnull((SELECT seq FROM job WHERE id = $4), 9223372036854775807)
+     AND state IN (SELECT value FROM json_each($5))
+     ORDER BY seq DESC LIMIT $6",
+    "SELECT * FROM job WHERE workspace = $1 AND test = $2
+     AND (forgotten_at_ms IS NULL OR forgotten_at_ms > $3)
+     AND seq < coalesce((SELECT seq FROM job WHERE id = $4), 9223372036854775807)
+     AND state IN (SELECT jsonb_array_elements_text(CAST(CAST($5 AS text) AS jsonb)))
+     ORDER BY seq DESC LIMIT $6",
+);
+
+const NAMED: Query = Query::same(
+    "SELECT job, picture, at_ms FROM asset
+     WHERE workspace = $1 AND test = $2 AND key = $3 ORDER BY seq DESC LIMIT $4",
+);
 
 /// How a job ends, its hold with it.
 #[derive(Clone, Debug)]
@@ -72,11 +106,24 @@ pub struct Named {
 impl Store {
     /// Sets credits aside for a job and accepts it: both, or neither and a reason.
     pub async fn accept_job(&self, hold: HoldAsk, new: NewJob) -> Result<(), StoreError> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| StoreError::Busy)?;
-        let (reply, answer) = oneshot::channel();
-        let ask = JobAsk::Accept(Box::new(hold), Box::new(new), reply);
-        self.send(Ask::Job(ask), Some(place))?;
-        answer.await.unwrap_or(Err(StoreError::Closed))
+        let (hold, new) = (Box::new(self.on_the_stores_clock(hold)), Box::new(new));
+        self.ask_now(|reply| Ask::Job(JobAsk::Accept(hold, new, None, reply))).await
+    }
+
+    /// The same for a request that is to be served once: its repeats are given this answer from
+    /// then on. [`StoreError::Pledged`] when its name is taken; then there is no job.
+    pub async fn accept_job_once(
+        &self,
+        hold: HoldAsk,
+        new: NewJob,
+        (named, kept): (NamedRequest, AnswerKept),
+    ) -> Result<(), StoreError> {
+        let file = kept.is_in_file().then(|| hold.hold.clone());
+        let (hold, new) = (Box::new(self.on_the_stores_clock(hold)), Box::new(new));
+        let promised = Box::new(Promised { pledge: self.pledge(&hold, named), kept });
+        let ask = |reply| Ask::Job(JobAsk::Accept(hold, new, Some(promised), reply));
+        let accepted = self.ask_now(ask).await;
+        self.remove_unless(file, accepted).await
     }
 
     /// Before anything is sent to a vendor for a job.
@@ -101,36 +148,26 @@ impl Store {
 
     /// A job of theirs; `None` when there is none of that name, or it is forgotten.
     pub async fn find_job(&self, id: &str, whose: Whose) -> Result<Option<Job>, StoreError> {
-        let (id, now_ms) = (id.to_owned(), self.clock.now().unix_ms);
-        self.read(move |database| {
-            let mut asking = database.prepare_cached(
-                "SELECT * FROM job WHERE id = ?1 AND workspace = ?2 AND test = ?3
-                 AND ifnull(forgotten_at_ms > ?4, 1)",
-            )?;
-            let params = params![id, whose.workspace.as_str(), whose.test, now_ms];
-            Ok(asking.query_row(params, rows::job).optional()?)
-        })
-        .await
+        let values = vec![
+            id.to_owned().into(),
+            whose.workspace.as_str().to_owned().into(),
+            whose.test.into(),
+            self.clock.now().unix_ms.into(),
+        ];
+        Ok(self.rows(Line::Books, FIND, values, rows::job).await?.pop())
     }
 
     /// A job and the request that it came as.
     pub async fn load_job(&self, id: JobId) -> Result<Option<(Job, Input)>, StoreError> {
-        self.read(move |database| {
-            let mut asking = database.prepare_cached("SELECT * FROM job WHERE id = ?1")?;
-            let both = |row: &rusqlite::Row<'_>| Ok((rows::job(row)?, rows::input(row)?));
-            Ok(asking.query_row([id.as_str()], both).optional()?)
-        })
-        .await
+        let values = vec![id.as_str().to_owned().into()];
+        let both = |row: &dyn Cells| Ok((rows::job(row)?, rows::input(row)?));
+        Ok(self.rows(Line::Books, LOAD, values, both).await?.pop())
     }
 
-    /// Every job that has not ended, the oldest first.
-    pub async fn open_jobs(&self) -> Result<Vec<Job>, StoreError> {
-        self.read(|database| {
-            let mut asking = database
-                .prepare_cached("SELECT * FROM job WHERE forgotten_at_ms IS NULL ORDER BY seq")?;
-            Ok(asking.query_map([], rows::job)?.collect::<Result<_, _>>()?)
-        })
-        .await
+    /// Jobs that have not ended and that nobody works on, the oldest first: from now on it is this
+    /// process that works on them.
+    pub async fn adopt_jobs(&self) -> Result<Vec<Job>, StoreError> {
+        self.ask(|reply| Ask::Job(JobAsk::Adopt(reply))).await
     }
 
     /// So many jobs of theirs that are older than `after`, in these states, the newest first.
@@ -140,27 +177,20 @@ impl Store {
         (after, states): (Option<String>, Vec<State>),
         count: u32,
     ) -> Result<JobPage, StoreError> {
-        let now_ms = self.clock.now().unix_ms;
-        self.read(move |database| {
-            let states: Vec<&str> = states.iter().map(|state| state.name()).collect();
-            let states = serde_json::to_string(&states).unwrap_or_default();
-            let mut asking = database.prepare_cached(
-                "SELECT * FROM job WHERE workspace = ?1 AND test = ?2
-                 AND ifnull(forgotten_at_ms > ?3, 1)
-                 AND seq < ifnull((SELECT seq FROM job WHERE id = ?4), 9223372036854775807)
-                 AND state IN (SELECT value FROM json_each(?5))
-                 ORDER BY seq DESC LIMIT ?6",
-            )?;
-            let workspace = whose.workspace.as_str();
-            let most = count.saturating_add(1);
-            let params = params![workspace, whose.test, now_ms, after, states, most];
-            let mut jobs: Vec<Job> =
-                asking.query_map(params, rows::job)?.collect::<Result<_, _>>()?;
-            let has_more = jobs.len() == usize::try_from(most).unwrap_or(usize::MAX);
-            jobs.truncate(usize::try_from(count).unwrap_or(usize::MAX));
-            Ok(JobPage { jobs, has_more })
-        })
-        .await
+        let states: Vec<&str> = states.iter().map(|state| state.name()).collect();
+        let most = count.saturating_add(1);
+        let values = vec![
+            whose.workspace.as_str().to_owned().into(),
+            whose.test.into(),
+            self.clock.now().unix_ms.into(),
+            after.into(),
+            json(&states)?,
+            most.into(),
+        ];
+        let mut jobs = self.rows(Line::Books, LIST, values, rows::job).await?;
+        let has_more = jobs.len() == usize::try_from(most).unwrap_or(usize::MAX);
+        jobs.truncate(usize::try_from(count).unwrap_or(usize::MAX));
+        Ok(JobPage { jobs, has_more })
     }
 
     /// The pictures that have a name, the newest first; so many at most.
@@ -170,34 +200,52 @@ impl Store {
         key: String,
         count: u32,
     ) -> Result<Vec<Named>, StoreError> {
-        self.read(move |database| {
-            let mut asking = database.prepare_cached(
-                "SELECT job, picture, at_ms FROM asset
-                 WHERE workspace = ?1 AND test = ?2 AND key = ?3 ORDER BY seq DESC LIMIT ?4",
-            )?;
-            let params = params![whose.workspace.as_str(), whose.test, key, count];
-            let named = asking.query_map(params, |row| {
-                Ok(Named {
-                    job: JobId::known(&row.get::<_, String>(0)?),
-                    picture: rows::from_json(&row.get::<_, String>(1)?)?,
-                    at_ms: row.get(2)?,
-                })
-            })?;
-            Ok(named.collect::<Result<_, _>>()?)
-        })
-        .await
+        let values = vec![
+            whose.workspace.as_str().to_owned().into(),
+            whose.test.into(),
+            key.into(),
+            count.into(),
+        ];
+        self.rows(Line::Books, NAMED, values, named).await
     }
+}
+
+fn named(row: &dyn Cells) -> Result<Named, StoreError> {
+    Ok(Named {
+        job: JobId::known(&row.text("job")?),
+        picture: row.json("picture")?,
+        at_ms: row.number("at_ms")?,
+    })
 }
 
 impl JobAsk {
     /// Refuses whatever it is, undecided.
-    pub(super) fn refuse(self) {
+    pub(super) fn refuse(&self, why: fn() -> StoreError) {
         match self {
-            Self::Accept(_, _, reply)
+            Self::Accept(_, _, _, reply)
             | Self::Begin(_, reply)
             | Self::Place(_, _, reply)
-            | Self::Tried(_, reply) => super::ask::no(reply),
-            Self::Cancel(_, reply) | Self::End(_, _, reply) => super::ask::no(reply),
+            | Self::Tried(_, reply) => reply.give(Err(why())),
+            Self::Cancel(_, reply) | Self::End(_, _, reply) => reply.give(Err(why())),
+            Self::Adopt(reply) => reply.give(Err(why())),
+        }
+    }
+
+    /// What deciding it needs to be known.
+    pub(super) fn touch(&self, touched: &mut Touched) {
+        match self {
+            Self::Accept(hold, new, promised, _) => {
+                touch_hold(hold, touched);
+                touched.scopes.extend(promised.as_ref().map(|promised| promised.pledge.scope));
+                touched.jobs_of.insert(new.job.workspace.clone());
+            }
+            Self::Begin(job, _) | Self::Place(job, _, _) | Self::End(job, _, _) => {
+                touched.jobs.insert(job.clone());
+            }
+            Self::Cancel(job, _) => {
+                touched.cancelled.insert(job.clone());
+            }
+            Self::Adopt(_) | Self::Tried(..) => {}
         }
     }
 }

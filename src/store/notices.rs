@@ -8,6 +8,7 @@ use crate::reach::Target;
 
 use super::Store;
 use super::ask::Ask;
+use super::desk::Line;
 use super::error::StoreError;
 use super::jobs::JobAsk;
 use super::rows::notices as rows;
@@ -53,9 +54,10 @@ pub fn notice_of(job: &Job) -> Option<Notice> {
 }
 
 impl Store {
-    /// Every notice that is not over, the oldest first.
+    /// Every notice that is not over and that is for this process to tell, the oldest first.
     pub async fn waiting_notices(&self) -> Result<Vec<Notice>, StoreError> {
-        self.read(|database| Ok(rows::waiting(database)?)).await
+        let run = if self.is_shared() { vec![self.run.into()] } else { Vec::new() };
+        self.rows(Line::Books, rows::WAITING, run, rows::notice).await
     }
 
     /// What became of a notice.

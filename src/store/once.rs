@@ -1,20 +1,16 @@
 //! Requests that are served once: their pledges beside their holds, their answers beside both.
 
-use std::sync::Arc;
-
-use parking_lot::Mutex;
-use rusqlite::Connection;
-use tokio::sync::oneshot;
-
 use crate::credits::Credits;
 use crate::id::{HoldId, KeyId, WorkspaceId};
 use crate::ledger::{Held, HoldAsk, Settled};
-use crate::pledge::{Fingerprint, Named, Pledge, State, Verdict, judge};
+use crate::pledge::{Fingerprint, Gone, Named, Pledge, State, Verdict, judge};
 use crate::receipt::Receipt;
 
 use super::Store;
-use super::answers::{AnswerKept, Answers, KeptAnswer};
+use super::answers::{self, AnswerKept, KeptAnswer, Shelf};
 use super::ask::Ask;
+use super::cells::{Query, Reading, Value};
+use super::desk::Line;
 use super::error::StoreError;
 use super::rows::pledges;
 
@@ -23,8 +19,15 @@ impl Store {
     /// and its hold are durable together when answered. [`StoreError::Pledged`] when its name is
     /// taken; then nothing was set aside.
     pub async fn hold_once(&self, ask: HoldAsk, named: Named) -> Result<Held, StoreError> {
-        let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| StoreError::Busy)?;
-        let pledge = Pledge {
+        let ask = self.on_the_stores_clock(ask);
+        let pledge = Some(Box::new(self.pledge(&ask, named)));
+        let ask = Box::new(ask);
+        self.ask_now(|reply| Ask::Hold(ask, pledge, reply)).await
+    }
+
+    /// The pledge that is opened with a hold.
+    pub(super) fn pledge(&self, ask: &HoldAsk, named: Named) -> Pledge {
+        Pledge {
             scope: named.scope,
             key: ask.key.clone(),
             fingerprint: named.fingerprint,
@@ -32,23 +35,35 @@ impl Store {
             hold: ask.hold.clone(),
             request: ask.request.clone(),
             run: self.run,
-            opened_at_ms: self.clock.now().unix_ms,
+            opened_at_ms: self.now().unix_ms,
             state: State::Open { until_ms: ask.expires_at_ms },
-        };
-        let (reply, answer) = oneshot::channel();
-        self.send(Ask::Hold(Box::new(ask), Some(Box::new(pledge)), reply), Some(place))?;
-        answer.await.unwrap_or(Err(StoreError::Closed))
+        }
     }
 
     /// Makes an answer ready to be kept with the end of its hold. Never fails: an answer that
     /// cannot be kept is still an answer.
     pub async fn keep(&self, hold: &HoldId, answer: KeptAnswer) -> AnswerKept {
-        let (answers, hold) = (self.answers.clone(), hold.clone());
         let bytes_max = self.bounds.each_bytes_max;
-        let work = move || answers.prepare(&hold, answer, bytes_max);
-        tokio::task::spawn_blocking(work)
-            .await
-            .unwrap_or(AnswerKept(Err(crate::pledge::Gone::Lost)))
+        match &self.shelf {
+            Shelf::Folder(answers) => {
+                let (answers, hold) = (answers.clone(), hold.clone());
+                let work = move || answers.prepare(&hold, answer, bytes_max);
+                tokio::task::spawn_blocking(work).await.unwrap_or(AnswerKept(Err(Gone::Lost)))
+            }
+            Shelf::Table(desk) => {
+                let work = move || answers::prepare_for_table(answer, bytes_max);
+                let prepared = tokio::task::spawn_blocking(work).await;
+                let (kept, large) = prepared.unwrap_or((AnswerKept(Err(Gone::Lost)), None));
+                let Some(body) = large else { return kept };
+                match desk.keep_body(hold, body).await {
+                    Ok(()) => kept,
+                    Err(error) => {
+                        tracing::warn!(%error, %hold, "an answer could not be kept");
+                        AnswerKept(Err(Gone::Lost))
+                    }
+                }
+            }
+        }
     }
 
     /// Takes the price of a hold, and keeps the answer; durable together when answered.
@@ -81,8 +96,10 @@ impl Store {
 
     /// What is told to a request of this name, and what is known under it.
     pub async fn look_up(&self, named: Named) -> Result<(Verdict, Option<Pledge>), StoreError> {
-        let known = self.look(move |database| Ok(pledges::find(database, &named.scope)?)).await?;
-        Ok((judge(known.as_ref(), &named.fingerprint, self.run, self.clock.now()), known))
+        let values = vec![named.scope.0.to_vec().into()];
+        let known = self.look(pledges::FIND, values, pledges::pledge).await?;
+        let verdict = judge(known.as_ref(), &named.fingerprint, &self.shared.living(), self.now());
+        Ok((verdict, known))
     }
 
     /// The same for a call that says that it repeats one of this key.
@@ -91,18 +108,28 @@ impl Store {
         key: KeyId,
         asked: Fingerprint,
     ) -> Result<(Verdict, Option<Pledge>), StoreError> {
-        let known =
-            self.look(move |database| Ok(pledges::find_implied(database, &key, &asked)?)).await?;
-        Ok((judge(known.as_ref(), &asked, self.run, self.clock.now()), known))
+        let values = vec![key.as_str().to_owned().into(), asked.0.to_vec().into()];
+        let known = self.look(pledges::FIND_IMPLIED, values, pledges::pledge).await?;
+        let verdict = judge(known.as_ref(), &asked, &self.shared.living(), self.now());
+        Ok((verdict, known))
     }
 
     /// The answer that was kept with this hold, if it is there and whole.
     pub async fn kept_answer(&self, hold: HoldId) -> Result<Option<KeptAnswer>, StoreError> {
-        let (answers, named) = (self.answers.clone(), hold.clone());
-        let row = self.look(move |database| Answers::row(database, &named)).await?;
-        let Some(row) = row else { return Ok(None) };
+        let values = vec![hold.as_str().to_owned().into()];
+        let row = self.look(answers::ROW, values, answers::row).await?;
+        let Some(mut row) = row else { return Ok(None) };
+        let folder = match &self.shelf {
+            Shelf::Folder(answers) => Some(answers.clone()),
+            Shelf::Table(desk) => {
+                if row.is_elsewhere() {
+                    row.put(desk.body(&hold).await?);
+                }
+                None
+            }
+        };
         // Off the connection: others look things up while a large file is read.
-        let work = move || answers.read(&hold, row);
+        let work = move || answers::read(folder.as_ref(), &hold, row);
         tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Closed)
     }
 
@@ -121,30 +148,31 @@ impl Store {
         self.shared.take_dropped()
     }
 
-    /// Asks what is committed, on a connection of its own: long questions of others do not
-    /// stand in its way. Nothing is believed once a commit has failed.
-    async fn look<T, F>(&self, question: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
-    {
+    /// Asks what is committed. Nothing is believed once a commit has failed.
+    async fn look<T: Send + 'static>(
+        &self,
+        query: Query,
+        values: Vec<Value<'static>>,
+        read: Reading<T>,
+    ) -> Result<Option<T>, StoreError> {
         if self.poisoned() {
             return Err(StoreError::Poisoned);
         }
-        let looker: Arc<Mutex<Connection>> = Arc::clone(&self.looker);
-        tokio::task::spawn_blocking(move || question(&looker.lock()))
-            .await
-            .unwrap_or(Err(StoreError::Closed))
+        Ok(self.rows(Line::Looks, query, values, read).await?.pop())
     }
 
     /// A file whose row will never be is removed; where that is not known, the next start sees.
-    async fn remove_unless<T>(
+    pub(super) async fn remove_unless<T>(
         &self,
         file: Option<HoldId>,
         done: Result<T, StoreError>,
     ) -> Result<T, StoreError> {
-        if let (Some(hold), Err(StoreError::Ledger(_))) = (file, &done) {
-            let answers = self.answers.clone();
+        let is_refused = matches!(
+            done,
+            Err(StoreError::Ledger(_) | StoreError::Job(_) | StoreError::Pledged(_))
+        );
+        if let (Some(hold), Shelf::Folder(answers), true) = (file, &self.shelf, is_refused) {
+            let answers = answers.clone();
             drop(tokio::task::spawn_blocking(move || answers.remove(&[hold])).await);
         }
         done

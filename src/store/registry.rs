@@ -58,9 +58,24 @@ pub(super) struct StoredKey {
 pub(super) struct Registry {
     pub(super) workspaces: BTreeMap<WorkspaceId, Workspace>,
     pub(super) keys: BTreeMap<KeyId, StoredKey>,
+    /// The highest number of a change that is known of; only several nodes number them.
+    pub(super) version: i64,
 }
 
 impl Registry {
+    pub(super) fn of(workspaces: Vec<Workspace>, keys: Vec<StoredKey>) -> Self {
+        let workspaces = workspaces.into_iter().map(|workspace| (workspace.id.clone(), workspace));
+        let keys = keys.into_iter().map(|key| (key.record.id.clone(), key));
+        Self { workspaces: workspaces.collect(), keys: keys.collect(), version: 0 }
+    }
+
+    /// Takes up what is new or has changed.
+    pub(super) fn learn(&mut self, workspaces: Vec<Workspace>, keys: Vec<StoredKey>) {
+        let Self { workspaces: more, keys: others, .. } = Self::of(workspaces, keys);
+        self.workspaces.extend(more);
+        self.keys.extend(others);
+    }
+
     /// The snapshot that requests are authenticated against.
     pub(super) fn ring(&self) -> KeyRing {
         let suspended: Vec<WorkspaceId> = self

@@ -15,9 +15,16 @@ use super::error::StoreError;
 
 pub(super) struct Shared {
     keys: ArcSwap<KeyRing>,
+    /// The registry's number that the keys are of; only several nodes number it.
+    keys_version: Mutex<i64>,
+    /// Processes that serve this store, this one included.
+    living: ArcSwap<Vec<i64>>,
+    /// What the store's clock is ahead of ours, in milliseconds.
+    ahead_ms: AtomicI64,
     open_holds: AtomicUsize,
     open_jobs: AtomicUsize,
     poisoned: AtomicBool,
+    away: AtomicBool,
     kept_bytes: AtomicI64,
     dropped: AtomicU64,
     /// Last uses that are not written yet; as many as there are keys, at most.
@@ -28,9 +35,13 @@ impl Shared {
     pub(super) fn new(keys: KeyRing) -> Self {
         Self {
             keys: ArcSwap::from_pointee(keys),
+            keys_version: Mutex::new(0),
+            living: ArcSwap::default(),
+            ahead_ms: AtomicI64::new(0),
             open_holds: AtomicUsize::new(0),
             open_jobs: AtomicUsize::new(0),
             poisoned: AtomicBool::new(false),
+            away: AtomicBool::new(false),
             kept_bytes: AtomicI64::new(0),
             dropped: AtomicU64::new(0),
             touched: Mutex::new(HashMap::new()),
@@ -43,6 +54,33 @@ impl Shared {
 
     pub(super) fn set_keys(&self, keys: KeyRing) {
         self.keys.store(Arc::new(keys));
+    }
+
+    /// The keys as they were with this number of the registry; what is older is let go.
+    pub(super) fn set_keys_of(&self, keys: KeyRing, version: i64) {
+        let mut known = self.keys_version.lock();
+        if version >= *known {
+            *known = version;
+            self.set_keys(keys);
+        }
+    }
+
+    pub(super) fn living(&self) -> Arc<Vec<i64>> {
+        self.living.load_full()
+    }
+
+    pub(super) fn set_living(&self, runs: Vec<i64>) {
+        self.living.store(Arc::new(runs));
+    }
+
+    /// What the store's clock is ahead of ours, in milliseconds; nothing within a second.
+    pub(super) fn ahead_ms(&self) -> i64 {
+        let ahead_ms = self.ahead_ms.load(Ordering::Relaxed);
+        if ahead_ms.abs() < 1_000 { 0 } else { ahead_ms }
+    }
+
+    pub(super) fn set_ahead_ms(&self, ahead_ms: i64) {
+        self.ahead_ms.store(ahead_ms, Ordering::Relaxed);
     }
 
     pub(super) fn open_holds(&self) -> usize {
@@ -85,6 +123,14 @@ impl Shared {
         self.poisoned.store(true, Ordering::Release);
         let source = std::error::Error::source(error).map(ToString::to_string);
         tracing::error!(%error, source, "the store is poisoned: nothing is accepted until a restart");
+    }
+
+    pub(super) fn is_away(&self) -> bool {
+        self.away.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_away(&self, is_away: bool) {
+        self.away.store(is_away, Ordering::Release);
     }
 
     pub(super) fn touch(&self, key: &KeyId, at_ms: i64) {

@@ -4,13 +4,17 @@
 
 use std::path::Path;
 
-use rusqlite::{Connection, Row};
+use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::{Clock, SystemClock};
+use crate::config::Config;
 
+use super::cells::{Cells, Query, Value};
 use super::disk;
+use super::embedded;
 use super::error::StoreError;
+use super::postgres;
 
 mod faults;
 
@@ -48,39 +52,91 @@ pub fn verify(dir: &Path) -> Result<VerifyReport, StoreError> {
     prove(&mut disk::open_reader(dir)?, now.unix_ms)
 }
 
+/// Proves the books of the store of this config.
+pub async fn verify_for(config: &Config) -> Result<VerifyReport, StoreError> {
+    let Some(place) = &config.postgres else { return verify(&config.store_directory) };
+    let now = SystemClock::start().now();
+    postgres::open_desk(super::address(place)?).await?.prove(now.unix_ms).await
+}
+
+/// A proof under way: one question after the other, whoever puts them.
+pub(super) struct Proof {
+    now_unix_ms: i64,
+    asked: usize,
+    counts: Vec<u64>,
+    report: VerifyReport,
+}
+
+/// What is counted, in the order of the report's fields.
+const COUNTS: [Query; 4] = [
+    Query::same("SELECT 'n' AS place, CAST(count(*) AS TEXT) AS detail FROM workspace"),
+    Query::same("SELECT 'n' AS place, CAST(count(*) AS TEXT) AS detail FROM entry"),
+    Query::same(
+        "SELECT 'n' AS place, CAST(count(*) AS TEXT) AS detail FROM hold WHERE state = 'open'",
+    ),
+    Query::same(
+        "SELECT 'n' AS place, CAST(count(*) AS TEXT) AS detail FROM hold
+         WHERE state = 'open' AND expires_at_ms <= $1",
+    ),
+];
+
 /// Proves the books behind a connection.
 pub(super) fn prove(
     database: &mut Connection,
     now_unix_ms: i64,
 ) -> Result<VerifyReport, StoreError> {
     let moment = database.transaction()?;
-    let count = |query: &str| -> rusqlite::Result<u64> {
-        let count: i64 = moment.query_row(query, [], |row| row.get(0))?;
-        Ok(count.unsigned_abs())
-    };
-    let mut report = VerifyReport {
-        faults: Vec::new(),
-        workspaces: count("SELECT count(*) FROM workspace")?,
-        entries: count("SELECT count(*) FROM entry")?,
-        holds_open: count("SELECT count(*) FROM hold WHERE state = 'open'")?,
-        holds_overdue: count(&format!(
-            "SELECT count(*) FROM hold WHERE state = 'open' AND expires_at_ms <= {now_unix_ms}"
-        ))?,
-    };
-    for (what, query) in FAULTS {
-        let mut asking = moment.prepare(query)?;
-        let found = asking.query_map([], |row| in_words(what, row))?;
-        let found = found.collect::<rusqlite::Result<Vec<_>>>()?;
-        let untold = found.len().saturating_sub(TOLD_MAX);
-        report.faults.extend(found.into_iter().take(TOLD_MAX));
-        if untold > 0 {
-            report.faults.push(format!("{what}: {untold} more"));
-        }
+    let mut proof = Proof::new(now_unix_ms);
+    while let Some((query, values)) = proof.next() {
+        proof.hear(embedded::ask(&moment, query, &values, finding)?);
     }
-    Ok(report)
+    Ok(proof.report())
 }
 
-fn in_words(what: &str, row: &Row<'_>) -> rusqlite::Result<String> {
-    let (place, detail): (String, String) = (row.get(0)?, row.get(1)?);
-    Ok(format!("{what}: {place}: {detail}"))
+impl Proof {
+    pub(super) fn new(now_unix_ms: i64) -> Self {
+        Self { now_unix_ms, asked: 0, counts: Vec::new(), report: VerifyReport::default() }
+    }
+
+    /// The next question; the answer must be heard before the one after it.
+    pub(super) fn next(&self) -> Option<(Query, Vec<Value<'static>>)> {
+        let faults = FAULTS.iter().map(|(_, query)| query);
+        let query = *COUNTS.iter().chain(faults).nth(self.asked)?;
+        let takes_now = query.embedded.contains("$1");
+        Some((query, if takes_now { vec![self.now_unix_ms.into()] } else { Vec::new() }))
+    }
+
+    pub(super) fn hear(&mut self, found: Vec<(String, String)>) {
+        let fault = self.asked.checked_sub(COUNTS.len()).and_then(|at| FAULTS.get(at));
+        self.asked = self.asked.saturating_add(1);
+        let Some((what, _)) = fault else {
+            let count = found.first().and_then(|(_, count)| count.parse().ok());
+            self.counts.push(count.unwrap_or(0));
+            return;
+        };
+        let untold = found.len().saturating_sub(TOLD_MAX);
+        let told = found.into_iter().take(TOLD_MAX);
+        let told = told.map(|(place, detail)| format!("{what}: {place}: {detail}"));
+        self.report.faults.extend(told);
+        if untold > 0 {
+            self.report.faults.push(format!("{what}: {untold} more"));
+        }
+    }
+
+    pub(super) fn report(self) -> VerifyReport {
+        let mut counts = self.counts.into_iter();
+        let mut next = || counts.next().unwrap_or(0);
+        VerifyReport {
+            workspaces: next(),
+            entries: next(),
+            holds_open: next(),
+            holds_overdue: next(),
+            ..self.report
+        }
+    }
+}
+
+/// A place and what is wrong there.
+pub(super) fn finding(row: &dyn Cells) -> Result<(String, String), StoreError> {
+    Ok((row.text("place")?, row.text("detail")?))
 }

@@ -4,31 +4,28 @@
 //! memory, writes what was accepted in one transaction, and only then answers. Memory is ahead of
 //! the disk between the two, so after any failure in that gap nothing is accepted any more.
 
-use std::path::PathBuf;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
-
 use crate::clock::{Clock, Now};
-use crate::ledger::Ledger;
-use crate::pledge::{End, Pledges};
+use crate::pledge::End;
 
-use super::answers::Answers;
 use super::ask::{Answer, Ask, Letter, Reply};
-use super::disk::{self, Lock};
+use super::books::Books;
 use super::error::StoreError;
-use super::registry::Registry;
-use super::rows::{Rows, pledges};
+use super::rows::Rows;
 use super::shared::Shared;
+use super::tables::{Broken, Depth, Standing, Tables, Touched};
 
 mod decide;
 mod jobs;
+mod mend;
 mod renew;
 
 pub(super) use jobs::OpenJobs;
-pub(super) use renew::Allowances;
+use renew::Allowances;
 
 /// The most asks that one commit makes durable.
 pub(super) const BATCH_MAX: usize = 256;
@@ -40,23 +37,18 @@ const SWEEP_EVERY_MS: u64 = 1_000;
 const TOUCH_EVERY_MS: u64 = 60_000;
 
 pub(super) struct Writer {
-    pub(super) database: Connection,
-    pub(super) ledger: Ledger,
-    pub(super) pledges: Pledges,
-    pub(super) answers: Answers,
-    pub(super) kept_bytes: i64,
-    pub(super) kept_bytes_max: usize,
-    pub(super) registry: Registry,
-    pub(super) allowances: Allowances,
-    pub(super) jobs: OpenJobs,
-    pub(super) entry_seq: i64,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) shared: Arc<Shared>,
-    pub(super) inbox: Receiver<Letter>,
-    pub(super) dir: PathBuf,
-    pub(super) lock: Lock,
-    pub(super) swept_tick_ms: u64,
-    pub(super) touched_tick_ms: u64,
+    tables: Box<dyn Tables>,
+    books: Books,
+    allowances: Allowances,
+    clock: Arc<dyn Clock>,
+    shared: Arc<Shared>,
+    inbox: Receiver<Letter>,
+    /// What a failure has put back in line.
+    line: VecDeque<Letter>,
+    /// How many of these are to be decided one by one, to find the one that fails.
+    singly: usize,
+    swept_tick_ms: u64,
+    touched_tick_ms: u64,
 }
 
 /// What one commit decides, and whom it answers.
@@ -78,30 +70,52 @@ enum Stop {
 }
 
 impl Writer {
+    pub(super) fn new(
+        (tables, books): (Box<dyn Tables>, Books),
+        clock: Arc<dyn Clock>,
+        (shared, inbox): (Arc<Shared>, Receiver<Letter>),
+    ) -> Self {
+        let tick_ms = clock.now().tick_ms;
+        Self {
+            tables,
+            books,
+            allowances: Allowances::default(),
+            clock,
+            shared,
+            inbox,
+            line: VecDeque::new(),
+            singly: 0,
+            swept_tick_ms: tick_ms,
+            touched_tick_ms: tick_ms,
+        }
+    }
+
     /// Sweeps what became overdue while nobody served the store; call before anything is asked.
     pub(super) fn catch_up(&mut self) -> Result<(), StoreError> {
-        let now = self.clock.now();
+        let touched = Touched { sweep: Depth::Looked, ..Touched::default() };
         let mut more = true;
         while more {
             let mut batch = Batch::default();
+            let now = self.tables.begin(&touched, &mut self.books, self.clock.now())?;
             more = self.sweep(now, &mut batch)?;
-            self.write(&batch.rows)?;
+            self.commit(&batch.rows).map_err(|broken| broken.error)?;
         }
-        self.publish();
+        self.publish(&Rows::default());
         Ok(())
     }
 
     /// Serves until it is told to stop, or until nobody can ask any more.
     pub(super) fn run(mut self) {
         let stop = loop {
-            let first = match self.inbox.recv_timeout(Duration::from_millis(SWEEP_EVERY_MS)) {
-                Ok(letter) => Some(letter),
-                Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => break Stop::Abandoned,
-            };
-            let idle = first.is_none();
-            let mut batch = Batch::default();
-            self.serve(first, &mut batch);
+            let mut idle = false;
+            if self.line.is_empty() {
+                match self.inbox.recv_timeout(Duration::from_millis(SWEEP_EVERY_MS)) {
+                    Ok(letter) => self.line.push_back(letter),
+                    Err(RecvTimeoutError::Timeout) => idle = true,
+                    Err(RecvTimeoutError::Disconnected) => break Stop::Abandoned,
+                }
+            }
+            let batch = self.serve();
             #[cfg(test)]
             if let Some(crashed) = batch.crash {
                 drop(self);
@@ -111,136 +125,167 @@ impl Writer {
             if let Some(reply) = batch.closing {
                 break Stop::Asked(reply);
             }
-            self.fold(idle);
+            if !self.shared.poisoned()
+                && let Err(error) = self.tables.rest(idle)
+            {
+                tracing::warn!(%error, "the store could not be tidied");
+            }
         };
         self.stop(stop);
     }
 
-    /// Decides one batch, makes it durable, answers it.
-    fn serve(&mut self, first: Option<Letter>, batch: &mut Batch) {
-        let now = self.clock.now();
-        let mut waiting: Vec<Ask> = first.into_iter().map(|letter| letter.ask).collect();
-        waiting.extend(self.inbox.try_iter().take(BATCH_MAX - 1).map(|l| l.ask));
+    /// Decides one batch of what waits, makes it durable, answers it.
+    fn serve(&mut self) -> Batch {
+        let mut batch = Batch::default();
+        let letters = self.next_letters();
         if self.shared.poisoned() {
-            for ask in waiting {
-                refuse(ask, batch);
+            for letter in letters {
+                refuse(letter.ask, &mut batch);
             }
-            return;
+            return batch;
         }
-        let decided = self.decide_all(waiting, batch, now);
-        let durable = decided.and_then(|()| self.write(&batch.rows));
-        if let Err(error) = &durable {
-            self.shared.poison(error);
-        } else {
-            self.publish();
-            self.publish_keys(&batch.rows);
+        let is_mended = self.tables.is_mended();
+        let mut asks = Vec::with_capacity(letters.len());
+        let mut back = Vec::new();
+        for letter in letters {
+            if is_mended {
+                asks.push(letter.ask.clone());
+                back.push(letter);
+            } else {
+                asks.push(letter.ask);
+            }
         }
-        for answer in batch.answers.drain(..) {
-            answer.give(durable.is_ok());
+        match self.decide_and_commit(asks, &mut batch) {
+            Ok(()) => {
+                // Whoever is answered finds the places free.
+                drop(back);
+                self.answer(&mut batch);
+            }
+            Err(broken) if is_mended => self.mend(&mut batch, back, broken),
+            Err(Broken { error, .. }) => {
+                self.shared.poison(&error);
+                for answer in batch.answers.drain(..) {
+                    answer.give(Err(StoreError::Poisoned));
+                }
+            }
         }
+        batch
     }
 
-    fn decide_all(
-        &mut self,
-        waiting: Vec<Ask>,
-        batch: &mut Batch,
-        now: Now,
-    ) -> Result<(), StoreError> {
-        if now.tick_ms.saturating_sub(self.swept_tick_ms) >= SWEEP_EVERY_MS {
-            self.swept_tick_ms = now.tick_ms;
-            self.sweep(now, batch)?;
+    /// What the next batch is made of: what was put back first, then what came since.
+    fn next_letters(&mut self) -> Vec<Letter> {
+        let most = if self.singly > 0 { 1 } else { BATCH_MAX };
+        self.singly = self.singly.saturating_sub(1);
+        let missing = most.saturating_sub(self.line.len());
+        let Self { line, inbox, .. } = self;
+        line.extend(inbox.try_iter().take(missing));
+        let letters: Vec<Letter> = line.drain(..most.min(line.len())).collect();
+        if self.tables.is_mended() { self.still_wanted(letters) } else { letters }
+    }
+
+    fn decide_and_commit(&mut self, asks: Vec<Ask>, batch: &mut Batch) -> Result<(), Broken> {
+        if let Err(error) = self.decide_all(asks, batch) {
+            // Nothing was written yet, but the same asks may fail again.
+            let standing = match self.tables.standing(&error) {
+                Standing::Wrong => Standing::Wrong,
+                Standing::Undone | Standing::Unknown => Standing::Undone,
+            };
+            return Err(Broken { error, standing });
+        }
+        self.commit(&batch.rows)
+    }
+
+    fn decide_all(&mut self, asks: Vec<Ask>, batch: &mut Batch) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        let is_sweep_due = now.tick_ms.saturating_sub(self.swept_tick_ms) >= SWEEP_EVERY_MS;
+        let mut touched = Touched::default();
+        if is_sweep_due {
+            touched.sweep = Depth::Looked;
+        }
+        for ask in &asks {
+            ask.touch(&mut touched);
         }
         if now.tick_ms.saturating_sub(self.touched_tick_ms) >= TOUCH_EVERY_MS {
             self.touched_tick_ms = now.tick_ms;
             batch.rows.touched = self.shared.take_touched();
+            if !batch.rows.touched.is_empty() {
+                // Nodes that write the same keys at once would wait for each other in a circle.
+                touched.registry = Depth::Changed;
+            }
         }
-        for ask in waiting {
-            self.decide(ask, batch, now)?;
+        if !self.allowances.is_empty() && touched.moves_credits() {
+            // Whose plan gives what is a matter of keys, which other nodes may have changed.
+            touched.registry = touched.registry.max(Depth::Looked);
+        }
+        if asks.is_empty() && !is_sweep_due && batch.rows.touched.is_empty() {
+            return Ok(());
+        }
+        let at = self.tables.begin(&touched, &mut self.books, now)?;
+        self.allowances.look_again_after(self.books.registry.version);
+        if is_sweep_due {
+            self.swept_tick_ms = now.tick_ms;
+            self.sweep(at, batch)?;
+        }
+        for ask in asks {
+            self.decide(ask, batch, at)?;
         }
         Ok(())
     }
 
-    /// One transaction, or none when nothing changed.
-    fn write(&mut self, rows: &Rows) -> Result<(), StoreError> {
-        if rows.is_empty() {
-            return Ok(());
+    fn commit(&mut self, rows: &Rows) -> Result<(), Broken> {
+        self.tables.commit(rows, &self.books)
+    }
+
+    /// The commit stands: everyone may know.
+    fn answer(&self, batch: &mut Batch) {
+        self.publish(&batch.rows);
+        for answer in batch.answers.drain(..) {
+            answer.give(Ok(()));
         }
-        let writing = Transaction::new(&mut self.database, TransactionBehavior::Immediate)?;
-        let entry_seq = rows.write(&writing, &self.ledger, &self.registry, self.entry_seq)?;
-        let shelved = rows.pledges.write(&writing, self.kept_bytes, self.kept_bytes_max)?;
-        writing.commit()?;
-        self.entry_seq = entry_seq;
-        self.kept_bytes = shelved.kept_bytes;
-        self.shared.add_dropped(shelved.dropped);
-        self.answers.remove(&shelved.files);
-        Ok(())
     }
 
     fn sweep(&mut self, now: Now, batch: &mut Batch) -> Result<bool, StoreError> {
-        let done = self.ledger.sweep(now)?;
+        let done = self.books.ledger.sweep(now)?;
         for hold in done.outcome.expired {
             self.end_pledge(&hold, (End::Expired, None), batch, now);
             batch.rows.end(hold);
         }
-        if pledges::is_any_forgotten(&self.database, now.unix_ms)? {
+        if self.tables.is_any_forgotten(now.unix_ms)? {
             batch.rows.pledges.forget_at_ms = Some(now.unix_ms);
         }
         batch.rows.change(done.changes);
         Ok(done.outcome.more)
     }
 
-    fn publish(&self) {
-        self.shared.set_open_holds(self.ledger.open_holds());
-        self.shared.set_open_jobs(self.jobs.len());
-        self.shared.set_kept_bytes(self.kept_bytes);
-    }
-
-    fn publish_keys(&self, rows: &Rows) {
+    fn publish(&self, rows: &Rows) {
+        if !self.tables.is_mended() {
+            self.shared.set_open_holds(self.books.ledger.open_holds());
+            self.shared.set_open_jobs(self.books.jobs.len());
+        }
         if !rows.keys.is_empty() || !rows.workspaces.is_empty() {
-            self.shared.set_keys(self.registry.ring());
+            self.shared.set_keys(self.books.registry.ring());
         }
     }
 
-    /// Folds the log in between commits. Failing at it loses nothing: the log still has it all.
-    fn fold(&self, idle: bool) {
-        if self.shared.poisoned() {
-            return;
-        }
-        let folded = if idle {
-            disk::fold_when_idle(&self.database, &self.dir)
-        } else {
-            disk::fold_if_long(&self.database)
-        };
-        if let Err(error) = folded {
-            tracing::warn!(%error, "the store's log could not be folded in");
-        }
-    }
-
-    /// Writes what still waits, folds the log in, gives the lock back, and says so.
+    /// Writes what still waits, leaves the tables in good order, and says so.
     fn stop(mut self, stop: Stop) {
         self.touched_tick_ms = 0;
         loop {
-            let Ok(next) = self.inbox.try_recv() else {
+            self.line.extend(self.inbox.try_iter().take(1));
+            if self.line.is_empty() {
                 break;
-            };
-            let mut batch = Batch::default();
-            self.serve(Some(next), &mut batch);
-            if let Some(reply) = batch.closing {
-                drop(reply.send(Ok(())));
+            }
+            if let Some(reply) = self.serve().closing {
+                reply.give(Ok(()));
             }
         }
-        let mut last = Batch::default();
-        self.serve(None, &mut last);
+        self.swept_tick_ms = 0;
+        self.serve();
         let poisoned = self.shared.poisoned();
-        if !poisoned && let Err(error) = disk::fold_all(&self.database) {
-            tracing::warn!(%error, "the store's log could not be folded in");
-        }
-        let Self { database, lock, .. } = self;
-        drop(database);
-        drop(lock);
+        self.tables.close(!poisoned);
         match stop {
-            Stop::Asked(reply) if poisoned => drop(reply.send(Err(StoreError::Poisoned))),
-            Stop::Asked(reply) => drop(reply.send(Ok(()))),
+            Stop::Asked(reply) if poisoned => reply.give(Err(StoreError::Poisoned)),
+            Stop::Asked(reply) => reply.give(Ok(())),
             Stop::Abandoned => {}
         }
     }
@@ -251,6 +296,6 @@ fn refuse(ask: Ask, batch: &mut Batch) {
     if let Ask::Close(reply) = ask {
         batch.closing = Some(reply);
     } else {
-        ask.refuse();
+        ask.refuse(|| StoreError::Poisoned);
     }
 }

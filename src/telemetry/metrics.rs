@@ -64,6 +64,10 @@ pub struct Metrics {
     pub answers_not_kept: IntCounterVec,
     /// Holds that have not ended.
     pub holds_open: IntGauge,
+    /// Proofs of the books by result: `balanced`, `faulty`, or `failed` when they could not be read.
+    pub ledger_audits: IntCounterVec,
+    /// Faults that the last proof of the books found.
+    pub ledger_faults: IntGauge,
     /// Requests being served now.
     pub in_flight: IntGauge,
     /// Bytes of request bodies held now.
@@ -234,6 +238,17 @@ impl Metrics {
                 &["why"],
             )?,
             holds_open: gauge(&r, "pixelgate_holds_open", "Holds that have not ended")?,
+            ledger_audits: counters(
+                &r,
+                "pixelgate_ledger_audits_total",
+                "Proofs of the books by result",
+                &["result"],
+            )?,
+            ledger_faults: gauge(
+                &r,
+                "pixelgate_ledger_audit_faults",
+                "Faults that the last proof of the books found",
+            )?,
             in_flight: gauge(&r, "pixelgate_in_flight_requests", "Requests being served now")?,
             in_flight_bytes: gauge(
                 &r,

@@ -46,7 +46,12 @@ pub(crate) fn batch(side: &dyn Batching, golden: &Value, unix_ms: i64) -> Value 
         ended.iter().map(|one| Ok(one.as_ref()?.answer(unix_ms))).collect();
     let request_id = RequestId::known("req_golden");
     let context = Asked { request_id: &request_id, unix_ms };
-    shapes::reply_shown(&side.encode_items(&answers, &context))
+    shapes::reply_shown(
+        &side.encode_items(
+            answers.iter().map(|answer| side.encode_item(answer)).collect(),
+            &context,
+        ),
+    )
 }
 
 /// What is understood of an ask for a prompt, and how a prompt is answered.

@@ -55,7 +55,7 @@ async fn ask_until_it_dies(request: reqwest::RequestBuilder) -> u32 {
     served
 }
 
-fn spent(world: &World) -> u32 {
+pub(crate) fn spent(world: &World) -> u32 {
     let said = world.cli(&["credits", "balance", &world.workspace]);
     let line = said.lines().find(|line| line.contains("spent")).unwrap();
     line.split_whitespace().last().unwrap().parse().unwrap()

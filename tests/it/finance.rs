@@ -179,3 +179,29 @@ async fn an_invoice_is_held_against_the_books_line_by_line() {
     assert_eq!(code, Some(1));
     assert!(failed.contains("has no column `cost`; it has: day, price"), "{failed}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_books_are_proved_while_the_gateway_runs_and_a_lie_in_them_is_told() {
+    let config = "store.audit_every = \"100ms\"\n";
+    let world = World::with(PAINTED, "10", config);
+    assert_eq!(world.paint().await.status, 200);
+    until(&world, "pixelgate_ledger_audits_total{result=\"balanced\"} 1").await;
+    assert!(world.metrics().await.contains("pixelgate_ledger_audit_faults 0"));
+    let file = world.folder.path().join("data/pixelgate.sqlite");
+    let database = rusqlite::Connection::open(file).unwrap();
+    database.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+    database.execute_batch("UPDATE usage SET charged_nanos = charged_nanos + 1").unwrap();
+    until(&world, "pixelgate_ledger_audit_faults 1").await;
+    let told = tokio::task::block_in_place(|| world.log_line("the books do not balance"));
+    assert!(told.contains("ERROR"), "{told}");
+}
+
+/// Waits until the metrics say so; a machine that never gets there fails by the test's own time.
+async fn until(world: &World, line: &str) {
+    let asking = async {
+        while !world.metrics().await.contains(line) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(30), asking).await.unwrap();
+}

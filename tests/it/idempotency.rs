@@ -8,6 +8,7 @@ use crate::vendor::{Answers, FakeVendor, spawn};
 use crate::world::{OPENAI, PAINTED, POSTEVERYWHERE, Reply, World, read};
 
 mod repeats;
+mod several;
 
 const LIMITS: &str = r#"limits = [{ name = "minute", images = 3, per = "1m" }]
 quotas = [{ name = "day", images = 5, per = "day" }]"#;

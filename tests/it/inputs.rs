@@ -9,6 +9,7 @@ use crate::world::{PAINTED, Reply, World, from_base64};
 mod gallery;
 mod jobs;
 mod own;
+mod priced;
 
 use gallery::{Gallery, answer_of, sent_to};
 

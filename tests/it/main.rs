@@ -9,6 +9,9 @@
 
 mod clerk;
 mod receiver;
+#[path = "../postgres/server.rs"]
+#[expect(dead_code, reason = "the store's own tests do more with it")]
+mod server;
 mod upscaler;
 mod vendor;
 mod world;
@@ -22,6 +25,7 @@ mod bucket;
 mod crash;
 mod demo;
 mod failover;
+mod failures;
 mod finance;
 mod google;
 mod hostile;
@@ -36,6 +40,7 @@ mod media;
 mod money;
 mod neariq;
 mod node;
+mod nodes;
 mod openapi;
 mod orders;
 mod passthrough;

@@ -5,13 +5,13 @@ use std::process::{Child, Command, Stdio};
 use crate::world::{PAINTED, World};
 
 /// A Redis of one's own, which ends with the test.
-struct Redis {
+pub(crate) struct Redis {
     process: Child,
     port: u16,
 }
 
 impl Redis {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let process = Command::new("redis-server")
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
@@ -22,7 +22,7 @@ impl Redis {
     }
 
     /// What a gateway is told of it.
-    fn config(&self, more: &str) -> String {
+    pub(crate) fn config(&self, more: &str) -> String {
         format!(
             "limits.redis = \"redis://127.0.0.1:{}\"\nlimits.redis_deadline = \"2s\"\n{more}",
             self.port

@@ -118,6 +118,17 @@ impl World {
         }
     }
 
+    /// One more gateway with the same policy, config, workspace and key; it has a folder of its own.
+    pub(crate) fn another_node(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("policies")).unwrap();
+        std::fs::copy(self.policy_file(), folder.path().join("policies/policy.toml")).unwrap();
+        let mut other = Self::spawn(folder, &self.config, &[]);
+        other.workspace.clone_from(&self.workspace);
+        other.key.clone_from(&self.key);
+        other
+    }
+
     /// Kills the process without a word, and starts another on the same folder.
     pub(crate) fn kill_and_restart(self) -> Self {
         let WorldParts { folder, workspace, key, mut process, config } = self.into_parts();
@@ -166,6 +177,8 @@ impl World {
 
     pub(crate) fn try_cli(&self, args: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_pixelgate"))
+            .arg("--config")
+            .arg(self.folder.path().join("gateway.toml"))
             .arg("--data")
             .arg(self.folder.path().join("data"))
             .args(args)

@@ -231,11 +231,9 @@ fn every_refusal_is_described_wherever_it_may_be_said() {
 fn whoever_draws_takes_the_headers_that_go_with_it() {
     let mut faults = Vec::new();
     for dialect in client_sides() {
-        let is_later = dialect.client.unwrap().answers_later();
         for operation in drawing(dialect) {
-            let name = (!is_later).then_some("Idempotency-Key");
-            let headers = ["Prefer", "Pixelgate-Webhook", "Pixelgate-Labels"];
-            let missing = headers.into_iter().chain(name).filter(|header| !operation.takes(header));
+            let headers = ["Idempotency-Key", "Prefer", "Pixelgate-Webhook", "Pixelgate-Labels"];
+            let missing = headers.into_iter().filter(|header| !operation.takes(header));
             faults.extend(missing.map(|header| format!("{}: no {header}", operation.name())));
         }
     }

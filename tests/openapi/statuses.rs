@@ -63,12 +63,11 @@ pub(crate) fn is_said(kind: Kind, claim: &Claim, client: &dyn ClientSide) -> boo
         | Kind::ConcurrencyExceeded
         | Kind::CreditsShort => draws || sort == Sort::Prompt,
         Kind::NoneAvailable => draws,
-        // What becomes of a job is told by the job, and its request is not looked up.
-        Kind::IdempotencyInFlight
-        | Kind::IdempotencyMismatch
-        | Kind::IdempotencyGone
-        | Kind::VendorFailed
-        | Kind::VendorTimedOut => sort == Sort::Images,
+        Kind::IdempotencyInFlight | Kind::IdempotencyMismatch | Kind::IdempotencyGone => {
+            draws || sort == Sort::Prompt
+        }
+        // What becomes of a job is told by the job.
+        Kind::VendorFailed | Kind::VendorTimedOut => sort == Sort::Images,
         Kind::StoreUnavailable => {
             let asks_the_store = [Sort::Quote, Sort::Prompt, Sort::Usage];
             draws

@@ -12,7 +12,7 @@ struct Banned {
 }
 
 /// Pingora's and the TLS library's own types keep their names where they are used.
-const FOREIGN: &[&str] = &["src/edge", "src/upstream"];
+const FOREIGN: &[&str] = &["src/edge", "src/upstream", "src/store/postgres"];
 
 /// A cloud's own word, in the ways of showing a credential to it.
 const OF_CLOUDS: &[&str] = &["src/edge", "src/upstream", "src/catalog/vendor", "src/policy/vendor"];

@@ -90,6 +90,15 @@ impl JsonBody {
         }
     }
 
+    /// Writes JSON that is written already.
+    pub(crate) fn pieces(&mut self, pieces: Pieces) -> &mut Self {
+        self.done.push(std::mem::take(&mut self.open));
+        for slice in pieces.into_slices() {
+            self.done.push(slice);
+        }
+        self
+    }
+
     /// The whole body.
     pub(crate) fn finish(mut self) -> Pieces {
         self.done.push(self.open);

@@ -181,6 +181,7 @@ impl Gateway {
             said: None,
             became_job: true,
             errand: Some(errand),
+            item_of: None,
             named: None,
             turn: None,
             kept: None,

@@ -9,7 +9,7 @@ use crate::dialect::{
 use crate::job::{self, Input, Job, Outcome, State};
 use crate::store::StoreError;
 
-use super::super::{Gateway, Visit, refuse, reply};
+use super::super::{Gateway, Visit, refuse};
 use super::ASK_AGAIN;
 use super::run::{kind_of, wire_of};
 
@@ -22,18 +22,15 @@ const JOBS_LISTED_MAX: u32 = 100;
 /// Pictures that had a name before, at most.
 const VERSIONS_MAX: u32 = 100;
 
-impl Gateway {
-    /// The answer to a request that became a job.
-    pub(super) fn reply_accepted(&self, visit: &Visit, job: &Job) -> WireReply {
-        let body = visit.client.encode_job(&shown(job), None);
-        let now = self.clock.now();
-        let standings = self.standings(visit, now);
-        reply::with_standings(WireReply::json(202, body), visit.client, &standings, now)
-            .with_header("location", &format!("/v1/jobs/{}", job.id))
-            .with_header("preference-applied", "respond-async")
-            .with_header("retry-after", &ASK_AGAIN.as_secs().to_string())
-    }
+/// The answer to a request that became a job.
+pub(super) fn encode_accepted(client: &dyn ClientSide, job: &Job) -> WireReply {
+    WireReply::json(202, client.encode_job(&shown(job), None))
+        .with_header("location", &format!("/v1/jobs/{}", job.id))
+        .with_header("preference-applied", "respond-async")
+        .with_header("retry-after", &ASK_AGAIN.as_secs().to_string())
+}
 
+impl Gateway {
     /// One job, with its result.
     pub(in super::super) async fn reply_with_one(&self, job: &Job) -> Result<WireReply, Refusal> {
         let refused = |error: StoreError| refuse::store(&error, self.clock.now());

@@ -60,12 +60,3 @@ const fn why_gone(gone: Gone) -> &'static str {
 pub(in super::super) fn bad_name(bad: BadName) -> Refusal {
     Refusal::field("Idempotency-Key", Problem::BadValue, bad.to_string())
 }
-
-pub(in super::super) fn named_batch() -> Refusal {
-    Refusal::field(
-        "Idempotency-Key",
-        Problem::BadValue,
-        "`Idempotency-Key` cannot name a batch; leave it out, or ask for each item on its own with \
-         a key of its own",
-    )
-}

@@ -13,7 +13,7 @@ use super::super::*;
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     Grant { id: u8, workspace: u8, amount: i64, facts: u8 },
-    Hold { id: u8, workspace: u8, amount: i64, lasts_ms: i64, weight: u32 },
+    Hold { id: u8, workspace: u8, amount: i64, lasts_ms: i64, weight: u32, counted: u8 },
     Settle { id: u8, price: i64, images: u32 },
     Void { id: u8 },
     Sweep,
@@ -24,8 +24,9 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         2 => (0..20_u8, 0..3_u8, 1..200_i64, any::<u8>())
             .prop_map(|(id, workspace, amount, facts)| Event::Grant { id, workspace, amount, facts }),
-        6 => (0..40_u8, 0..3_u8, 0..80_i64, 1..300_i64, 0..4_u32).prop_map(
-            |(id, workspace, amount, lasts_ms, weight)| Event::Hold { id, workspace, amount, lasts_ms, weight }
+        6 => (0..40_u8, 0..3_u8, 0..80_i64, 1..300_i64, 0..4_u32, any::<u8>()).prop_map(
+            |(id, workspace, amount, lasts_ms, weight, counted)|
+                Event::Hold { id, workspace, amount, lasts_ms, weight, counted }
         ),
         4 => (0..40_u8, 0..80_i64, 0..4_u32)
             .prop_map(|(id, price, images)| Event::Settle { id, price, images }),
@@ -35,8 +36,13 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
     ]
 }
 
-/// The most that the quota of a history allows.
-pub(crate) const QUOTA_MOST: u64 = 12;
+/// What is counted, what each picture weighs in it, and the most of it.
+pub(crate) const QUOTAS: [(QuotaUnit, u64, u64); 4] = [
+    (QuotaUnit::Requests, 0, 9),
+    (QuotaUnit::Images, 0, 12),
+    (QuotaUnit::Pixels, 5_000_000_000, 60_000_000_000),
+    (QuotaUnit::Credits, 0, 300),
+];
 
 pub(crate) fn now(unix_ms: i64) -> Now {
     Now { unix_ms, tick_ms: 0 }
@@ -92,21 +98,28 @@ pub(crate) fn new_grant(event: &Event, at_ms: i64) -> Option<NewGrant> {
 
 /// What an event asks for, in the ledger's own words.
 pub(crate) fn hold_ask(event: &Event, at_ms: i64) -> Option<HoldAsk> {
-    let Event::Hold { id, workspace, amount, lasts_ms, weight } = event else {
+    let Event::Hold { id, workspace, amount, lasts_ms, weight, counted } = event else {
         return None;
     };
-    let quota = QuotaAsk {
-        name: "pictures".to_owned(),
+    let images = u64::from(*weight);
+    let quota = |(unit, each, most): (QuotaUnit, u64, u64)| QuotaAsk {
+        name: unit.name().to_owned(),
         subject: format!("ws_{workspace}").into(),
-        unit: QuotaUnit::Images,
+        unit,
         period: 0,
-        weight: u64::from(*weight),
-        each: 0,
-        most: QUOTA_MOST,
+        weight: match unit {
+            QuotaUnit::Requests => 1,
+            QuotaUnit::Images => images,
+            QuotaUnit::Pixels => images * each,
+            QuotaUnit::Credits => amount.unsigned_abs(),
+        },
+        each,
+        most,
     };
+    let picked = QUOTAS.into_iter().enumerate().filter(|(bit, _)| counted >> bit & 1 != 0);
     Some(HoldAsk {
         workspace: WorkspaceId::known(&format!("ws_{workspace}")),
-        quotas: vec![quota],
+        quotas: picked.map(|(_, counted)| quota(counted)).collect(),
         ..ask(&format!("hold_{id}"), *amount, at_ms + lasts_ms, Vec::new())
     })
 }
@@ -163,8 +176,9 @@ fn check(ledger: &Ledger, entries: &[Entry]) {
     for (workspace, sum) in sums {
         assert!(sum.balances());
         assert_eq!(ledger.balance(&workspace), sum);
-        let used = ledger.quota_used(workspace.as_str(), QuotaUnit::Images, 0);
-        assert!(used <= QUOTA_MOST);
+        for (unit, _, most) in QUOTAS {
+            assert!(ledger.quota_used(workspace.as_str(), unit, 0) <= most);
+        }
     }
 }
 

@@ -2,18 +2,82 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, Row, params};
-
-use crate::credits::Credits;
 use crate::id::{HoldId, JobId, KeyId, RequestId, WorkspaceId};
 use crate::job::{Input, Job, Outcome, State};
 
+use super::super::cells::{Cells, Kind, Query, Value, json};
+use super::super::error::StoreError;
 use super::super::notices::Tried;
-
-use super::{json, notices};
+use super::super::shape::{RowSet, Shape, Way};
+use super::notices;
 
 /// Forgotten jobs that one commit removes; more are removed by the commits after it.
 const FORGOTTEN_MAX: u32 = 100;
+
+/// Removes forgotten jobs: those of before `$1`, at most `$2`. Jobs grow by being accepted, so
+/// forgetting some with each commit about jobs keeps them few.
+pub(in super::super) const FORGET: Query = Query::same(
+    "DELETE FROM job WHERE seq IN (SELECT seq FROM job WHERE forgotten_at_ms <= $1 LIMIT $2)",
+);
+
+static JOB: Shape = Shape {
+    table: "job",
+    columns: &[
+        ("id", Kind::Text),
+        ("workspace", Kind::Text),
+        ("key", Kind::Text),
+        ("test", Kind::Flag),
+        ("request", Kind::Text),
+        ("hold", Kind::Text),
+        ("quote_nanos", Kind::Number),
+        ("dialect", Kind::Text),
+        ("operation", Kind::Text),
+        ("model", Kind::Text),
+        ("asset_key", Kind::Text),
+        ("webhook", Kind::Text),
+        ("created_at_ms", Kind::Number),
+        ("updated_at_ms", Kind::Number),
+        ("ends_by_ms", Kind::Number),
+        ("unwanted", Kind::Flag),
+        ("state", Kind::Text),
+        ("orders", Kind::Text),
+        ("path", Kind::Text),
+        ("content_type", Kind::Text),
+        ("body", Kind::Bytes),
+        ("public_url", Kind::Text),
+        ("labels", Kind::Text),
+        ("tariff", Kind::Text),
+    ],
+    way: Way::Insert { conflict: "" },
+};
+
+static JOB_CHANGE: Shape = Shape {
+    table: "job",
+    columns: &[
+        ("id", Kind::Text),
+        ("updated_at_ms", Kind::Number),
+        ("forgotten_at_ms", Kind::Number),
+        ("unwanted", Kind::Flag),
+        ("state", Kind::Text),
+        ("orders", Kind::Text),
+        ("outcome", Kind::Text),
+    ],
+    way: Way::Update,
+};
+
+/// The first picture of a completed job lies under the name that its app gave it.
+static ASSET: Shape = Shape {
+    table: "asset",
+    columns: &[
+        ("workspace", Kind::Text),
+        ("test", Kind::Flag),
+        ("key", Kind::Text),
+        ("job", Kind::Text),
+        ("picture", Kind::Text),
+        ("at_ms", Kind::Number),
+    ],
+    way: Way::Insert { conflict: "" },
+};
 
 /// What one commit writes about jobs.
 #[derive(Debug, Default)]
@@ -41,171 +105,131 @@ impl JobRows {
         self.tried.push(tried);
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in super::super) fn is_empty(&self) -> bool {
         self.accepted.is_empty() && self.changed.is_empty() && self.tried.is_empty()
     }
 
-    pub(super) fn write(&self, database: &Connection) -> rusqlite::Result<()> {
-        for (job, input) in &self.accepted {
-            insert(database, job, input)?;
-        }
-        for job in self.changed.values() {
-            update(database, job)?;
-            name_pictures(database, job)?;
-            notices::open(database, job)?;
-        }
-        for tried in &self.tried {
-            notices::write(database, tried)?;
-        }
-        if !self.accepted.is_empty() || !self.changed.is_empty() {
-            forget(database, self.now_ms)?;
-        }
-        Ok(())
+    /// What [`FORGET`] is to be told after the rest is written.
+    pub(in super::super) fn forget(&self) -> Option<[Value<'static>; 2]> {
+        let is_about_jobs = !(self.accepted.is_empty() && self.changed.is_empty());
+        is_about_jobs.then(|| [self.now_ms.into(), FORGOTTEN_MAX.into()])
+    }
+
+    /// Jobs that are new with this commit.
+    pub(in super::super) fn accepted(&self) -> impl Iterator<Item = &str> {
+        self.accepted.iter().map(|(job, _)| job.id.as_str())
+    }
+
+    pub(super) fn sets(&self) -> Result<[RowSet<'_>; 7], StoreError> {
+        let accepted = self.accepted.iter().map(|(job, input)| accepted(job, input));
+        let accepted: Result<Vec<_>, StoreError> = accepted.collect();
+        let changed: Result<Vec<_>, StoreError> = self.changed.values().map(changed).collect();
+        let named: Result<Vec<_>, StoreError> = self.changed.values().filter_map(named).collect();
+        let [again, over, answered] = notices::tried(&self.tried);
+        Ok([
+            RowSet::new(&JOB, accepted?),
+            RowSet::new(&JOB_CHANGE, changed?),
+            RowSet::new(&ASSET, named?),
+            notices::opened(self.changed.values()),
+            again,
+            over,
+            answered,
+        ])
     }
 }
 
-fn insert(database: &Connection, job: &Job, input: &Input) -> rusqlite::Result<()> {
-    database
-        .prepare_cached(
-            "INSERT INTO job (id, workspace, key, test, request, hold, quote_nanos, dialect,
-                              operation, model, asset_key, webhook, created_at_ms, updated_at_ms,
-                              ends_by_ms, unwanted, state, orders, path, content_type, body,
-                              public_url, labels, tariff)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                     '[]', ?18, ?19, ?20, ?21, ?22, ?23)",
-        )?
-        .execute(params![
-            job.id.as_str(),
-            job.workspace.as_str(),
-            job.key.as_str(),
-            job.test,
-            job.request.as_str(),
-            job.hold.as_str(),
-            job.quote.nanos(),
-            job.dialect,
-            job.operation,
-            job.model,
-            job.asset_key,
-            job.webhook,
-            job.created_at_ms,
-            job.updated_at_ms,
-            job.ends_by_ms,
-            job.unwanted,
-            job.state.name(),
-            input.path,
-            input.content_type,
-            input.body,
-            input.public_url,
-            input.labels,
-            job.tariff.as_ref().map(json).transpose()?
-        ])?;
-    Ok(())
+fn accepted<'a>(job: &'a Job, input: &'a Input) -> Result<Vec<Value<'a>>, StoreError> {
+    Ok(vec![
+        job.id.as_str().into(),
+        job.workspace.as_str().into(),
+        job.key.as_str().into(),
+        job.test.into(),
+        job.request.as_str().into(),
+        job.hold.as_str().into(),
+        job.quote.into(),
+        Value::from(&job.dialect),
+        Value::from(&job.operation),
+        Value::from(&job.model),
+        job.asset_key.as_deref().into(),
+        job.webhook.as_deref().into(),
+        job.created_at_ms.into(),
+        job.updated_at_ms.into(),
+        job.ends_by_ms.into(),
+        job.unwanted.into(),
+        job.state.name().into(),
+        "[]".into(),
+        Value::from(&input.path),
+        Value::from(&input.content_type),
+        input.body.as_slice().into(),
+        Value::from(&input.public_url),
+        Value::from(&input.labels),
+        job.tariff.as_ref().map(json).transpose()?.into(),
+    ])
 }
 
-fn update(database: &Connection, job: &Job) -> rusqlite::Result<()> {
-    let outcome = job.outcome.as_ref().map(json).transpose()?;
-    database
-        .prepare_cached(
-            "UPDATE job SET updated_at_ms = ?2, forgotten_at_ms = ?3, unwanted = ?4, state = ?5,
-                            orders = ?6, outcome = ?7
-             WHERE id = ?1",
-        )?
-        .execute(params![
-            job.id.as_str(),
-            job.updated_at_ms,
-            job.forgotten_at_ms,
-            job.unwanted,
-            job.state.name(),
-            json(&job.orders)?,
-            outcome
-        ])?;
-    Ok(())
+fn changed(job: &Job) -> Result<Vec<Value<'_>>, StoreError> {
+    Ok(vec![
+        job.id.as_str().into(),
+        job.updated_at_ms.into(),
+        job.forgotten_at_ms.into(),
+        job.unwanted.into(),
+        job.state.name().into(),
+        json(&job.orders)?,
+        job.outcome.as_ref().map(json).transpose()?.into(),
+    ])
 }
 
-/// The first picture of a completed job lies under the name that its app gave it.
-fn name_pictures(database: &Connection, job: &Job) -> rusqlite::Result<()> {
+fn named(job: &Job) -> Option<Result<Vec<Value<'_>>, StoreError>> {
     let (Some(key), Some(Outcome::Completed(delivered))) = (&job.asset_key, &job.outcome) else {
-        return Ok(());
+        return None;
     };
-    let Some(picture) = delivered.pictures.first() else {
-        return Ok(());
-    };
-    database
-        .prepare_cached(
-            "INSERT INTO asset (workspace, test, key, job, picture, at_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute(params![
-            job.workspace.as_str(),
-            job.test,
-            key,
-            job.id.as_str(),
-            json(picture)?,
-            job.updated_at_ms
-        ])?;
-    Ok(())
-}
-
-/// Jobs grow by being accepted, so forgetting some with each commit about jobs keeps them few.
-fn forget(database: &Connection, now_ms: i64) -> rusqlite::Result<()> {
-    database
-        .prepare_cached(
-            "DELETE FROM job WHERE seq IN
-                 (SELECT seq FROM job WHERE forgotten_at_ms <= ?1 LIMIT ?2)",
-        )?
-        .execute(params![now_ms, FORGOTTEN_MAX])?;
-    Ok(())
+    let picture = delivered.pictures.first()?;
+    Some(json(picture).map(|picture| {
+        vec![
+            job.workspace.as_str().into(),
+            job.test.into(),
+            Value::from(key),
+            job.id.as_str().into(),
+            picture,
+            job.updated_at_ms.into(),
+        ]
+    }))
 }
 
 /// A job as its row tells it.
-pub(in super::super) fn job(row: &Row<'_>) -> rusqlite::Result<Job> {
-    let text = |column: &str| row.get::<_, String>(column);
-    let state = text("state")?;
-    let outcome: Option<String> = row.get("outcome")?;
-    let tariff: Option<String> = row.get("tariff")?;
+pub(in super::super) fn job(row: &dyn Cells) -> Result<Job, StoreError> {
     Ok(Job {
-        id: JobId::known(&text("id")?),
-        workspace: WorkspaceId::known(&text("workspace")?),
-        key: KeyId::known(&text("key")?),
-        test: row.get("test")?,
-        request: RequestId::known(&text("request")?),
-        hold: HoldId::known(&text("hold")?),
-        quote: Credits::from_nanos(row.get("quote_nanos")?),
-        tariff: tariff.as_deref().map(from_json).transpose()?,
-        dialect: text("dialect")?,
-        operation: text("operation")?,
-        model: text("model")?,
-        asset_key: row.get("asset_key")?,
-        webhook: row.get("webhook")?,
-        created_at_ms: row.get("created_at_ms")?,
-        updated_at_ms: row.get("updated_at_ms")?,
-        ends_by_ms: row.get("ends_by_ms")?,
-        forgotten_at_ms: row.get("forgotten_at_ms")?,
-        unwanted: row.get("unwanted")?,
-        state: State::named(&state)
-            .ok_or_else(|| unreadable(format!("no job is `{state}`").into()))?,
-        orders: from_json(&text("orders")?)?,
-        outcome: outcome.as_deref().map(from_json).transpose()?,
+        id: JobId::known(&row.text("id")?),
+        workspace: WorkspaceId::known(&row.text("workspace")?),
+        key: KeyId::known(&row.text("key")?),
+        test: row.flag("test")?,
+        request: RequestId::known(&row.text("request")?),
+        hold: HoldId::known(&row.text("hold")?),
+        quote: row.nanos("quote_nanos")?,
+        tariff: row.maybe_json("tariff")?,
+        dialect: row.text("dialect")?,
+        operation: row.text("operation")?,
+        model: row.text("model")?,
+        asset_key: row.maybe_text("asset_key")?,
+        webhook: row.maybe_text("webhook")?,
+        created_at_ms: row.number("created_at_ms")?,
+        updated_at_ms: row.number("updated_at_ms")?,
+        ends_by_ms: row.number("ends_by_ms")?,
+        forgotten_at_ms: row.maybe_number("forgotten_at_ms")?,
+        unwanted: row.flag("unwanted")?,
+        state: row.named("state", State::named)?,
+        orders: row.json("orders")?,
+        outcome: row.maybe_json("outcome")?,
     })
 }
 
 /// The request of a job as its row tells it.
-pub(in super::super) fn input(row: &Row<'_>) -> rusqlite::Result<Input> {
+pub(in super::super) fn input(row: &dyn Cells) -> Result<Input, StoreError> {
     Ok(Input {
-        path: row.get("path")?,
-        content_type: row.get("content_type")?,
-        body: row.get("body")?,
-        public_url: row.get("public_url")?,
-        labels: row.get("labels")?,
+        path: row.text("path")?,
+        content_type: row.text("content_type")?,
+        body: row.bytes("body")?,
+        public_url: row.text("public_url")?,
+        labels: row.text("labels")?,
     })
-}
-
-pub(in super::super) fn from_json<T: serde::de::DeserializeOwned>(
-    json: &str,
-) -> rusqlite::Result<T> {
-    serde_json::from_str(json).map_err(|fault| unreadable(fault.into()))
-}
-
-fn unreadable(why: Box<dyn std::error::Error + Send + Sync>) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, why)
 }

@@ -1,10 +1,13 @@
 //! The index of the media library: its tables, what changes in them, what is asked of them.
 
-use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::Connection;
 
-use crate::canonical::{Format, Kept, Page, Size};
+use crate::canonical::{Format, Kept, Size};
 use crate::id::{MediaId, RequestId, WorkspaceId};
+
+use super::super::cells::{Cells, Kind, Query, Value};
+use super::super::error::StoreError;
+use super::super::shape::{RowSet, Shape, Way};
 
 /// The tables, made where they are not there yet.
 const TABLES: &str = include_str!("media.sql");
@@ -38,6 +41,55 @@ pub(in crate::store) fn prepare(database: &mut Connection) -> rusqlite::Result<(
     making.commit()
 }
 
+/// A picture by its name, over or not.
+pub(in crate::store) const FIND: Query = Query::same("SELECT * FROM media WHERE id = $1");
+
+/// A page of what a workspace owns and is not over, newest first.
+pub(in crate::store) const LIST: Query = Query::same(
+    "SELECT * FROM media
+     WHERE workspace = $1 AND (created_at_ms, id) < ($2, $3)
+           AND (expires_at_ms IS NULL OR expires_at_ms > $4)
+     ORDER BY created_at_ms DESC, id DESC LIMIT $5",
+);
+
+/// Pictures that are over, those that were over first in front.
+pub(in crate::store) const OVER: Query =
+    Query::same("SELECT * FROM media WHERE expires_at_ms <= $1 ORDER BY expires_at_ms LIMIT $2");
+
+/// Whether any row names these bytes.
+pub(in crate::store) const IS_NAMED: Query =
+    Query::same("SELECT id FROM media WHERE digest = $1 LIMIT 1");
+
+/// What a workspace keeps.
+pub(in crate::store) const TOTAL: Query =
+    Query::same("SELECT pictures, bytes FROM media_total WHERE workspace = $1");
+
+/// What everyone keeps.
+pub(in crate::store) const TOTAL_OF_ALL: Query = Query::same(
+    "SELECT CAST(coalesce(sum(pictures), 0) AS BIGINT) AS pictures,
+            CAST(coalesce(sum(bytes), 0) AS BIGINT) AS bytes FROM media_total",
+);
+
+static MEDIA: Shape = Shape {
+    table: "media",
+    columns: &[
+        ("id", Kind::Text),
+        ("workspace", Kind::Text),
+        ("digest", Kind::Text),
+        ("format", Kind::Text),
+        ("width", Kind::Number),
+        ("height", Kind::Number),
+        ("bytes", Kind::Number),
+        ("model", Kind::Text),
+        ("request", Kind::Text),
+        ("created_at_ms", Kind::Number),
+        ("expires_at_ms", Kind::Number),
+    ],
+    way: Way::Insert { conflict: "" },
+};
+
+static ERASED: Shape = Shape { table: "media", columns: &[("id", Kind::Text)], way: Way::Delete };
+
 /// A change to the index that waits for its commit.
 #[derive(Debug)]
 pub(in crate::store) enum MediaChange {
@@ -56,138 +108,73 @@ pub struct MediaTotal {
     pub bytes: u64,
 }
 
-pub(super) fn write(database: &Connection, change: &MediaChange) -> rusqlite::Result<()> {
-    match change {
-        MediaChange::Keep(kept) => insert(database, kept),
-        MediaChange::Erase(id) => {
-            database.prepare_cached("DELETE FROM media WHERE id = ?1")?.execute([id.as_str()])?;
-            Ok(())
-        }
-    }
+/// A picture is named once, so what is kept may be written before what is erased.
+pub(super) fn sets(changes: &[MediaChange]) -> [RowSet<'_>; 2] {
+    let kept = changes.iter().filter_map(|change| match change {
+        MediaChange::Keep(kept) => Some(row(kept)),
+        MediaChange::Erase(_) => None,
+    });
+    let erased = changes.iter().filter_map(|change| match change {
+        MediaChange::Keep(_) => None,
+        MediaChange::Erase(id) => Some(vec![id.as_str().into()]),
+    });
+    [RowSet::new(&MEDIA, kept.collect()), RowSet::new(&ERASED, erased.collect())]
 }
 
-fn insert(database: &Connection, kept: &Kept) -> rusqlite::Result<()> {
-    database
-        .prepare_cached(
-            "INSERT INTO media (id, workspace, digest, format, width, height, bytes, model, request,
-                                created_at_ms, expires_at_ms)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-        )?
-        .execute(params![
-            kept.id.as_str(),
-            kept.workspace.as_str(),
-            kept.digest,
-            kept.format.name(),
-            kept.size.map(|size| size.width),
-            kept.size.map(|size| size.height),
-            i64::try_from(kept.bytes).unwrap_or(i64::MAX),
-            kept.model,
-            kept.request.as_str(),
-            kept.created_at_ms,
-            kept.expires_at_ms
-        ])?;
-    Ok(())
+fn row(kept: &Kept) -> Vec<Value<'_>> {
+    vec![
+        kept.id.as_str().into(),
+        kept.workspace.as_str().into(),
+        Value::from(&kept.digest),
+        kept.format.name().into(),
+        kept.size.map(|size| size.width).into(),
+        kept.size.map(|size| size.height).into(),
+        kept.bytes.into(),
+        Value::from(&kept.model),
+        kept.request.as_str().into(),
+        kept.created_at_ms.into(),
+        kept.expires_at_ms.into(),
+    ]
 }
 
-/// A picture by its name, over or not.
-pub(in crate::store) fn find(database: &Connection, id: &str) -> rusqlite::Result<Option<Kept>> {
-    let mut asking = database.prepare_cached("SELECT * FROM media WHERE id = ?1")?;
-    asking.query_row([id], kept).optional()
+pub(in crate::store) fn total(row: &dyn Cells) -> Result<MediaTotal, StoreError> {
+    Ok(MediaTotal { pictures: row.count("pictures")?, bytes: row.count("bytes")? })
 }
 
-/// A page of what a workspace owns and is not over, newest first.
-pub(in crate::store) fn list(
-    database: &Connection,
-    workspace: &WorkspaceId,
-    page: &Page,
-    now_ms: i64,
-) -> rusqlite::Result<Vec<Kept>> {
-    let (at_ms, id) = page
-        .after
-        .as_ref()
-        .map_or((i64::MAX, ""), |after| (after.created_at_ms, after.id.as_str()));
-    let mut asking = database.prepare_cached(
-        "SELECT * FROM media
-         WHERE workspace = ?1 AND (created_at_ms, id) < (?2, ?3)
-               AND (expires_at_ms IS NULL OR expires_at_ms > ?4)
-         ORDER BY created_at_ms DESC, id DESC LIMIT ?5",
-    )?;
-    let found =
-        asking.query_map(params![workspace.as_str(), at_ms, id, now_ms, page.limit], kept)?;
-    found.collect()
-}
-
-/// Pictures that are over, those that were over first in front.
-pub(in crate::store) fn over(
-    database: &Connection,
-    now_ms: i64,
-    limit: u32,
-) -> rusqlite::Result<Vec<Kept>> {
-    let mut asking = database.prepare_cached(
-        "SELECT * FROM media WHERE expires_at_ms <= ?1 ORDER BY expires_at_ms LIMIT ?2",
-    )?;
-    asking.query_map(params![now_ms, limit], kept)?.collect()
-}
-
-/// Whether any row names these bytes.
-pub(in crate::store) fn is_named(database: &Connection, digest: &str) -> rusqlite::Result<bool> {
-    database.prepare_cached("SELECT 1 FROM media WHERE digest = ?1")?.exists([digest])
-}
-
-/// What a workspace keeps.
-pub(in crate::store) fn total(
-    database: &Connection,
-    workspace: &WorkspaceId,
-) -> rusqlite::Result<MediaTotal> {
-    let mut asking =
-        database.prepare_cached("SELECT pictures, bytes FROM media_total WHERE workspace = ?1")?;
-    let found = asking.query_row([workspace.as_str()], counted).optional()?;
-    Ok(found.unwrap_or_default())
-}
-
-/// What everyone keeps.
-pub(in crate::store) fn total_of_all(database: &Connection) -> rusqlite::Result<MediaTotal> {
-    let query = "SELECT ifnull(sum(pictures), 0), ifnull(sum(bytes), 0) FROM media_total";
-    database.prepare_cached(query)?.query_row([], counted)
-}
-
-fn counted(row: &Row<'_>) -> rusqlite::Result<MediaTotal> {
-    Ok(MediaTotal { pictures: unsigned(row.get(0)?), bytes: unsigned(row.get(1)?) })
-}
-
-fn kept(row: &Row<'_>) -> rusqlite::Result<Kept> {
-    let text = |column: &str| row.get::<_, String>(column);
-    let format = match text("format")?.as_str() {
-        "png" => Format::Png,
-        "jpeg" => Format::Jpeg,
-        "webp" => Format::Webp,
-        "avif" => Format::Avif,
-        other => {
-            let why = format!("`{other}` is no format").into();
-            return Err(rusqlite::Error::FromSqlConversionFailure(0, Type::Text, why));
-        }
+pub(in crate::store) fn kept(row: &dyn Cells) -> Result<Kept, StoreError> {
+    let (width, height) = (row.maybe_number("width")?, row.maybe_number("height")?);
+    let size = if width.is_some() && height.is_some() {
+        Some(Size::new(row.small("width")?, row.small("height")?))
+    } else {
+        None
     };
-    let (width, height): (Option<u32>, Option<u32>) = (row.get("width")?, row.get("height")?);
     Ok(Kept {
-        id: MediaId::known(&text("id")?),
-        workspace: WorkspaceId::known(&text("workspace")?),
-        digest: text("digest")?,
-        format,
-        size: width.zip(height).map(|(width, height)| Size::new(width, height)),
-        bytes: unsigned(row.get("bytes")?),
-        model: text("model")?,
-        request: RequestId::known(&text("request")?),
-        created_at_ms: row.get("created_at_ms")?,
-        expires_at_ms: row.get("expires_at_ms")?,
+        id: MediaId::known(&row.text("id")?),
+        workspace: WorkspaceId::known(&row.text("workspace")?),
+        digest: row.text("digest")?,
+        format: row.named("format", format)?,
+        size,
+        bytes: row.count("bytes")?,
+        model: row.text("model")?,
+        request: RequestId::known(&row.text("request")?),
+        created_at_ms: row.number("created_at_ms")?,
+        expires_at_ms: row.maybe_number("expires_at_ms")?,
     })
 }
 
-fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
+fn format(name: &str) -> Option<Format> {
+    match name {
+        "png" => Some(Format::Png),
+        "jpeg" => Some(Format::Jpeg),
+        "webp" => Some(Format::Webp),
+        "avif" => Some(Format::Avif),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::embedded;
     use super::*;
 
     const DIGEST: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
@@ -207,26 +194,30 @@ mod tests {
         }
     }
 
+    fn write(database: &Connection, change: MediaChange) -> rusqlite::Result<()> {
+        sets(&[change]).iter().try_for_each(|set| set.write(database))
+    }
+
     #[test]
     fn a_table_of_before_there_was_avif_is_made_anew_with_all_that_is_in_it() {
         let mut database = Connection::open_in_memory().unwrap();
         database.execute_batch(&TABLES.replace(", 'avif'", "")).unwrap();
-        insert(&database, &kept("med_old", Format::Webp)).unwrap();
-        assert!(insert(&database, &kept("med_new", Format::Avif)).is_err());
+        write(&database, MediaChange::Keep(kept("med_old", Format::Webp))).unwrap();
+        assert!(write(&database, MediaChange::Keep(kept("med_new", Format::Avif))).is_err());
         for _ in 0..2 {
             prepare(&mut database).unwrap();
         }
-        insert(&database, &kept("med_new", Format::Avif)).unwrap();
-        let mut asking = database.prepare("SELECT * FROM media ORDER BY id").unwrap();
-        let rows: Vec<Kept> = asking.query_map([], super::kept).unwrap().flatten().collect();
+        write(&database, MediaChange::Keep(kept("med_new", Format::Avif))).unwrap();
+        let all = Query::same("SELECT * FROM media ORDER BY id");
+        let rows = embedded::ask(&database, all, &[], super::kept).unwrap();
         assert_eq!(rows, [kept("med_new", Format::Avif), kept("med_old", Format::Webp)]);
         let objects = "SELECT count(*) FROM sqlite_schema WHERE name LIKE 'media%'";
         let objects: i64 = database.query_row(objects, [], |row| row.get(0)).unwrap();
         // Two tables, three indexes, two triggers.
         assert_eq!(objects, 7);
-        let total = "SELECT pictures, bytes FROM media_total";
-        assert_eq!(database.query_row(total, [], counted).unwrap().pictures, 2);
-        write(&database, &MediaChange::Erase(MediaId::known("med_old"))).unwrap();
-        assert_eq!(database.query_row(total, [], counted).unwrap().pictures, 1);
+        let counted = || embedded::ask(&database, TOTAL_OF_ALL, &[], total).unwrap();
+        assert_eq!(counted(), [MediaTotal { pictures: 2, bytes: 20 }]);
+        write(&database, MediaChange::Erase(MediaId::known("med_old"))).unwrap();
+        assert_eq!(counted(), [MediaTotal { pictures: 1, bytes: 10 }]);
     }
 }

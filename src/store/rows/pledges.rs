@@ -1,15 +1,72 @@
 //! Pledges as rows: what one commit opens, ends and forgets of them, and how they are read back.
 
-use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::BTreeSet;
 
 use crate::id::{HoldId, KeyId, RequestId};
 use crate::pledge::{Fingerprint, Gone, Pledge, Scope, State};
 
 use super::super::answers::AnswerKept;
+use super::super::cells::{Cells, Kind, Query, Value, unreadable};
+use super::super::error::StoreError;
+use super::super::shape::{RowSet, Shape, Way};
+
+mod embedded;
+
+/// What is known of a pledge beside its answer.
+macro_rules! known {
+    ($rest:literal) => {
+        concat!(
+            "SELECT scope, key, fingerprint, implied, hold, request, run, opened_at_ms, until_ms, \
+             state, gone FROM pledge WHERE ",
+            $rest
+        )
+    };
+}
+
+/// Every pledge whose hold is open.
+pub(in super::super) const OPEN: Query = Query::same(known!("state = 'open'"));
+
+/// What is known under a name.
+pub(in super::super) const FIND: Query = Query::same(known!("scope = $1"));
+
+/// The latest call of this key that did not name itself and asked this.
+pub(in super::super) const FIND_IMPLIED: Query =
+    Query::same(known!("implied AND key = $1 AND fingerprint = $2 ORDER BY seq DESC LIMIT 1"));
 
 /// How many forgotten rows one commit removes at most.
 const FORGOTTEN_MAX: u32 = 1_000;
+
+static OPENED: Shape = Shape {
+    table: "pledge",
+    columns: &[
+        ("scope", Kind::Bytes),
+        ("key", Kind::Text),
+        ("fingerprint", Kind::Bytes),
+        ("implied", Kind::Flag),
+        ("hold", Kind::Text),
+        ("request", Kind::Text),
+        ("run", Kind::Number),
+        ("opened_at_ms", Kind::Number),
+        ("until_ms", Kind::Number),
+        ("state", Kind::Text),
+    ],
+    way: Way::Insert { conflict: "" },
+};
+
+static DONE: Shape = Shape {
+    table: "pledge",
+    columns: &[
+        ("hold", Kind::Text),
+        ("state", Kind::Text),
+        ("until_ms", Kind::Number),
+        ("gone", Kind::Text),
+        ("bytes", Kind::Number),
+        ("head", Kind::Text),
+        ("digest", Kind::Bytes),
+        ("body", Kind::Bytes),
+    ],
+    way: Way::Update,
+};
 
 /// Everything about pledges that waits for the commit, in its order.
 #[derive(Debug, Default)]
@@ -21,6 +78,7 @@ pub(in super::super) struct PledgeRows {
 
 #[derive(Debug)]
 enum Change {
+    /// Whatever was known under its name goes.
     Opened(Pledge),
     Done(Pledge, Option<Box<AnswerKept>>),
     Freed(Scope, HoldId),
@@ -35,17 +93,6 @@ pub(in super::super) enum InBatch<'a> {
     Freed,
     /// This is known under it.
     Named(&'a Pledge),
-}
-
-/// What a commit made of the answers that are kept.
-#[derive(Debug, Default)]
-pub(in super::super) struct Shelved {
-    /// Bytes of all bodies after it.
-    pub(in super::super) kept_bytes: i64,
-    /// Answers that made room for newer ones.
-    pub(in super::super) dropped: u64,
-    /// Files that no row names any more.
-    pub(in super::super) files: Vec<HoldId>,
 }
 
 impl PledgeRows {
@@ -80,218 +127,114 @@ impl PledgeRows {
         });
         found.unwrap_or(InBatch::Untouched)
     }
+}
 
-    /// Writes all of it, and lets the oldest answers go until the rest is within `bytes_max`.
-    pub(in super::super) fn write(
-        &self,
-        database: &Connection,
-        kept_bytes: i64,
-        bytes_max: usize,
-    ) -> rusqlite::Result<Shelved> {
-        let mut shelved = Shelved { kept_bytes, ..Shelved::default() };
-        for change in &self.changes {
-            match change {
-                Change::Opened(pledge) => {
-                    remove(database, "scope = ?1", params![pledge.scope.0], &mut shelved)?;
-                    open(database, pledge)?;
-                }
-                Change::Done(pledge, kept) => {
-                    done(database, pledge, kept.as_deref(), &mut shelved)?;
-                }
-                Change::Freed(_, hold) => {
-                    remove(database, "hold = ?1", params![hold.as_str()], &mut shelved)?;
-                }
+/// Removes what is to be forgotten by `$1`, at most `$2` rows; answers go with them.
+const FORGET: &str = "DELETE FROM pledge WHERE seq IN
+     (SELECT seq FROM pledge WHERE state <> 'open' AND until_ms <= $1 LIMIT $2)";
+
+static CLEARED: Shape =
+    Shape { table: "pledge", columns: &[("scope", Kind::Bytes)], way: Way::Delete };
+
+static FREED: Shape = Shape { table: "pledge", columns: &[("hold", Kind::Text)], way: Way::Delete };
+
+impl PledgeRows {
+    /// All changes as sets of rows, for a database that removes what belongs to a pledge itself.
+    pub(in super::super) fn sets(&self) -> Vec<RowSet<'_>> {
+        let scopes: BTreeSet<&Scope> = self.changes.iter().map(Change::scope).collect();
+        if scopes.len() == self.changes.len() {
+            // Each name is changed once, so that their order does not matter.
+            return sets_of(self.changes.iter().collect());
+        }
+        self.changes.iter().flat_map(|change| sets_of(vec![change])).collect()
+    }
+
+    /// What [`FORGET`] is to be told, when anything is to be forgotten.
+    pub(in super::super) fn forget(&self) -> Option<(&'static str, [Value<'static>; 2])> {
+        let at_ms = self.forget_at_ms?;
+        Some((FORGET, [at_ms.into(), FORGOTTEN_MAX.into()]))
+    }
+}
+
+fn sets_of(changes: Vec<&Change>) -> Vec<RowSet<'_>> {
+    let (mut cleared, mut opened, mut done, mut freed) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for change in changes {
+        match change {
+            Change::Opened(pledge) => {
+                cleared.push(vec![Value::from(&pledge.scope.0)]);
+                opened.push(opened_row(pledge));
             }
+            Change::Done(pledge, kept) => done.extend(done_row(pledge, kept.as_deref())),
+            Change::Freed(_, hold) => freed.push(vec![hold.as_str().into()]),
         }
-        if let Some(at_ms) = self.forget_at_ms {
-            let forgotten =
-                "seq IN (SELECT seq FROM pledge WHERE state <> 'open' AND until_ms <= ?1 LIMIT ?2)";
-            remove(database, forgotten, params![at_ms, FORGOTTEN_MAX], &mut shelved)?;
+    }
+    let sets = [(&CLEARED, cleared), (&OPENED, opened), (&DONE, done), (&FREED, freed)];
+    let sets = sets.into_iter().map(|(shape, rows)| RowSet::new(shape, rows));
+    sets.filter(|set| !set.rows.is_empty()).collect()
+}
+
+impl Change {
+    const fn scope(&self) -> &Scope {
+        match self {
+            Self::Opened(pledge) | Self::Done(pledge, _) => &pledge.scope,
+            Self::Freed(scope, _) => scope,
         }
-        make_room(database, i64::try_from(bytes_max).unwrap_or(i64::MAX), &mut shelved)?;
-        Ok(shelved)
     }
 }
 
-impl Shelved {
-    fn lose(&mut self, (hold, bytes, is_in_file): (HoldId, i64, bool)) {
-        self.kept_bytes = self.kept_bytes.saturating_sub(bytes);
-        if is_in_file {
-            self.files.push(hold);
-        }
-    }
-}
-
-fn open(database: &Connection, pledge: &Pledge) -> rusqlite::Result<()> {
+fn opened_row(pledge: &Pledge) -> Vec<Value<'_>> {
     let (State::Open { until_ms } | State::Done { until_ms, .. }) = pledge.state;
-    database
-        .prepare_cached(
-            "INSERT INTO pledge (scope, key, fingerprint, implied, hold, request, run,
-                                 opened_at_ms, until_ms, state)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'open')",
-        )?
-        .execute(params![
-            pledge.scope.0,
-            pledge.key.as_str(),
-            pledge.fingerprint.0,
-            pledge.is_implied,
-            pledge.hold.as_str(),
-            pledge.request.as_str(),
-            pledge.run,
-            pledge.opened_at_ms,
-            until_ms
-        ])?;
-    Ok(())
+    vec![
+        (&pledge.scope.0).into(),
+        pledge.key.as_str().into(),
+        (&pledge.fingerprint.0).into(),
+        pledge.is_implied.into(),
+        pledge.hold.as_str().into(),
+        pledge.request.as_str().into(),
+        pledge.run.into(),
+        pledge.opened_at_ms.into(),
+        until_ms.into(),
+        "open".into(),
+    ]
 }
 
-fn done(
-    database: &Connection,
-    pledge: &Pledge,
-    kept: Option<&AnswerKept>,
-    shelved: &mut Shelved,
-) -> rusqlite::Result<()> {
-    let State::Done { until_ms, gone } = pledge.state else { return Ok(()) };
+/// `None` for a pledge that is not done.
+fn done_row<'a>(pledge: &'a Pledge, kept: Option<&'a AnswerKept>) -> Option<Vec<Value<'a>>> {
+    let State::Done { until_ms, gone } = pledge.state else { return None };
     let prepared = kept.and_then(|kept| kept.0.as_ref().ok()).filter(|_| gone.is_none());
     // A pledge that ended without anyone keeping its answer was served all the same.
     let gone = if prepared.is_none() { Some(gone.unwrap_or(Gone::Lost)) } else { None };
-    let bytes = prepared.map_or(0, |prepared| prepared.bytes);
-    database
-        .prepare_cached(
-            "UPDATE pledge SET state = ?2, until_ms = ?3, gone = ?4, bytes = ?5, head = ?6,
-                               digest = ?7, body = ?8
-             WHERE hold = ?1",
-        )?
-        .execute(params![
-            pledge.hold.as_str(),
-            if gone.is_none() { "kept" } else { "gone" },
-            until_ms,
-            gone.map(Gone::name),
-            bytes,
-            prepared.map(|prepared| &prepared.head),
-            prepared.map(|prepared| prepared.digest),
-            prepared.and_then(|prepared| prepared.body.as_ref())
-        ])?;
-    shelved.kept_bytes = shelved.kept_bytes.saturating_add(bytes);
-    Ok(())
+    Some(vec![
+        pledge.hold.as_str().into(),
+        if gone.is_none() { "kept" } else { "gone" }.into(),
+        until_ms.into(),
+        gone.map(Gone::name).into(),
+        prepared.map_or(0, |prepared| prepared.bytes).into(),
+        prepared.map(|prepared| &prepared.head).into(),
+        prepared.map(|prepared| &prepared.digest).into(),
+        prepared.and_then(|prepared| prepared.body.as_deref()).into(),
+    ])
 }
 
-fn remove(
-    database: &Connection,
-    which: &str,
-    parameters: &[&dyn rusqlite::ToSql],
-    shelved: &mut Shelved,
-) -> rusqlite::Result<()> {
-    let mut removing = database.prepare_cached(&format!(
-        "DELETE FROM pledge WHERE {which}
-         RETURNING hold, bytes, state = 'kept' AND body IS NULL"
-    ))?;
-    let removed = removing.query_map(parameters, shelf)?;
-    for row in removed {
-        shelved.lose(row?);
-    }
-    Ok(())
-}
-
-/// The oldest answers go until the rest is within the bound; what was served is still known.
-fn make_room(database: &Connection, bytes_max: i64, shelved: &mut Shelved) -> rusqlite::Result<()> {
-    while shelved.kept_bytes > bytes_max {
-        let oldest = database
-            .prepare_cached(
-                "SELECT hold, bytes, body IS NULL FROM pledge WHERE state = 'kept'
-                 ORDER BY seq LIMIT 1",
-            )?
-            .query_row([], shelf)
-            .optional()?;
-        let Some(oldest) = oldest else { return Ok(()) };
-        database
-            .prepare_cached(
-                "UPDATE pledge SET state = 'gone', gone = 'dropped', bytes = 0, head = NULL,
-                                   digest = NULL, body = NULL
-                 WHERE hold = ?1",
-            )?
-            .execute([oldest.0.as_str()])?;
-        shelved.lose(oldest);
-        shelved.dropped = shelved.dropped.saturating_add(1);
-    }
-    Ok(())
-}
-
-fn shelf(row: &Row<'_>) -> rusqlite::Result<(HoldId, i64, bool)> {
-    Ok((HoldId::known(&row.get::<_, String>(0)?), row.get(1)?, row.get(2)?))
-}
-
-/// Every pledge whose hold is open.
-pub(in super::super) fn load_open(database: &Connection) -> rusqlite::Result<Vec<Pledge>> {
-    let mut asking = database.prepare("SELECT * FROM pledge WHERE state = 'open'")?;
-    asking.query_map([], read)?.collect()
-}
-
-/// Bytes of all bodies that are kept.
-pub(in super::super) fn load_kept_bytes(database: &Connection) -> rusqlite::Result<i64> {
-    database.query_row("SELECT ifnull(sum(bytes), 0) FROM pledge", [], |row| row.get(0))
-}
-
-/// What is known under a name.
-pub(in super::super) fn find(
-    database: &Connection,
-    scope: &Scope,
-) -> rusqlite::Result<Option<Pledge>> {
-    database
-        .prepare_cached("SELECT * FROM pledge WHERE scope = ?1")?
-        .query_row([scope.0], read)
-        .optional()
-}
-
-/// The latest call of this key that did not name itself and asked this.
-pub(in super::super) fn find_implied(
-    database: &Connection,
-    key: &KeyId,
-    asked: &Fingerprint,
-) -> rusqlite::Result<Option<Pledge>> {
-    database
-        .prepare_cached(
-            "SELECT * FROM pledge WHERE implied AND key = ?1 AND fingerprint = ?2
-             ORDER BY seq DESC LIMIT 1",
-        )?
-        .query_row(params![key.as_str(), asked.0], read)
-        .optional()
-}
-
-/// Whether anything is to be forgotten by now.
-pub(in super::super) fn is_any_forgotten(
-    database: &Connection,
-    at_ms: i64,
-) -> rusqlite::Result<bool> {
-    database
-        .prepare_cached("SELECT 1 FROM pledge WHERE state <> 'open' AND until_ms <= ?1 LIMIT 1")?
-        .exists([at_ms])
-}
-
-fn read(row: &Row<'_>) -> rusqlite::Result<Pledge> {
-    let until_ms = row.get("until_ms")?;
-    let gone: Option<String> = row.get("gone")?;
-    let state = match (row.get::<_, String>("state")?.as_str(), gone) {
-        ("open", _) => State::Open { until_ms },
-        ("kept", _) => State::Done { until_ms, gone: None },
-        ("gone", Some(why)) => {
-            State::Done { until_ms, gone: Some(Gone::named(&why).ok_or_else(|| unreadable(&why))?) }
-        }
-        (other, _) => return Err(unreadable(other)),
+/// A pledge as its row tells it.
+pub(in super::super) fn pledge(row: &dyn Cells) -> Result<Pledge, StoreError> {
+    let until_ms = row.number("until_ms")?;
+    let state = match row.text("state")?.as_str() {
+        "open" => State::Open { until_ms },
+        "kept" => State::Done { until_ms, gone: None },
+        "gone" => State::Done { until_ms, gone: Some(row.named("gone", Gone::named)?) },
+        other => return Err(unreadable("state", format!("no pledge is `{other}`"))),
     };
     Ok(Pledge {
-        scope: Scope(row.get("scope")?),
-        key: KeyId::known(&row.get::<_, String>("key")?),
-        fingerprint: Fingerprint(row.get("fingerprint")?),
-        is_implied: row.get("implied")?,
-        hold: HoldId::known(&row.get::<_, String>("hold")?),
-        request: RequestId::known(&row.get::<_, String>("request")?),
-        run: row.get("run")?,
-        opened_at_ms: row.get("opened_at_ms")?,
+        scope: Scope(row.digest("scope")?),
+        key: KeyId::known(&row.text("key")?),
+        fingerprint: Fingerprint(row.digest("fingerprint")?),
+        is_implied: row.flag("implied")?,
+        hold: HoldId::known(&row.text("hold")?),
+        request: RequestId::known(&row.text("request")?),
+        run: row.number("run")?,
+        opened_at_ms: row.number("opened_at_ms")?,
         state,
     })
-}
-
-fn unreadable(word: &str) -> rusqlite::Error {
-    let why = format!("no pledge is `{word}`");
-    rusqlite::Error::FromSqlConversionFailure(0, Type::Text, why.into())
 }

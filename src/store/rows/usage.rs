@@ -1,61 +1,90 @@
 //! A receipt as a row of the usage table.
 
-use rusqlite::{Connection, params};
-
 use crate::canonical::Quality;
 use crate::id::HoldId;
 use crate::receipt::Receipt;
 
-/// Writes one usage row.
-pub(super) fn write(database: &Connection, receipt: &Receipt) -> rusqlite::Result<()> {
-    let caller = receipt.caller.as_ref();
-    database
-        .prepare_cached(
-            "INSERT INTO usage (request, at_ms, workspace, key, plan, test, dialect, operation,
-                                model, vendor, offering, images_asked, images, size, quality,
-                                hold, charged_nanos, cost_nanos, attempts, outcome, status,
-                                total_us, vendor_us, store_us, answer_bytes, policy_version,
-                                outcome_unknown, labels, pixels_asked, price_version,
-                                cost_version)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17,
-                     ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, ?27, ?28, ?29, ?30, ?31)",
-        )?
-        .execute(params![
-            receipt.request_id.as_str(),
-            receipt.unix_ms,
-            caller.map(|caller| caller.workspace.as_str()),
-            caller.map(|caller| caller.key.as_str()),
-            caller.map(|caller| caller.plan.as_str()),
-            caller.is_some_and(|caller| caller.test),
-            receipt.dialect,
-            receipt.operation,
-            receipt.model,
-            receipt.vendor,
-            receipt.offering,
-            receipt.images_asked,
-            receipt.images,
-            receipt.size.map(|size| size.to_string()),
-            receipt.quality.map(Quality::name),
-            receipt.hold.as_ref().map(HoldId::as_str),
-            receipt.charged.nanos(),
-            receipt.cost.nanos(),
-            receipt.attempts,
-            receipt.outcome(),
-            receipt.status,
-            counted(receipt.total_us),
-            counted(receipt.vendor_us),
-            counted(receipt.store_us),
-            counted(receipt.answer_bytes),
-            &*receipt.policy_version,
-            receipt.outcome_unknown,
-            super::json(&receipt.labels)?,
-            counted(receipt.pixels_asked),
-            receipt.price_version.as_deref(),
-            receipt.cost_version.as_deref()
-        ])?;
-    Ok(())
+use super::super::cells::{Kind, Value, json};
+use super::super::error::StoreError;
+use super::super::shape::{RowSet, Shape, Way};
+
+static USAGE: Shape = Shape {
+    table: "usage",
+    columns: &[
+        ("request", Kind::Text),
+        ("at_ms", Kind::Number),
+        ("workspace", Kind::Text),
+        ("key", Kind::Text),
+        ("plan", Kind::Text),
+        ("test", Kind::Flag),
+        ("dialect", Kind::Text),
+        ("operation", Kind::Text),
+        ("model", Kind::Text),
+        ("vendor", Kind::Text),
+        ("offering", Kind::Text),
+        ("images_asked", Kind::Number),
+        ("images", Kind::Number),
+        ("size", Kind::Text),
+        ("quality", Kind::Text),
+        ("hold", Kind::Text),
+        ("charged_nanos", Kind::Number),
+        ("cost_nanos", Kind::Number),
+        ("attempts", Kind::Number),
+        ("outcome", Kind::Text),
+        ("status", Kind::Number),
+        ("total_us", Kind::Number),
+        ("vendor_us", Kind::Number),
+        ("store_us", Kind::Number),
+        ("answer_bytes", Kind::Number),
+        ("policy_version", Kind::Text),
+        ("outcome_unknown", Kind::Flag),
+        ("labels", Kind::Text),
+        ("pixels_asked", Kind::Number),
+        ("price_version", Kind::Text),
+        ("cost_version", Kind::Text),
+    ],
+    way: Way::Insert { conflict: "" },
+};
+
+/// The usage rows of these receipts.
+pub(super) fn set(receipts: &[Receipt]) -> Result<RowSet<'_>, StoreError> {
+    let rows: Result<_, StoreError> = receipts.iter().map(row).collect();
+    Ok(RowSet::new(&USAGE, rows?))
 }
 
-fn counted(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
+fn row(receipt: &Receipt) -> Result<Vec<Value<'_>>, StoreError> {
+    let caller = receipt.caller.as_ref();
+    Ok(vec![
+        receipt.request_id.as_str().into(),
+        receipt.unix_ms.into(),
+        caller.map(|caller| caller.workspace.as_str()).into(),
+        caller.map(|caller| caller.key.as_str()).into(),
+        caller.map(|caller| caller.plan.as_str()).into(),
+        caller.is_some_and(|caller| caller.test).into(),
+        receipt.dialect.into(),
+        receipt.operation.into(),
+        receipt.model.as_deref().into(),
+        receipt.vendor.as_deref().into(),
+        receipt.offering.as_deref().into(),
+        receipt.images_asked.into(),
+        receipt.images.into(),
+        receipt.size.map(|size| size.to_string()).into(),
+        receipt.quality.map(Quality::name).into(),
+        receipt.hold.as_ref().map(HoldId::as_str).into(),
+        receipt.charged.into(),
+        receipt.cost.nanos().into(),
+        receipt.attempts.into(),
+        receipt.outcome().into(),
+        receipt.status.into(),
+        receipt.total_us.into(),
+        receipt.vendor_us.into(),
+        receipt.store_us.into(),
+        receipt.answer_bytes.into(),
+        (&*receipt.policy_version).into(),
+        receipt.outcome_unknown.into(),
+        json(&receipt.labels)?,
+        receipt.pixels_asked.into(),
+        receipt.price_version.as_deref().into(),
+        receipt.cost_version.as_deref().into(),
+    ])
 }

@@ -7,8 +7,9 @@ use proptest::prelude::*;
 use crate::clock::{ManualClock, Now};
 use crate::id::RequestId;
 use crate::ledger::Ledger;
-use crate::ledger::tests::histories::{Event, event, hold_ask, new_grant};
+use crate::ledger::tests::histories::{Event, QUOTAS, event, hold_ask, new_grant};
 
+use super::world::Place;
 use super::*;
 
 /// Both sides of the comparison. Workspaces have names of their own in the store.
@@ -16,22 +17,21 @@ struct Pair {
     ledger: Ledger,
     store: Store,
     clock: Arc<ManualClock>,
-    dir: tempfile::TempDir,
+    place: Place,
     names: HashMap<WorkspaceId, WorkspaceId>,
 }
 
 impl Pair {
-    async fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+    async fn new(place: Place) -> Self {
         let clock = Arc::new(ManualClock::at(Now { unix_ms: 0, tick_ms: 0 }));
-        let store = Store::open(dir.path(), Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
+        let store = place.open(&clock, USUAL_BOUNDS).await;
         let mut names = HashMap::new();
         for number in 0..3 {
             let name = format!("ws_{number}");
             let id = store.create_workspace(name.clone()).await.unwrap();
             names.insert(WorkspaceId::known(&name), id);
         }
-        Self { ledger: Ledger::default(), store, clock, dir, names }
+        Self { ledger: Ledger::default(), store, clock, place, names }
     }
 
     /// Plays one event on both sides; gives both answers as text.
@@ -83,8 +83,7 @@ impl Pair {
         self.clock = Arc::new(ManualClock::at(at));
         // Opening sweeps, so the ledger is swept too.
         while self.ledger.sweep(at).unwrap().outcome.more {}
-        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        self.store = Store::open(self.dir.path(), clock).unwrap();
+        self.store = self.place.open(&self.clock, USUAL_BOUNDS).await;
     }
 }
 
@@ -99,19 +98,29 @@ proptest! {
     fn the_store_answers_as_the_ledger_does(
         events in prop::collection::vec(event(), 1..50)
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let mut pair = Pair::new().await;
-            for event in &events {
-                let (pure, stored) = pair.play(event).await;
-                assert_eq!(pure, stored, "{event:?}");
-            }
-            for workspace in pair.names.values() {
-                let stored = pair.store.balance(workspace).await.unwrap();
-                assert_eq!(pair.ledger.balance(workspace), stored);
-            }
-            let report = pair.store.verify().await.unwrap();
-            assert_eq!(report.faults, Vec::<String>::new());
+            agree(Place::folder(), &events).await;
+            agree(Place::database(), &events).await;
         });
     }
+}
+
+/// Plays a history on a store and on the pure ledger, operation by operation.
+async fn agree(place: Place, events: &[Event]) {
+    let mut pair = Pair::new(place).await;
+    for event in events {
+        let (pure, stored) = pair.play(event).await;
+        assert_eq!(pure, stored, "{event:?}");
+    }
+    for (subject, workspace) in &pair.names {
+        for (unit, ..) in QUOTAS {
+            let stored = pair.store.quota_used(subject.as_str().into(), unit, 0).await.unwrap();
+            assert_eq!(pair.ledger.quota_used(subject.as_str(), unit, 0), stored, "{unit:?}");
+        }
+        let stored = pair.store.balance(workspace).await.unwrap();
+        assert_eq!(pair.ledger.balance(workspace), stored);
+    }
+    let report = pair.store.verify().await.unwrap();
+    assert_eq!(report.faults, Vec::<String>::new());
 }

@@ -7,8 +7,19 @@ use crate::job::{
     Delivered, Failure, Input, Job, JobError, Kept, NewJob, Order, Outcome, Question, State,
 };
 
+use crate::pledge::{Named, Verdict};
+
+use super::pledges::{answer, named};
 use super::world::receipt;
 use super::*;
+
+on_every_store! {
+    a_job_is_accepted_with_its_hold_or_not_at_all
+    what_a_crash_leaves_is_what_was_answered
+    a_name_stands_for_its_job_whatever_became_of_it_and_for_none_that_was_not_accepted
+    pictures_that_come_after_the_hold_expired_are_not_charged_and_not_given
+    a_forgotten_job_is_not_found_and_its_row_goes
+}
 
 const KEPT_FOR_MS: i64 = 10_000;
 
@@ -51,11 +62,11 @@ fn whose(world: &World) -> Whose {
     Whose { workspace: world.workspace.clone(), test: false }
 }
 
-async fn accept(world: &World, id: &str, hold: &str) -> Result<(), StoreError> {
+pub(super) async fn accept(world: &World, id: &str, hold: &str) -> Result<(), StoreError> {
     world.store().accept_job(world.ask(hold, 2), job(world, id, hold)).await
 }
 
-fn order() -> Order {
+pub(super) fn order() -> Order {
     let next = Question {
         method: "GET".to_owned(),
         path: "/jobs/7".to_owned(),
@@ -87,9 +98,7 @@ pub(super) async fn end(
     world.store().end_job(JobId::known(id), end).await
 }
 
-#[tokio::test]
-async fn a_job_is_accepted_with_its_hold_or_not_at_all() {
-    let world = World::new().await;
+async fn a_job_is_accepted_with_its_hold_or_not_at_all(world: World) {
     world.grant(5).await;
     accept(&world, "job_1", "h1").await.unwrap();
     accept(&world, "job_2", "h2").await.unwrap();
@@ -104,20 +113,49 @@ async fn a_job_is_accepted_with_its_hold_or_not_at_all() {
     let short = accept(&world, "job_6", "h6").await;
     assert!(matches!(short, Err(StoreError::Ledger(LedgerError::Short { .. }))), "{short:?}");
     assert_eq!(world.store().find_job("job_6", whose(&world)).await.unwrap(), None);
-    assert_eq!(world.store().open_jobs_count(), 1);
+    let open = "SELECT count(*) AS n FROM job WHERE forgotten_at_ms IS NULL";
+    assert_eq!(world.count(open).await, 1);
     world.must_balance().await;
 }
 
-#[tokio::test]
-async fn what_a_crash_leaves_is_what_was_answered() {
-    let mut world = World::new().await;
+async fn a_name_stands_for_its_job_whatever_became_of_it_and_for_none_that_was_not_accepted(
+    mut world: World,
+) {
+    async fn accept_once(world: &World, number: usize, asked: Named) -> Result<(), StoreError> {
+        let (id, hold) = (format!("job_{number}"), format!("h{number}"));
+        let kept = world.store().keep(&HoldId::known(&hold), answer(9)).await;
+        let new = (job(world, &id, &hold), (asked, kept));
+        world.store().accept_job_once(world.ask(&hold, 2), new.0, new.1).await
+    }
+    let short = accept_once(&world, 0, named(1, 1)).await;
+    assert!(matches!(short, Err(StoreError::Ledger(LedgerError::Short { .. }))), "{short:?}");
+    assert_eq!(world.store().look_up(named(1, 1)).await.unwrap().0, Verdict::New);
+    world.grant(5).await;
+    accept_once(&world, 1, named(1, 1)).await.unwrap();
+    for (asked, told) in [(1, Verdict::Replay), (2, Verdict::Mismatch)] {
+        let again = accept_once(&world, 2, named(1, asked)).await;
+        assert!(matches!(again, Err(StoreError::Pledged(verdict)) if verdict == told), "{again:?}");
+    }
+    assert_eq!(world.balance().await.held, credits(2));
+    world.crash().await;
+    world.store().adopt_jobs().await.unwrap();
+    end(&world, "job_1", Outcome::Cancelled, 0).await.unwrap();
+    let (told, known) = world.store().look_up(named(1, 1)).await.unwrap();
+    assert_eq!((told, known.unwrap().hold), (Verdict::Replay, HoldId::known("h1")));
+    let kept = world.store().kept_answer(HoldId::known("h1")).await.unwrap().unwrap();
+    assert_eq!(kept.body.len(), 9);
+    assert_eq!(world.count("SELECT count(*) AS n FROM job").await, 1);
+    world.must_balance().await;
+}
+
+async fn what_a_crash_leaves_is_what_was_answered(mut world: World) {
     world.grant(5).await;
     accept(&world, "job_1", "h1").await.unwrap();
     let id = JobId::known("job_1");
     world.store().begin_job(id.clone()).await.unwrap();
     world.store().place_job(id.clone(), order()).await.unwrap();
     world.crash().await;
-    let open = world.store().open_jobs().await.unwrap();
+    let open = world.store().adopt_jobs().await.unwrap();
     assert_eq!(open.iter().map(|job| &job.orders).collect::<Vec<_>>(), [&vec![order()]]);
     let cancelled = world.store().cancel_job(id.clone()).await.unwrap();
     assert_eq!((cancelled.state, cancelled.unwanted), (State::Placed, true));
@@ -131,13 +169,11 @@ async fn what_a_crash_leaves_is_what_was_answered() {
     assert_eq!(world.balance().await.spent, credits(2));
     let named = world.store().named_pictures(whose(&world), "hero".to_owned(), 9).await.unwrap();
     assert_eq!(named.len(), 1);
-    assert_eq!(world.count("SELECT count(*) FROM usage").await, 1);
+    assert_eq!(world.count("SELECT count(*) AS n FROM usage").await, 1);
     world.must_balance().await;
 }
 
-#[tokio::test]
-async fn pictures_that_come_after_the_hold_expired_are_not_charged_and_not_given() {
-    let world = World::new().await;
+async fn pictures_that_come_after_the_hold_expired_are_not_charged_and_not_given(world: World) {
     world.grant(5).await;
     accept(&world, "job_1", "h1").await.unwrap();
     world.clock.advance(Duration::from_secs(301));
@@ -150,13 +186,11 @@ async fn pictures_that_come_after_the_hold_expired_are_not_charged_and_not_given
     let failure = Failure { code: "vendor_failed".to_owned(), message: "no".to_owned() };
     let failed = end(&world, "job_2", Outcome::Failed(failure.clone()), 0).await.unwrap();
     assert_eq!(failed.outcome, Some(Outcome::Failed(failure)));
-    assert_eq!(world.count("SELECT sum(charged_nanos) FROM usage").await, 0);
+    assert_eq!(world.count("SELECT CAST(sum(charged_nanos) AS BIGINT) AS n FROM usage").await, 0);
     world.must_balance().await;
 }
 
-#[tokio::test]
-async fn a_forgotten_job_is_not_found_and_its_row_goes() {
-    let world = World::new().await;
+async fn a_forgotten_job_is_not_found_and_its_row_goes(world: World) {
     world.grant(5).await;
     accept(&world, "job_1", "h1").await.unwrap();
     end(&world, "job_1", Outcome::Cancelled, 0).await.unwrap();
@@ -164,5 +198,5 @@ async fn a_forgotten_job_is_not_found_and_its_row_goes() {
     world.clock.advance(Duration::from_millis(KEPT_FOR_MS.unsigned_abs()));
     assert_eq!(world.store().find_job("job_1", whose(&world)).await.unwrap(), None);
     accept(&world, "job_2", "h2").await.unwrap();
-    assert_eq!(world.count("SELECT count(*) FROM job").await, 1);
+    assert_eq!(world.count("SELECT count(*) AS n FROM job").await, 1);
 }

@@ -8,6 +8,13 @@ use crate::notice::{Verdict, Why};
 use super::jobs::{end, job};
 use super::*;
 
+on_every_store! {
+    a_crash_after_the_end_of_a_job_loses_nobody_who_is_to_be_told
+    a_job_that_nobody_wants_to_hear_of_leaves_no_notice
+    a_workspace_has_so_many_ends_to_be_told_of_through_restarts_too
+    a_notice_is_forgotten_with_its_job
+}
+
 const RECEIVER: &str = "https://hooks.example/told?secret=1";
 
 /// A job whose end is to be told.
@@ -30,39 +37,39 @@ async fn waiting(world: &World) -> Vec<(String, i64, u32)> {
     waiting.into_iter().map(|n| (n.job.as_str().to_owned(), n.at_ms, n.tries)).collect()
 }
 
-#[tokio::test]
-async fn a_crash_after_the_end_of_a_job_loses_nobody_who_is_to_be_told() {
-    let mut world = World::new().await;
+/// The process dies; the one after it takes up what was its own, as a gateway does.
+async fn crash(world: &mut World) {
+    world.crash().await;
+    world.store().adopt_jobs().await.unwrap();
+}
+
+async fn a_crash_after_the_end_of_a_job_loses_nobody_who_is_to_be_told(mut world: World) {
     world.grant(9).await;
     accept(&world, "job_1").await.unwrap();
     assert!(waiting(&world).await.is_empty());
     let ended = end(&world, "job_1", Outcome::Cancelled, 0).await.unwrap();
-    world.crash().await;
+    crash(&mut world).await;
     let found = world.store().waiting_notices().await.unwrap();
     assert_eq!(found, notice_of(&ended).into_iter().collect::<Vec<_>>());
     assert_eq!(found[0].lane.origin, "https://hooks.example");
     let at_ms = world.clock.now().unix_ms + 5_000;
     tried(&world, "job_1", 1, Verdict::Again { at_ms }).await;
-    world.crash().await;
+    crash(&mut world).await;
     assert_eq!(waiting(&world).await, [("job_1".to_owned(), at_ms, 1)]);
     tried(&world, "job_1", 2, Verdict::Told).await;
-    world.crash().await;
+    crash(&mut world).await;
     assert!(waiting(&world).await.is_empty());
-    assert_eq!(world.count("SELECT count(*) FROM notice WHERE state = 'told'").await, 1);
+    assert_eq!(world.count("SELECT count(*) AS n FROM notice WHERE state = 'told'").await, 1);
 }
 
-#[tokio::test]
-async fn a_job_that_nobody_wants_to_hear_of_leaves_no_notice() {
-    let world = World::new().await;
+async fn a_job_that_nobody_wants_to_hear_of_leaves_no_notice(world: World) {
     world.grant(9).await;
     world.store().accept_job(world.ask("h1", 1), job(&world, "job_1", "h1")).await.unwrap();
     end(&world, "job_1", Outcome::Cancelled, 0).await.unwrap();
-    assert_eq!(world.count("SELECT count(*) FROM notice").await, 0);
+    assert_eq!(world.count("SELECT count(*) AS n FROM notice").await, 0);
 }
 
-#[tokio::test]
-async fn a_workspace_has_so_many_ends_to_be_told_of_through_restarts_too() {
-    let mut world = World::new().await;
+async fn a_workspace_has_so_many_ends_to_be_told_of_through_restarts_too(mut world: World) {
     world.grant(9).await;
     let is_full = |verdict: Result<(), StoreError>| {
         matches!(verdict, Err(StoreError::Job(JobError::Untold { most: 2 })))
@@ -81,9 +88,7 @@ async fn a_workspace_has_so_many_ends_to_be_told_of_through_restarts_too() {
     world.must_balance().await;
 }
 
-#[tokio::test]
-async fn a_notice_is_forgotten_with_its_job() {
-    let world = World::new().await;
+async fn a_notice_is_forgotten_with_its_job(world: World) {
     world.grant(9).await;
     accept(&world, "job_1").await.unwrap();
     end(&world, "job_1", Outcome::Cancelled, 0).await.unwrap();

@@ -11,11 +11,22 @@ use super::*;
 
 mod agreement;
 
-fn named(name: u8, asked: u8) -> Named {
+on_every_store! {
+    of_many_at_once_one_holds_and_the_others_are_told
+    an_answer_is_said_again_after_a_crash_from_its_row_and_from_its_file
+    what_a_crash_interrupted_is_unknown_until_its_hold_expires_and_free_then
+    what_was_given_back_may_be_tried_again_and_a_kept_no_may_not
+    after_24_hours_a_name_is_new_and_its_file_is_gone
+    served_without_an_answer_to_keep_is_served_all_the_same
+    a_settlement_that_comes_too_late_keeps_no_answer
+    a_repeat_finds_the_latest_call_of_its_key_that_asked_the_same
+}
+
+pub(super) fn named(name: u8, asked: u8) -> Named {
     Named { scope: Scope([name; 32]), fingerprint: Fingerprint([asked; 32]), is_implied: false }
 }
 
-fn answer(bytes: usize) -> KeptAnswer {
+pub(super) fn answer(bytes: usize) -> KeptAnswer {
     KeptAnswer {
         status: 200,
         headers: HeaderMap::from_iter([(
@@ -53,10 +64,6 @@ impl World {
         assert!(body.iter().all(|byte| *byte == 7));
         Some(body.len())
     }
-
-    fn files(&self) -> usize {
-        std::fs::read_dir(self.dir().join("answers")).unwrap().count()
-    }
 }
 
 fn verdict<T: fmt::Debug>(refused: Result<T, StoreError>) -> Verdict {
@@ -66,9 +73,7 @@ fn verdict<T: fmt::Debug>(refused: Result<T, StoreError>) -> Verdict {
     }
 }
 
-#[tokio::test]
-async fn of_many_at_once_one_holds_and_the_others_are_told() {
-    let world = World::new().await;
+async fn of_many_at_once_one_holds_and_the_others_are_told(world: World) {
     world.grant(50).await;
     let mut tasks = JoinSet::new();
     for number in 0..50 {
@@ -85,15 +90,13 @@ async fn of_many_at_once_one_holds_and_the_others_are_told() {
     world.must_balance().await;
 }
 
-#[tokio::test]
-async fn an_answer_is_said_again_after_a_crash_from_its_row_and_from_its_file() {
-    let mut world = World::new().await;
+async fn an_answer_is_said_again_after_a_crash_from_its_row_and_from_its_file(mut world: World) {
     world.grant(10).await;
     for (id, name, bytes) in [("small", 1, ROW_BYTES_MAX), ("large", 2, ROW_BYTES_MAX + 1)] {
         world.hold_once(id, named(name, 1)).await.unwrap();
         world.settle_and_keep(id, bytes).await;
     }
-    assert_eq!(world.files(), 1);
+    assert_eq!(world.files().await, 1);
     world.crash().await;
     assert_eq!(world.told(named(1, 1)).await, Verdict::Replay);
     assert_eq!(world.said_again("small").await, Some(ROW_BYTES_MAX));
@@ -103,9 +106,9 @@ async fn an_answer_is_said_again_after_a_crash_from_its_row_and_from_its_file() 
     world.must_balance().await;
 }
 
-#[tokio::test]
-async fn what_a_crash_interrupted_is_unknown_until_its_hold_expires_and_free_then() {
-    let mut world = World::new().await;
+async fn what_a_crash_interrupted_is_unknown_until_its_hold_expires_and_free_then(
+    mut world: World,
+) {
     world.grant(10).await;
     world.hold_once("h1", named(1, 1)).await.unwrap();
     assert!(matches!(world.told(named(1, 1)).await, Verdict::Running { .. }));
@@ -120,9 +123,7 @@ async fn what_a_crash_interrupted_is_unknown_until_its_hold_expires_and_free_the
     world.must_balance().await;
 }
 
-#[tokio::test]
-async fn what_was_given_back_may_be_tried_again_and_a_kept_no_may_not() {
-    let world = World::new().await;
+async fn what_was_given_back_may_be_tried_again_and_a_kept_no_may_not(world: World) {
     world.grant(10).await;
     world.hold_once("h1", named(1, 1)).await.unwrap();
     world.void("h1").await.unwrap();
@@ -136,21 +137,19 @@ async fn what_was_given_back_may_be_tried_again_and_a_kept_no_may_not() {
     world.must_balance().await;
 }
 
-#[tokio::test]
-async fn after_24_hours_a_name_is_new_and_its_file_is_gone() {
-    let world = World::new().await;
+async fn after_24_hours_a_name_is_new_and_its_file_is_gone(world: World) {
     world.grant(10).await;
     world.hold_once("h1", named(1, 1)).await.unwrap();
     world.settle_and_keep("h1", ROW_BYTES_MAX + 1).await;
     world.clock.advance(Duration::from_hours(24) - Duration::from_millis(1));
     world.store().sweep().await.unwrap();
     assert_eq!(world.told(named(1, 1)).await, Verdict::Replay);
-    assert_eq!((world.files(), world.store().kept_bytes() > 0), (1, true));
+    assert_eq!(world.files().await, 1);
     world.clock.advance(Duration::from_millis(1));
     world.store().sweep().await.unwrap();
     assert_eq!(world.told(named(1, 1)).await, Verdict::New);
-    assert_eq!((world.files(), world.store().kept_bytes()), (0, 0));
-    assert_eq!(world.count("SELECT count(*) FROM pledge").await, 0);
+    assert_eq!(world.files().await, 0);
+    assert_eq!(world.count("SELECT count(*) AS n FROM pledge").await, 0);
 }
 
 #[tokio::test]
@@ -166,7 +165,7 @@ async fn the_oldest_answers_make_room_and_are_known_to_be_gone() {
     assert_eq!(world.told(named(1, 1)).await, Verdict::Gone(Gone::Dropped));
     assert_eq!(world.said_again("h2").await, Some(300 << 10));
     assert_eq!(world.said_again("h3").await, Some(300 << 10));
-    assert_eq!((world.files(), world.store().kept_bytes()), (2, 600 << 10));
+    assert_eq!((world.files().await, world.store().kept_bytes()), (2, 600 << 10));
     assert_eq!((world.store().take_dropped(), world.store().take_dropped()), (1, 0));
     world.hold_once("h4", named(4, 1)).await.unwrap();
     world.settle_and_keep("h4", 401 << 10).await;
@@ -185,9 +184,9 @@ async fn a_file_that_no_row_names_goes_at_the_start_and_a_damaged_one_is_not_sai
     world.hold_once("h2", named(2, 1)).await.unwrap();
     // The process dies after the file and before the row.
     drop(world.store().keep(&HoldId::known("h2"), answer(ROW_BYTES_MAX + 1)).await);
-    assert_eq!(world.files(), 2);
+    assert_eq!(world.files().await, 2);
     world.crash().await;
-    assert_eq!(world.files(), 1);
+    assert_eq!(world.files().await, 1);
     std::fs::write(world.dir().join("answers/h1"), "another").unwrap();
     assert_eq!(world.told(named(1, 1)).await, Verdict::Replay);
     assert_eq!(world.said_again("h1").await, None);
@@ -198,9 +197,7 @@ fn the_usual_bounds_are_the_documented_ones() {
     assert_eq!(config::Config::defaults().unwrap().answers, USUAL_BOUNDS);
 }
 
-#[tokio::test]
-async fn served_without_an_answer_to_keep_is_served_all_the_same() {
-    let world = World::new().await;
+async fn served_without_an_answer_to_keep_is_served_all_the_same(world: World) {
     world.grant(10).await;
     world.hold_once("h1", named(1, 1)).await.unwrap();
     world.settle("h1", 1).await.unwrap();
@@ -208,9 +205,7 @@ async fn served_without_an_answer_to_keep_is_served_all_the_same() {
     assert_eq!(verdict(world.hold_once("h2", named(1, 1)).await), Verdict::Gone(Gone::Lost));
 }
 
-#[tokio::test]
-async fn a_settlement_that_comes_too_late_keeps_no_answer() {
-    let world = World::new().await;
+async fn a_settlement_that_comes_too_late_keeps_no_answer(world: World) {
     world.grant(10).await;
     world.hold_once("h1", named(1, 1)).await.unwrap();
     world.clock.advance(Duration::from_secs(301));
@@ -221,7 +216,7 @@ async fn a_settlement_that_comes_too_late_keeps_no_answer() {
     let late = world.store().settle_and_keep(hold, credits(1), receipt(), kept).await;
     assert!(matches!(late, Err(StoreError::Ledger(LedgerError::AlreadyResolved))));
     assert!(matches!(world.told(named(1, 1)).await, Verdict::Running { .. }));
-    assert_eq!(world.files(), 0);
+    assert_eq!(world.files().await, 0);
 }
 
 #[tokio::test]
@@ -238,9 +233,7 @@ async fn a_poisoned_store_tells_nobody_anything() {
     assert_eq!(world.told(named(2, 1)).await, Verdict::New);
 }
 
-#[tokio::test]
-async fn a_repeat_finds_the_latest_call_of_its_key_that_asked_the_same() {
-    let world = World::new().await;
+async fn a_repeat_finds_the_latest_call_of_its_key_that_asked_the_same(world: World) {
     world.grant(10).await;
     let key = KeyId::known("key_one");
     let asked = Fingerprint([1; 32]);

@@ -6,25 +6,79 @@ use crate::clock::{ManualClock, Now};
 use crate::id::{GrantId, RequestId};
 use crate::ledger::{QuotaAsk, Weighed};
 
-use super::super::ask::{Ask, Letter};
+use super::super::ask::{Ask, Meddling};
+use super::super::cells::{Cells, Query};
+use super::super::desk::Line;
+use super::server::{database_of, server};
 use super::*;
 
 pub(super) const START_MS: i64 = 1_000_000;
+
+/// How long a lock of a folder may outlive its store.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(super) struct World {
     store: Option<Store>,
     pub(super) clock: Arc<ManualClock>,
     pub(super) workspace: WorkspaceId,
-    dir: TempDir,
+    place: Place,
+}
+
+/// Where a store is.
+pub(super) enum Place {
+    Folder(TempDir),
+    /// The address of a database.
+    Database(String),
+}
+
+impl Place {
+    pub(super) fn folder() -> Self {
+        Self::Folder(tempfile::tempdir().unwrap())
+    }
+
+    pub(super) fn database() -> Self {
+        Self::Database(server().new_database())
+    }
+
+    /// Opens the store by a clock that stands still, which is believed.
+    pub(super) async fn open(&self, clock: &Arc<ManualClock>, bounds: config::Answers) -> Store {
+        let clock = Arc::clone(clock) as Arc<dyn Clock>;
+        let begun = tokio::time::Instant::now();
+        match self {
+            Self::Folder(dir) => loop {
+                match Store::open_within(dir.path(), Arc::clone(&clock), bounds) {
+                    // A program that another test is just starting has a copy of every open file
+                    // until it runs, of the lock too.
+                    Err(StoreError::Locked { .. }) if begun.elapsed() < PATIENCE => {
+                        tokio::task::yield_now().await;
+                    }
+                    opened => break opened.unwrap(),
+                }
+            },
+            Self::Database(url) => {
+                let address = Address::new(url, None).unwrap();
+                Store::open_at(address, (clock, true), bounds).await.unwrap()
+            }
+        }
+    }
 }
 
 impl World {
+    /// One on an embedded store.
     pub(super) async fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::at(Place::folder()).await
+    }
+
+    /// One on a database that others may share.
+    pub(super) async fn shared() -> Self {
+        Self::at(Place::database()).await
+    }
+
+    pub(super) async fn at(place: Place) -> Self {
         let clock = Arc::new(ManualClock::at(Now { unix_ms: START_MS, tick_ms: 100_000_000 }));
-        let store = open(dir.path(), &clock);
+        let store = place.open(&clock, USUAL_BOUNDS).await;
         let workspace = store.create_workspace("the shop".to_owned()).await.unwrap();
-        Self { store: Some(store), clock, workspace, dir }
+        Self { store: Some(store), clock, workspace, place }
     }
 
     pub(super) fn store(&self) -> &Store {
@@ -32,27 +86,49 @@ impl World {
     }
 
     pub(super) fn dir(&self) -> &Path {
-        self.dir.path()
+        match &self.place {
+            Place::Folder(dir) => dir.path(),
+            Place::Database(_) => panic!("a shared store has no folder"),
+        }
+    }
+
+    /// The address of the database.
+    pub(super) fn url(&self) -> &str {
+        match &self.place {
+            Place::Folder(_) => panic!("an embedded store has no address"),
+            Place::Database(url) => url,
+        }
+    }
+
+    /// Runs a statement behind everyone's back.
+    pub(super) fn run(&self, statement: &str) {
+        match &self.place {
+            Place::Folder(_) => self.raw().execute_batch(statement).unwrap(),
+            Place::Database(url) => drop(server().run(database_of(url), statement)),
+        }
+    }
+
+    /// One more node on the same database.
+    pub(super) async fn other_node(&self) -> Store {
+        self.place.open(&self.clock, USUAL_BOUNDS).await
     }
 
     /// Closes in good order and opens again.
     pub(super) async fn reopen(&mut self) {
-        self.store.take().unwrap().close().await.unwrap();
-        self.store = Some(open(self.dir(), &self.clock));
+        self.reopen_within(USUAL_BOUNDS).await;
     }
 
     /// The same, with other bounds on answers.
     pub(super) async fn reopen_within(&mut self, bounds: config::Answers) {
         self.store.take().unwrap().close().await.unwrap();
-        let clock = Arc::clone(&self.clock) as Arc<dyn Clock>;
-        self.store = Some(Store::open_within(self.dir(), clock, bounds).unwrap());
+        self.store = Some(self.place.open(&self.clock, bounds).await);
     }
 
     /// Closes after a failed commit and opens again.
     pub(super) async fn restart_poisoned(&mut self) {
         let closed = self.store.take().unwrap().close().await;
         assert!(matches!(closed, Err(StoreError::Poisoned)));
-        self.store = Some(open(self.dir(), &self.clock));
+        self.store = Some(self.place.open(&self.clock, USUAL_BOUNDS).await);
     }
 
     /// The process dies; another one opens what it left.
@@ -61,12 +137,35 @@ impl World {
         let store = self.store.take().unwrap();
         store.send(Ask::Crash(crashed), None).unwrap();
         tokio::task::spawn_blocking(move || heard.recv()).await.unwrap().unwrap();
-        self.store = Some(open(self.dir(), &self.clock));
+        drop(store);
+        if let Place::Database(_) = &self.place {
+            let client = self.client().await;
+            let connections = "SELECT count(*) FROM pg_stat_activity
+                 WHERE datname = current_database() AND application_name = 'pixelgate'";
+            // What it had sent is done by then: no late beat makes it live.
+            while client.query_one(connections, &[]).await.unwrap().get::<_, i64>(0) > 0 {
+                tokio::task::yield_now().await;
+            }
+            // Ten seconds go by.
+            client.batch_execute("UPDATE node SET beat_at_ms = 0").await.unwrap();
+        }
+        self.store = Some(self.place.open(&self.clock, USUAL_BOUNDS).await);
+    }
+
+    /// Answers that are kept beside their rows.
+    pub(super) async fn files(&self) -> usize {
+        match &self.place {
+            Place::Folder(dir) => std::fs::read_dir(dir.path().join("answers")).unwrap().count(),
+            Place::Database(_) => {
+                usize::try_from(self.count("SELECT count(*) AS n FROM answer").await).unwrap()
+            }
+        }
     }
 
     pub(super) fn meddle(&self, meddle: impl FnOnce(&Connection) + Send + 'static) {
-        let ask = Ask::Meddle(Box::new(meddle));
-        self.store().outbox.send(Letter { ask, _place: None }).unwrap();
+        let meddle: Meddling = Box::new(meddle);
+        let ask = Ask::Meddle(Arc::new(parking_lot::Mutex::new(Some(meddle))));
+        self.store().send(ask, None).unwrap();
     }
 
     /// Another connection, with nobody to mind it.
@@ -78,10 +177,18 @@ impl World {
     }
 
     pub(super) async fn count(&self, query: &'static str) -> i64 {
-        self.store()
-            .read(move |database| Ok(database.query_row(query, [], |row| row.get(0))?))
-            .await
-            .unwrap()
+        let counted = |row: &dyn Cells| row.number("n");
+        let found = self.store().rows(Line::Books, Query::same(query), Vec::new(), counted).await;
+        found.unwrap()[0]
+    }
+
+    /// Open holds, by their rows: what is told of a shared store is a few seconds old.
+    pub(super) async fn open_holds(&self) -> i64 {
+        let open = self.count("SELECT count(*) AS n FROM hold WHERE state = 'open'").await;
+        if matches!(self.place, Place::Folder(_)) {
+            assert_eq!(i64::try_from(self.store().open_holds()), Ok(open));
+        }
+        open
     }
 
     pub(super) async fn grant(&self, whole: i64) {
@@ -98,7 +205,7 @@ impl World {
             amount: credits(whole),
             expires_at_ms: START_MS + 300_000,
             quotas: Vec::new(),
-            policy_version: "p1".into(),
+            policy_version: "policy_p1".into(),
             weighs: Weighed::default(),
             price_version: Some("v1".into()),
         }
@@ -154,7 +261,7 @@ pub(super) fn receipt() -> Receipt {
         images_asked: 1,
         images: 1,
         pixels_asked: 200,
-        ..Receipt::begin(RequestId::known("req_one"), START_MS, "p1".into())
+        ..Receipt::begin(RequestId::known("req_one"), START_MS, "policy_p1".into())
     }
 }
 
@@ -185,8 +292,4 @@ pub(super) fn pictures_of_the_day(weight: u64) -> QuotaAsk {
         each: 0,
         most: 100,
     }
-}
-
-fn open(dir: &Path, clock: &Arc<ManualClock>) -> Store {
-    Store::open(dir, Arc::clone(clock) as Arc<dyn Clock>).unwrap()
 }

@@ -3,30 +3,43 @@
 //! Two sides are compared by adding up their union, for a full join of two large tables would be
 //! quadratic. A query gives a place and a detail for everything that is wrong, and no row when nothing is.
 
+use super::super::cells::Query;
+
 /// Every check, in the order in which it is told.
-pub(super) const FAULTS: [(&str, &str); 11] = [
-    ("the database file is damaged",
-     "SELECT 'integrity', integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'"),
+pub(super) const FAULTS: [(&str, Query); 11] = [
+    ("the database file is damaged", Query::each(
+     "SELECT 'integrity' AS place, integrity_check AS detail FROM pragma_integrity_check
+      WHERE integrity_check <> 'ok'",
+     // PostgreSQL has no such question; its checksums speak for themselves.
+     "SELECT '' AS place, '' AS detail WHERE false")),
 
-    ("entries are missing",
-     "SELECT 'entries', format('%d rows numbered up to %d', count(*), max(seq)) FROM entry
-      HAVING count(*) > 0 AND (min(seq) <> 1 OR max(seq) <> count(*))"),
+    ("entries are missing", Query::each(
+     "SELECT 'entries' AS place, count(*) || ' rows numbered up to ' || max(seq) AS detail FROM entry
+      HAVING count(*) > 0 AND (min(seq) <> 1 OR max(seq) <> count(*))",
+     "SELECT workspace AS place, count(*) || ' rows numbered up to ' || max(seq) AS detail FROM entry
+      GROUP BY workspace HAVING min(seq) <> 1 OR max(seq) <> count(*)")),
 
-    ("entries may be changed, for a trigger is gone",
-     "SELECT name, 'not there' FROM (SELECT 'entry_is_never_changed' AS name
-                                     UNION SELECT 'entry_is_never_removed')
-      WHERE name NOT IN (SELECT name FROM sqlite_schema WHERE type = 'trigger')"),
+    ("entries may be changed, for a trigger is gone", Query::each(
+     "SELECT name AS place, 'not there' AS detail FROM (SELECT 'entry_is_never_changed' AS name
+                                     UNION SELECT 'entry_is_never_removed') AS wanted
+      WHERE name NOT IN (SELECT name FROM sqlite_schema WHERE type = 'trigger')",
+     "SELECT name AS place, 'not there' AS detail
+      FROM (VALUES ('entry_is_never_changed'), ('entry_is_never_removed'),
+                   ('entry_is_never_emptied')) AS wanted (name)
+      WHERE name NOT IN (SELECT tgname FROM pg_trigger
+                         WHERE tgrelid = 'entry'::regclass AND tgenabled IN ('O', 'A'))")),
 
-    ("an entry is no transfer that the ledger makes",
-     "SELECT 'entry ' || seq, kind || ' from ' || source || ' to ' || target FROM entry
+    ("an entry is no transfer that the ledger makes", Query::same(
+     "SELECT 'entry ' || seq AS place, kind || ' from ' || source || ' to ' || target AS detail
+      FROM entry
       WHERE (kind, source, target) NOT IN (VALUES
           ('grant', 'issued', 'available'), ('hold', 'available', 'held'),
           ('settle', 'held', 'spent'), ('settle', 'held', 'available'), ('settle', 'held', 'expired'),
           ('void', 'held', 'available'), ('void', 'held', 'expired'),
           ('expire', 'held', 'available'), ('expire', 'held', 'expired'),
-          ('lapse', 'available', 'expired'))"),
+          ('lapse', 'available', 'expired'))")),
 
-    ("a grant is not where its entries put it",
+    ("a grant is not where its entries put it", Query::same(
      "WITH moved AS (
           SELECT \"grant\" AS id, workspace, target AS account, amount_nanos AS nanos FROM entry
           UNION ALL
@@ -44,65 +57,76 @@ pub(super) const FAULTS: [(&str, &str); 11] = [
       sums AS (SELECT id, workspace, account, sum(nanos) AS nanos FROM moved GROUP BY 1, 2, 3),
       sides AS (
           SELECT id, workspace, replace(account, 'row ', '') AS account,
-                 sum(iif(account LIKE 'row %', nanos, 0)) AS kept,
-                 sum(iif(account LIKE 'row %', 0, iif(account = 'issued', -nanos, nanos))) AS summed
+                 sum(CASE WHEN account LIKE 'row %' THEN nanos ELSE 0 END) AS kept,
+                 sum(CASE WHEN account LIKE 'row %' THEN 0
+                          WHEN account = 'issued' THEN -nanos ELSE nanos END) AS summed
           FROM sums GROUP BY 1, 2, 3)
-      SELECT id, format('%s of %s: %d; the entries say %d', account, workspace, kept, summed)
-      FROM sides WHERE kept <> summed"),
+      SELECT id AS place, account || ' of ' || workspace || ': ' || kept || '; the entries say '
+                          || summed AS detail
+      FROM sides WHERE kept <> summed")),
 
-    ("a grant does not balance or is below zero",
-     "SELECT id, format('granted %d, available %d, held %d, spent %d, expired %d',
-                        amount_nanos, available_nanos, held_nanos, spent_nanos, expired_nanos)
+    ("a grant does not balance or is below zero", Query::same(
+     "SELECT id AS place, 'granted ' || amount_nanos || ', available ' || available_nanos
+                          || ', held ' || held_nanos || ', spent ' || spent_nanos
+                          || ', expired ' || expired_nanos AS detail
       FROM \"grant\"
       WHERE amount_nanos <> available_nanos + held_nanos + spent_nanos + expired_nanos
-         OR min(available_nanos, held_nanos, spent_nanos, expired_nanos) < 0"),
+         OR available_nanos < 0 OR held_nanos < 0 OR spent_nanos < 0 OR expired_nanos < 0")),
 
-    ("held credits are not those of the open holds",
+    ("held credits are not those of the open holds", Query::same(
      "WITH held AS (SELECT workspace, sum(held_nanos) AS nanos FROM \"grant\" GROUP BY 1),
-           open AS (SELECT workspace, sum(amount_nanos) AS nanos FROM hold
+           opened AS (SELECT workspace, sum(amount_nanos) AS nanos FROM hold
                     WHERE state = 'open' GROUP BY 1)
-      SELECT ifnull(held.workspace, open.workspace),
-             format('%d held, %d in open holds', held.nanos, open.nanos)
-      FROM held FULL JOIN open ON open.workspace = held.workspace
-      WHERE ifnull(held.nanos, 0) <> ifnull(open.nanos, 0)"),
+      SELECT coalesce(held.workspace, opened.workspace) AS place,
+             coalesce(held.nanos, 0) || ' held, ' || coalesce(opened.nanos, 0)
+                 || ' in open holds' AS detail
+      FROM held FULL JOIN opened ON opened.workspace = held.workspace
+      WHERE coalesce(held.nanos, 0) <> coalesce(opened.nanos, 0)")),
 
-    ("a hold did not end once, in the way that it says",
+    ("a hold did not end once, in the way that it says", Query::same(
      "WITH parts AS (
-          SELECT id, 1 AS there, state, amount_nanos AS amount, ifnull(charged_nanos, 0) AS charged,
+          SELECT id, 1 AS there, state, amount_nanos AS amount,
+                 coalesce(charged_nanos, 0) AS charged,
                  0 AS taken, 0 AS ended, 0 AS spent, NULL AS way
           FROM hold
           UNION ALL
-          SELECT hold, 0, NULL, 0, 0, iif(kind = 'hold', amount_nanos, 0),
-                 iif(kind <> 'hold', amount_nanos, 0), iif(target = 'spent', amount_nanos, 0),
-                 iif(kind <> 'hold', kind, NULL)
+          SELECT hold, 0, NULL, 0, 0, CASE WHEN kind = 'hold' THEN amount_nanos ELSE 0 END,
+                 CASE WHEN kind <> 'hold' THEN amount_nanos ELSE 0 END,
+                 CASE WHEN target = 'spent' THEN amount_nanos ELSE 0 END,
+                 CASE WHEN kind <> 'hold' THEN kind END
           FROM entry WHERE hold IS NOT NULL),
       sums AS (
           SELECT id, sum(there) AS there, max(state) AS state, sum(amount) AS amount,
                  sum(charged) AS charged, sum(taken) AS taken, sum(ended) AS ended,
                  sum(spent) AS spent, min(way) AS way, max(way) AS other_way
           FROM parts GROUP BY id)
-      SELECT id, format('%s, %d held, %d charged; the entries say %d taken, %d ended, %d spent',
-                        ifnull(state, 'not there'), amount, charged, taken, ended, spent)
+      SELECT id AS place, coalesce(state, 'not there') || ', ' || amount || ' held, ' || charged
+                          || ' charged; the entries say ' || taken || ' taken, ' || ended
+                          || ' ended, ' || spent || ' spent' AS detail
       FROM sums
       WHERE there <> 1 OR amount <> taken OR charged <> spent
-         OR ended <> iif(state = 'open', 0, amount)
+         OR ended <> CASE WHEN state = 'open' THEN 0 ELSE amount END
          OR way <> other_way
          OR way <> CASE state WHEN 'settled' THEN 'settle' WHEN 'voided' THEN 'void'
-                              WHEN 'expired' THEN 'expire' ELSE '' END"),
+                              WHEN 'expired' THEN 'expire' ELSE '' END")),
 
-    ("spent credits are not those of the usage rows",
+    ("spent credits are not those of the usage rows", Query::same(
      "WITH spent AS (SELECT workspace, sum(spent_nanos) AS nanos FROM \"grant\" GROUP BY 1),
-           charged AS (SELECT workspace, sum(charged_nanos) AS nanos FROM usage GROUP BY 1)
-      SELECT ifnull(spent.workspace, charged.workspace),
-             format('%d spent, %d in usage rows', spent.nanos, charged.nanos)
+           charged AS (SELECT coalesce(workspace, 'nobody') AS workspace,
+                              sum(charged_nanos) AS nanos FROM usage GROUP BY 1)
+      SELECT coalesce(spent.workspace, charged.workspace) AS place,
+             coalesce(spent.nanos, 0) || ' spent, ' || coalesce(charged.nanos, 0)
+                 || ' in usage rows' AS detail
       FROM spent FULL JOIN charged ON charged.workspace = spent.workspace
-      WHERE ifnull(spent.nanos, 0) <> ifnull(charged.nanos, 0)"),
+      WHERE coalesce(spent.nanos, 0) <> coalesce(charged.nanos, 0)")),
 
-    ("a pledge does not go with its hold",
-     "SELECT p.hold, format('%s, and its hold is %s', p.state, ifnull(h.state, 'not there'))
+    ("a pledge does not go with its hold", Query::same(
+     "SELECT p.hold AS place, p.state || ', and its hold is ' || coalesce(h.state, 'not there')
+                              AS detail
       FROM pledge AS p LEFT JOIN hold AS h ON h.id = p.hold
-      WHERE h.id IS NULL OR h.state = 'expired' OR (p.state = 'open') <> (h.state = 'open')"),
+      WHERE h.id IS NULL OR h.state = 'expired' OR (p.state = 'open') <> (h.state = 'open')")),
 
-    ("a quota is below zero",
-     "SELECT subject || ' ' || unit || ' ' || period, used FROM quota WHERE used < 0"),
+    ("a quota is below zero", Query::same(
+     "SELECT subject || ' ' || unit || ' ' || period AS place, CAST(used AS TEXT) AS detail
+      FROM quota WHERE used < 0")),
 ];

@@ -13,9 +13,8 @@ use crate::receipt::{Receipt, ReceiptCaller};
 use super::super::answers::AnswerKept;
 use super::super::ask::{Answer, Ask, Chore, Reply};
 use super::super::error::StoreError;
-use super::super::load;
 use super::super::rows::media::MediaChange;
-use super::super::rows::pledges::{self, InBatch};
+use super::super::rows::pledges::InBatch;
 use super::{Batch, Writer};
 
 impl Writer {
@@ -30,7 +29,7 @@ impl Writer {
             Ask::Settle(hold, price, receipt, kept, reply) => {
                 self.recall(&hold)?;
                 self.renew_for(&hold, batch, now);
-                let verdict = self.ledger.settle(&hold, price, receipt.images, now);
+                let verdict = self.books.ledger.settle(&hold, price, receipt.images, now);
                 if verdict.as_ref().is_ok_and(|done| !done.repeated) {
                     self.end_pledge(&hold, (settled(kept.as_deref()), kept), batch, now);
                 }
@@ -39,7 +38,7 @@ impl Writer {
             }
             Ask::Void(hold, receipt, kept, reply) => {
                 self.recall(&hold)?;
-                let verdict = self.ledger.void(&hold, now);
+                let verdict = self.books.ledger.void(&hold, now);
                 if verdict.as_ref().is_ok_and(|done| !done.repeated) {
                     let is_kept = kept.as_ref().is_some_and(|kept| kept.gone().is_none());
                     self.end_pledge(&hold, (End::Voided { is_kept }, kept), batch, now);
@@ -55,21 +54,26 @@ impl Writer {
             }
             Ask::Balance(workspace, reply) => {
                 self.renew(&workspace, batch, now);
-                let balance = self.ledger.balance(&workspace);
+                let balance = self.books.ledger.balance(&workspace);
                 batch.answers.push(Answer::new(reply, Ok(balance)));
             }
             Ask::Spendable(workspace, reply) => {
                 self.renew(&workspace, batch, now);
-                let spendable = self.ledger.spendable(&workspace, now).map_err(StoreError::from);
+                let spendable =
+                    self.books.ledger.spendable(&workspace, now).map_err(StoreError::from);
                 batch.answers.push(Answer::new(reply, spendable));
             }
             Ask::QuotaUsed(subject, unit, period, reply) => {
-                let used = self.ledger.quota_used(&subject, unit, period);
+                let used = self.books.ledger.quota_used(&subject, unit, period);
                 batch.answers.push(Answer::new(reply, Ok(used)));
             }
             Ask::Close(reply) => batch.closing = Some(reply),
             #[cfg(test)]
-            Ask::Meddle(meddle) => meddle(&self.database),
+            Ask::Meddle(meddle) => {
+                if let Some(meddle) = meddle.lock().take() {
+                    self.tables.meddle(meddle);
+                }
+            }
             #[cfg(test)]
             Ask::Crash(crashed) => batch.crash = Some(crashed),
             Ask::Chore(chore) => self.chore(chore, batch, now),
@@ -94,7 +98,7 @@ impl Writer {
         }
         self.recall(&ask.hold)?;
         self.renew(&ask.workspace, batch, now);
-        let verdict = self.ledger.hold(ask, now).map(|done| {
+        let verdict = self.books.ledger.hold(ask, now).map(|done| {
             if !done.repeated {
                 batch.rows.change(done.changes);
                 batch.rows.open(ask.hold.clone());
@@ -103,7 +107,7 @@ impl Writer {
         });
         if let (Some(pledge), Ok((_, false))) = (pledge, &verdict) {
             batch.rows.pledges.open((*pledge).clone());
-            self.pledges.insert(*pledge);
+            self.books.pledges.insert(*pledge);
         }
         let verdict = verdict.map(|(held, _)| held).map_err(StoreError::from);
         batch.answers.push(Answer::new(reply, verdict));
@@ -112,21 +116,26 @@ impl Writer {
 
     /// A month may begin between a hold and its settlement, whose answer tells what is left.
     pub(super) fn renew_for(&mut self, hold: &HoldId, batch: &mut Batch, now: Now) {
-        let workspace = self.ledger.find_hold(hold).map(|known| known.ask.workspace.clone());
-        if let Some(workspace) = workspace {
+        let known = self.books.ledger.find_hold(hold);
+        if let Some(workspace) = known.map(|known| known.ask.workspace.clone()) {
             self.renew(&workspace, batch, now);
         }
     }
 
     /// What a new pledge is told: by what is open, by what this batch ended, by the tables.
-    fn judge_pledge(&self, new: &Pledge, batch: &Batch, now: Now) -> Result<Verdict, StoreError> {
+    pub(super) fn judge_pledge(
+        &self,
+        new: &Pledge,
+        batch: &Batch,
+        now: Now,
+    ) -> Result<Verdict, StoreError> {
         let stored = match batch.rows.pledges.find(&new.scope) {
             InBatch::Named(pledge) => Some(pledge.clone()),
             InBatch::Freed => None,
-            InBatch::Untouched if self.pledges.is_open(&new.scope) => None,
-            InBatch::Untouched => pledges::find(&self.database, &new.scope)?,
+            InBatch::Untouched if self.books.pledges.is_open(&new.scope) => None,
+            InBatch::Untouched => self.tables.find_pledge(&new.scope)?,
         };
-        Ok(self.pledges.judge(new, stored.as_ref(), now))
+        Ok(self.books.pledges.judge(new, stored.as_ref(), &self.shared.living(), now))
     }
 
     /// The pledge of a hold ends as the hold did.
@@ -137,7 +146,7 @@ impl Writer {
         batch: &mut Batch,
         now: Now,
     ) {
-        if let Some((scope, done)) = self.pledges.end(hold, end, now) {
+        if let Some((scope, done)) = self.books.pledges.end(hold, end, now) {
             batch.rows.pledges.end((scope, hold.clone()), done, kept);
         }
     }
@@ -146,34 +155,34 @@ impl Writer {
     fn chore(&mut self, chore: Chore, batch: &mut Batch, now: Now) {
         let answer = match chore {
             Chore::Grant(new, reply) => {
-                let verdict = self.registry.must_know(&new.workspace).and_then(|()| {
-                    let done = self.ledger.grant(&new, now)?;
+                let verdict = self.books.registry.must_know(&new.workspace).and_then(|()| {
+                    let done = self.books.ledger.grant(&new, now)?;
                     batch.rows.change(done.changes);
                     Ok(())
                 });
                 Answer::new(reply, verdict)
             }
             Chore::CreateWorkspace(name, reply) => {
-                let verdict = self.registry.create_workspace(name, now);
+                let verdict = self.books.registry.create_workspace(name, now);
                 batch.rows.workspaces.extend(verdict.as_ref().ok().cloned());
                 Answer::new(reply, verdict)
             }
             Chore::SuspendWorkspace(id, suspended, reply) => {
-                let verdict = self.registry.suspend_workspace(&id, suspended);
+                let verdict = self.books.registry.suspend_workspace(&id, suspended);
                 self.allowances.look_again(&id);
                 batch.rows.workspaces.extend(verdict.is_ok().then_some(id));
                 Answer::new(reply, verdict)
             }
             Chore::CreateKey(new, reply) => {
                 self.allowances.look_again(&new.workspace);
-                let verdict = self.registry.create_key(*new, now);
+                let verdict = self.books.registry.create_key(*new, now);
                 let made = verdict.as_ref().ok().map(|(id, _)| id.clone());
                 batch.rows.keys.extend(made);
                 Answer::new(reply, verdict)
             }
             Chore::SetKeyStatus(id, status, reply) => {
-                let verdict = self.registry.set_key_status(&id, status);
-                if let Some(key) = self.registry.keys.get(&id) {
+                let verdict = self.books.registry.set_key_status(&id, status);
+                if let Some(key) = self.books.registry.keys.get(&id) {
                     self.allowances.look_again(&key.record.workspace);
                 }
                 batch.rows.keys.extend(verdict.is_ok().then_some(id));
@@ -201,7 +210,7 @@ impl Writer {
     ) -> Result<T, StoreError> {
         let done = verdict?;
         if !done.repeated {
-            if let Some(known) = self.ledger.find_hold(hold) {
+            if let Some(known) = self.books.ledger.find_hold(hold) {
                 books_on(&mut receipt, &known.ask);
             }
             batch.rows.change(done.changes);
@@ -213,10 +222,10 @@ impl Writer {
 
     /// Hands a hold that the ledger has forgotten back to it: the tables remember all of them.
     pub(super) fn recall(&mut self, id: &HoldId) -> Result<(), StoreError> {
-        if self.ledger.find_hold(id).is_none()
-            && let Some(hold) = load::find_hold(&self.database, id)?
+        if self.books.ledger.find_hold(id).is_none()
+            && let Some(hold) = self.tables.find_hold(id)?
         {
-            self.ledger.recall(hold);
+            self.books.ledger.recall(hold);
         }
         Ok(())
     }

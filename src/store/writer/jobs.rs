@@ -8,11 +8,11 @@ use crate::id::{JobId, NoticeId, WorkspaceId};
 use crate::job::{Failure, Job, JobError, NewJob, Outcome};
 use crate::ledger::{HoldAsk, LedgerError};
 use crate::notice::{Notice, Verdict};
+use crate::pledge::{End, Verdict as Pledged};
 
 use super::super::ask::Answer;
 use super::super::error::StoreError;
-use super::super::jobs::{JobAsk, JobEnd};
-use super::super::load;
+use super::super::jobs::{JobAsk, JobEnd, Promised};
 use super::{Batch, Writer};
 
 /// The jobs that have not ended, as the writer knows them.
@@ -73,9 +73,18 @@ impl Writer {
         now: Now,
     ) -> Result<(), StoreError> {
         let answer = match ask {
-            JobAsk::Accept(hold, new, reply) => {
-                self.recall(&hold.hold)?;
-                Answer::new(reply, self.accept(&hold, *new, batch, now))
+            JobAsk::Accept(hold, new, promised, reply) => {
+                let verdict = match &promised {
+                    Some(promised) => self.judge_pledge(&promised.pledge, batch, now)?,
+                    None => Pledged::New,
+                };
+                let accepted = if verdict == Pledged::New {
+                    self.recall(&hold.hold)?;
+                    self.accept(&hold, (*new, promised), batch, now)
+                } else {
+                    Err(StoreError::Pledged(verdict))
+                };
+                Answer::new(reply, accepted)
             }
             JobAsk::Begin(id, reply) => {
                 let verdict = self.change_job(&id, batch, |job| job.begin(now));
@@ -92,8 +101,9 @@ impl Writer {
                 };
                 let verdict = match self.change_job(&id, batch, cancel) {
                     // It has ended, and stays as it is.
-                    Err(StoreError::Job(JobError::Over)) => load::find_job(&self.database, &id)?
-                        .ok_or(StoreError::Job(JobError::Unknown)),
+                    Err(StoreError::Job(JobError::Over)) => {
+                        self.tables.find_job(&id)?.ok_or(StoreError::Job(JobError::Unknown))
+                    }
                     other => other,
                 };
                 Answer::new(reply, verdict)
@@ -106,12 +116,13 @@ impl Writer {
                 match tried.verdict {
                     Verdict::Again { .. } => {}
                     Verdict::Told | Verdict::Dead(_) => {
-                        self.jobs.untold.remove(&tried.id);
+                        self.books.jobs.untold.remove(&tried.id);
                     }
                 }
                 batch.rows.jobs.tried(tried);
                 Answer::new(reply, Ok(()))
             }
+            JobAsk::Adopt(reply) => Answer::new(reply, Ok(self.tables.adopt_jobs()?)),
         };
         batch.answers.push(answer);
         Ok(())
@@ -120,23 +131,31 @@ impl Writer {
     fn accept(
         &mut self,
         hold: &HoldAsk,
-        new: NewJob,
+        (new, promised): (NewJob, Option<Box<Promised>>),
         batch: &mut Batch,
         now: Now,
     ) -> Result<(), StoreError> {
         let NewJob { job, input, open_max, untold_max } = new;
-        if self.jobs.of_workspace(&job.workspace) >= open_max {
+        if self.books.jobs.of_workspace(&job.workspace) >= open_max {
             return Err(StoreError::Job(JobError::Full { most: open_max }));
         }
-        if job.webhook.is_some() && self.jobs.untold_of(&job.workspace) >= untold_max {
+        if job.webhook.is_some() && self.books.jobs.untold_of(&job.workspace) >= untold_max {
             return Err(StoreError::Job(JobError::Untold { most: untold_max }));
         }
         self.renew(&hold.workspace, batch, now);
-        let done = self.ledger.hold(hold, now)?;
+        let done = self.books.ledger.hold(hold, now)?;
         batch.rows.change(done.changes);
         batch.rows.open(hold.hold.clone());
         batch.rows.jobs.accept(job.clone(), input);
-        self.jobs.jobs.insert(job.id.clone(), job);
+        self.books.jobs.jobs.insert(job.id.clone(), job);
+        if let Some(promised) = promised {
+            let Promised { pledge, kept } = *promised;
+            // Answered at once, and whatever the job comes to: its hold has no say in it.
+            let done = pledge.clone().ended(End::Settled(kept.gone()), now);
+            let name = (pledge.scope, pledge.hold.clone());
+            batch.rows.pledges.open(pledge);
+            batch.rows.pledges.end(name, done, Some(Box::new(kept)));
+        }
         Ok(())
     }
 
@@ -146,7 +165,7 @@ impl Writer {
         batch: &mut Batch,
         change: impl FnOnce(&mut Job) -> Result<(), JobError>,
     ) -> Result<Job, StoreError> {
-        let job = self.jobs.change(id, change)?;
+        let job = self.books.jobs.change(id, change)?;
         batch.rows.jobs.change(job.clone());
         Ok(job)
     }
@@ -161,16 +180,16 @@ impl Writer {
         now: Now,
     ) -> Result<Result<Job, StoreError>, StoreError> {
         let JobEnd { outcome, price, receipt, kept_for_ms } = end;
-        let Some(hold) = self.jobs.jobs.get(id).map(|job| job.hold.clone()) else {
+        let Some(hold) = self.books.jobs.jobs.get(id).map(|job| job.hold.clone()) else {
             return Ok(Err(StoreError::Job(JobError::Over)));
         };
         self.recall(&hold)?;
         self.renew_for(&hold, batch, now);
         let ended = if let Some(price) = price {
-            let verdict = self.ledger.settle(&hold, price, receipt.images, now);
+            let verdict = self.books.ledger.settle(&hold, price, receipt.images, now);
             self.ended(&hold, verdict, (receipt.clone(), price), batch).map(|s| s.remaining)
         } else {
-            let verdict = self.ledger.void(&hold, now);
+            let verdict = self.books.ledger.void(&hold, now);
             let verdict = self.ended(&hold, verdict, (receipt.clone(), Credits::ZERO), batch);
             verdict.map(|()| Credits::ZERO)
         };

@@ -17,17 +17,37 @@ use super::{Batch, Writer};
 
 /// What plans give each month, and who was seen to have it.
 #[derive(Debug, Default)]
-pub(in crate::store) struct Allowances {
+pub(super) struct Allowances {
     by_plan: HashMap<String, Credits>,
     /// The first moment of the month that a workspace was last seen to have its allowance of; as
     /// many as there are workspaces at most.
     seen: HashMap<WorkspaceId, i64>,
+    /// The number of the registry that they were looked at with.
+    version: i64,
 }
 
 impl Allowances {
     /// From now on, plans give this.
     pub(super) fn set(&mut self, by_plan: HashMap<String, Credits>) {
-        *self = Self { by_plan, seen: HashMap::new() };
+        *self = Self { by_plan, ..Self::default() };
+    }
+
+    /// Whether no plan gives anything.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_plan.is_empty()
+    }
+
+    /// Everyone may be due more than when they were last looked at.
+    pub(super) fn forget(&mut self) {
+        self.seen.clear();
+    }
+
+    /// The same, when the registry is not what it was then.
+    pub(super) fn look_again_after(&mut self, version: i64) {
+        if self.version != version {
+            self.version = version;
+            self.forget();
+        }
     }
 
     /// A workspace may be due more than when it was last looked at.
@@ -59,8 +79,8 @@ impl Writer {
         if self.allowances.seen.get(workspace) == Some(&month.begins_at_ms) {
             return;
         }
-        if let Some(monthly) = self.allowances.of(workspace, &self.registry, now) {
-            match self.ledger.renew(workspace, monthly, &month, now) {
+        if let Some(monthly) = self.allowances.of(workspace, &self.books.registry, now) {
+            match self.books.ledger.renew(workspace, monthly, &month, now) {
                 Ok(changes) => batch.rows.change(changes),
                 // Nothing changed, and what was asked can still be decided without it.
                 Err(error) => {

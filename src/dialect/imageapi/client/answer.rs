@@ -2,7 +2,7 @@
 
 use super::super::super::json::JsonBody;
 use super::super::super::retry::seconds_up;
-use super::super::super::{Asked, ItemAnswer, RefusalContext, WireReply};
+use super::super::super::{Asked, ItemAnswer, Pieces, RefusalContext, WireReply};
 use crate::canonical::{Answer, Delivery, Format, Image, Picture, Refusal, RefusalKind};
 
 pub(super) fn encode(answer: &Answer<'_>) -> WireReply {
@@ -13,25 +13,31 @@ pub(super) fn encode(answer: &Answer<'_>) -> WireReply {
     WireReply::json(200, body.finish())
 }
 
-pub(super) fn encode_items(items: &[ItemAnswer<'_>], context: &Asked<'_>) -> WireReply {
+pub(super) fn encode_item(item: &ItemAnswer<'_>) -> Pieces {
+    let mut body = JsonBody::default();
+    match item {
+        Ok(answer) => {
+            body.raw("{\"success\":true,");
+            drawn(&mut body, answer);
+            changed(&mut body, answer);
+        }
+        Err(refusal) => {
+            body.raw("{\"success\":false,");
+            no(&mut body, refusal);
+        }
+    }
+    body.raw("}");
+    body.finish()
+}
+
+pub(super) fn encode_items(items: Vec<Pieces>, context: &Asked<'_>) -> WireReply {
     let mut body = JsonBody::default();
     body.raw("{\"success\":true,\"data\":{\"results\":[");
-    for (index, item) in items.iter().enumerate() {
+    for (index, item) in items.into_iter().enumerate() {
         if index > 0 {
             body.raw(",");
         }
-        match item {
-            Ok(answer) => {
-                body.raw("{\"success\":true,");
-                drawn(&mut body, answer);
-                changed(&mut body, answer);
-            }
-            Err(refusal) => {
-                body.raw("{\"success\":false,");
-                no(&mut body, refusal);
-            }
-        }
-        body.raw("}");
+        body.pieces(item);
     }
     body.raw("]},\"request_id\":").value(context.request_id.as_str()).raw("}");
     WireReply::json(200, body.finish())

@@ -5,7 +5,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::super::super::json::Fields;
-use super::super::super::{Asked, Batching, Item, ItemAnswer, WireReply, WireRequest};
+use super::super::super::{Asked, Batching, Item, ItemAnswer, Pieces, WireReply, WireRequest};
 use super::super::{NEGATIVE_PROMPT_CHARS_MAX, PROMPT_CHARS_MAX, SEED_MAX, SIDE, STEPS};
 use super::{LOGO, PRODUCT, answer};
 use crate::canonical::{Delivery, Format, Frame, ImageRequest, Problem, Refusal, Size};
@@ -119,7 +119,11 @@ impl Batching for Items {
         Ok(Some(each.collect()))
     }
 
-    fn encode_items(&self, items: &[ItemAnswer<'_>], context: &Asked<'_>) -> WireReply {
+    fn encode_item(&self, item: &ItemAnswer<'_>) -> Pieces {
+        answer::encode_item(item)
+    }
+
+    fn encode_items(&self, items: Vec<Pieces>, context: &Asked<'_>) -> WireReply {
         answer::encode_items(items, context)
     }
 }

@@ -1,0 +1,173 @@
+//! Several nodes on one store: they sell the same credits, and know of each other.
+
+use crate::auth::AuthError;
+use crate::id::JobId;
+use crate::job::{JobError, State};
+use crate::pledge::{Fingerprint, Named, Scope, Verdict};
+
+use super::jobs::{accept, order};
+use super::world::{Place, World, credits};
+use super::*;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_thousand_at_once_on_three_nodes_exactly_as_many_hold_as_there_are_credits_for() {
+    let world = World::shared().await;
+    world.grant(137).await;
+    let nodes = [world.store().clone(), world.other_node().await, world.other_node().await];
+    let mut tasks = JoinSet::new();
+    for number in 0..1_000 {
+        let store = nodes[number % 3].clone();
+        let ask = world.ask(&format!("h{number}"), 1);
+        tasks.spawn(async move { store.hold(ask).await });
+    }
+    let verdicts = tasks.join_all().await;
+    assert_eq!(verdicts.iter().filter(|verdict| verdict.is_ok()).count(), 137);
+    for refused in verdicts.into_iter().filter_map(Result::err) {
+        assert!(matches!(refused, StoreError::Ledger(LedgerError::Short { .. })), "{refused}");
+    }
+    let balance = world.balance().await;
+    assert_eq!((balance.available, balance.held), (credits(0), credits(137)));
+    world.must_balance().await;
+}
+
+#[tokio::test]
+async fn nodes_that_start_together_on_an_empty_database_take_its_steps_once() {
+    let place = Place::database();
+    let clock = Arc::new(crate::clock::ManualClock::at(Now { unix_ms: 0, tick_ms: 0 }));
+    let open = || place.open(&clock, USUAL_BOUNDS);
+    let (one, two, three) = tokio::join!(open(), open(), open());
+    one.create_workspace("of one".to_owned()).await.unwrap();
+    for other in [two, three] {
+        let taken = other.create_workspace("of one".to_owned()).await;
+        assert!(matches!(taken, Err(StoreError::NameTaken { .. })));
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_one_node_revokes_is_dead_on_the_others_within_a_second() {
+    let world = World::shared().await;
+    let other = world.other_node().await;
+    let (key, text) = world.create_key().await;
+    let ask = || other.keys().authenticate(Some(&text), 0).map(|_| ());
+    until(|| ask() == Ok(())).await;
+    world.store().set_key_status(key, KeyStatus::Revoked).await.unwrap();
+    until(|| ask() == Err(AuthError::Revoked)).await;
+}
+
+#[tokio::test]
+async fn what_another_node_is_at_is_running_and_unknown_once_that_node_is_gone() {
+    let world = World::shared().await;
+    world.grant(10).await;
+    let other = world.other_node().await;
+    let name =
+        Named { scope: Scope([1; 32]), fingerprint: Fingerprint([1; 32]), is_implied: false };
+    other.hold_once(world.ask("h1", 1), name).await.unwrap();
+    world.until_seen().await;
+    let (told, _) = world.store().look_up(name).await.unwrap();
+    assert!(matches!(told, Verdict::Running { .. }), "{told:?}");
+    other.close().await.unwrap();
+    world.until_seen().await;
+    let (told, _) = world.store().look_up(name).await.unwrap();
+    assert!(matches!(told, Verdict::Unknown { .. }), "{told:?}");
+    world.store().settle(HoldId::known("h1"), credits(1), world::receipt()).await.unwrap();
+    world.must_balance().await;
+}
+
+#[tokio::test]
+async fn jobs_of_a_node_that_is_gone_are_taken_over_and_are_no_longer_its_own() {
+    let world = World::shared().await;
+    world.grant(10).await;
+    let (mine, other) = (world.store(), world.other_node().await);
+    for (job, hold) in [("job_1", "h1"), ("job_2", "h2")] {
+        accept(&world, job, hold).await.unwrap();
+    }
+    let (one, two) = (JobId::known("job_1"), JobId::known("job_2"));
+    mine.begin_job(one.clone()).await.unwrap();
+    mine.place_job(one.clone(), order()).await.unwrap();
+    assert_eq!(other.adopt_jobs().await.unwrap(), [], "their node is there");
+    // A node that is there, and that the others do not hear for ten seconds.
+    world.run(&format!("UPDATE job SET run = {}", mine.run.wrapping_add(1)));
+    let adopted = other.adopt_jobs().await.unwrap();
+    let states: Vec<State> = adopted.iter().map(|job| job.state).collect();
+    assert_eq!(states, [State::Placed, State::Queued]);
+    assert_eq!(other.adopt_jobs().await.unwrap(), [], "once");
+    for refused in [mine.begin_job(one), mine.begin_job(two.clone())].map(Box::pin) {
+        let refused = refused.await;
+        assert!(matches!(refused, Err(StoreError::Job(JobError::Over))), "{refused:?}");
+    }
+    // Whoever it belongs to, anyone may say that it is wanted no more.
+    assert!(mine.cancel_job(two.clone()).await.unwrap().unwanted);
+    let begun = other.begin_job(two).await;
+    assert!(matches!(begun, Err(StoreError::Job(JobError::Unwanted))), "{begun:?}");
+}
+
+#[tokio::test]
+async fn entries_of_the_shared_store_are_never_changed_or_removed() {
+    let world = World::shared().await;
+    world.grant(10).await;
+    let client = world.client().await;
+    for forbidden in ["UPDATE entry SET amount_nanos = 1", "DELETE FROM entry", "TRUNCATE entry"] {
+        let refused = client.batch_execute(forbidden).await.unwrap_err();
+        let said = refused.as_db_error().unwrap().message();
+        assert!(said.contains("an entry is never"), "{said}");
+    }
+    world.must_balance().await;
+}
+
+#[tokio::test]
+async fn a_lie_in_the_shared_books_is_found_and_told_in_words() {
+    let world = World::shared().await;
+    world.grant(10).await;
+    world.hold("h1", 4).await.unwrap();
+    world.settle("h1", 3).await.unwrap();
+    world.hold("h2", 2).await.unwrap();
+    world.must_balance().await;
+    let free = "ALTER TABLE entry DISABLE TRIGGER USER";
+    for (lie, told) in [
+        (free, "trigger is gone"),
+        ("UPDATE entry SET amount_nanos = 1 WHERE kind = 'grant'", "not where its entries put it"),
+        ("DELETE FROM entry WHERE kind = 'hold' AND hold = 'h1'", "entries are missing"),
+        ("UPDATE usage SET charged_nanos = charged_nanos + 1", "not those of the usage rows"),
+        ("UPDATE hold SET amount_nanos = 9 WHERE id = 'h2'", "not those of the open holds"),
+    ] {
+        world.run(lie);
+        let faults = world.store().verify().await.unwrap().faults;
+        assert!(faults.iter().any(|fault| fault.contains(told)), "{lie}: {faults:#?}");
+    }
+}
+
+/// Waits for what a node sees by itself; fails after ten seconds.
+async fn until(mut is_so: impl FnMut() -> bool) {
+    let waiting = async {
+        while !is_so() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("it never came to be");
+}
+
+impl World {
+    /// A connection with nobody to mind it.
+    #[expect(clippy::disallowed_methods, reason = "it ends with the test's runtime")]
+    pub(super) async fn client(&self) -> tokio_postgres::Client {
+        let url = self.url();
+        let (client, connection) =
+            tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
+    /// Waits until the store has looked which nodes are there.
+    async fn until_seen(&self) {
+        let rows = self.client().await;
+        let rows = rows.query("SELECT run FROM node ORDER BY run", &[]).await.unwrap();
+        let there: Vec<i64> = rows.iter().map(|row| row.get(0)).collect();
+        until(|| {
+            let mut living = self.store().shared.living().to_vec();
+            living.sort_unstable();
+            living.dedup();
+            living == there
+        })
+        .await;
+    }
+}

@@ -1,0 +1,166 @@
+//! A PostgreSQL server of the tests' own: Debian's programs, a private port, gone with the tests.
+
+use std::io::Write as _;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// A server and whoever stops it when this process is no more.
+pub(crate) struct Server {
+    programs: PathBuf,
+    folder: PathBuf,
+    port: u16,
+    databases: AtomicU32,
+    _keeper: Child,
+}
+
+/// The one server of this test binary. It does not sync: only power cuts would tell.
+pub(crate) fn server() -> &'static Server {
+    static SERVER: OnceLock<Server> = OnceLock::new();
+    SERVER.get_or_init(|| Server::begin("off"))
+}
+
+impl Server {
+    /// Makes a server and starts it; `fsync` is `on` or `off`.
+    pub(crate) fn begin(fsync: &str) -> Self {
+        let programs = programs();
+        let folder = said(as_postgres("mktemp").args(["-d", "/tmp/pixelgate-postgres-XXXXXX"]));
+        let folder = PathBuf::from(folder.trim());
+        let books = folder.join("books");
+        said(as_postgres(programs.join("initdb")).arg("-D").arg(&books).args([
+            "-A",
+            "trust",
+            "-U",
+            "pixelgate",
+            "-E",
+            "UTF8",
+            "--locale=C",
+            "--no-sync",
+        ]));
+        let port = free_port();
+        let keeper = keeper(&programs, &folder);
+        let server = Self { programs, folder, port, databases: AtomicU32::new(0), _keeper: keeper };
+        let settings = format!(
+            "port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\n\
+             fsync = {fsync}\nmax_connections = 300\nlog_min_messages = warning\n\
+             shared_buffers = 64MB\nmax_wal_size = 2GB\n"
+        );
+        let mut file = as_postgres("tee")
+            .arg("-a")
+            .arg(books.join("postgresql.conf"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        file.stdin.take().unwrap().write_all(settings.as_bytes()).unwrap();
+        assert!(file.wait().unwrap().success());
+        server.start();
+        server
+    }
+
+    /// Starts what was stopped.
+    pub(crate) fn start(&self) {
+        let log = self.folder.join("log");
+        let started = self.control().args(["start", "-w", "-l"]).arg(&log).output().unwrap();
+        let told = std::fs::read_to_string(&log).unwrap_or_default();
+        assert!(started.status.success(), "PostgreSQL did not start:\n{told}");
+    }
+
+    /// Stops it as a power cut would: nobody is asked.
+    pub(crate) fn stop(&self) {
+        let stopped = self.control().args(["stop", "-w", "-m", "immediate"]).output().unwrap();
+        assert!(stopped.status.success(), "PostgreSQL did not stop");
+    }
+
+    /// A new database, and its address.
+    pub(crate) fn new_database(&self) -> String {
+        let name = format!("d{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        self.run("postgres", &format!("CREATE DATABASE {name}"));
+        self.address(&name)
+    }
+
+    /// The address of a database.
+    pub(crate) fn address(&self, database: &str) -> String {
+        format!("postgres://pixelgate@127.0.0.1:{}/{database}?sslmode=disable", self.port)
+    }
+
+    /// Runs a statement; what it says, rows as lines.
+    pub(crate) fn run(&self, database: &str, statement: &str) -> String {
+        said(
+            Command::new(self.programs.join("psql"))
+                .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d"])
+                .arg(self.address(database))
+                .args(["-c", statement]),
+        )
+    }
+
+    fn control(&self) -> Command {
+        let mut command = as_postgres(self.programs.join("pg_ctl"));
+        command.arg("-D").arg(self.folder.join("books"));
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    }
+}
+
+/// The database of an address that [`Server::new_database`] gave.
+pub(crate) fn database_of(address: &str) -> &str {
+    let path = address.rsplit('/').next().unwrap();
+    path.split('?').next().unwrap()
+}
+
+/// Where Debian has the newest server's programs.
+fn programs() -> PathBuf {
+    let installed = std::fs::read_dir("/usr/lib/postgresql").ok();
+    let versions = installed.into_iter().flatten().filter_map(|entry| {
+        let path = entry.ok()?.path().join("bin");
+        let version: u32 = path.parent()?.file_name()?.to_str()?.parse().ok()?;
+        path.join("initdb").exists().then_some((version, path))
+    });
+    let newest = versions.max_by_key(|(version, _)| *version);
+    newest.expect("PostgreSQL is missing: run scripts/need postgresql").1
+}
+
+/// PostgreSQL does not run as root.
+fn as_postgres(program: impl AsRef<Path>) -> Command {
+    let program = program.as_ref();
+    let is_root = said(Command::new("id").arg("-u")).trim() == "0";
+    let mut command = if is_root {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(program);
+        command
+    } else {
+        Command::new(program)
+    };
+    command.current_dir("/");
+    command
+}
+
+/// Waits for the end of its input, which is the end of this process, however that comes.
+fn keeper(programs: &Path, folder: &Path) -> Child {
+    as_postgres("sh")
+        .args([
+            "-c",
+            "cat >/dev/null; \"$1\"/pg_ctl -D \"$2\"/books stop -m immediate; rm -rf \"$2\"",
+        ])
+        .arg("keeper")
+        .arg(programs)
+        .arg(folder)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn said(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?}: {errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
