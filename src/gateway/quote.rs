@@ -148,7 +148,7 @@ impl Gateway {
         let plan = plan(&policy, &visit.caller)?;
         let now = self.clock.now();
         let mut quote = {
-            let health = |offering: &str| self.health.view(offering, now);
+            let health = |offering: &str| self.health.routed(offering, now);
             let test_mode = visit.caller.is_test();
             quote(
                 &Terms { policy: &policy, plan: &plan, test_mode, health: &health, now },

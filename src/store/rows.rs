@@ -12,6 +12,7 @@ use super::books::Books;
 use super::error::StoreError;
 use super::shape::RowSet;
 
+pub(super) mod audit;
 pub(super) mod jobs;
 pub(super) mod ledger;
 pub(super) mod media;
@@ -38,6 +39,7 @@ pub(super) struct Rows {
     pub(super) keys: BTreeSet<KeyId>,
     pub(super) touched: Vec<(KeyId, i64)>,
     pub(super) media: Vec<media::MediaChange>,
+    pub(super) audit: audit::AuditRows,
 }
 
 impl Rows {
@@ -52,6 +54,7 @@ impl Rows {
             && self.keys.is_empty()
             && self.touched.is_empty()
             && self.media.is_empty()
+            && self.audit.is_empty()
     }
 
     pub(super) fn change(&mut self, changes: Changes) {
@@ -104,6 +107,7 @@ impl Rows {
         sets.extend(self.jobs.sets()?);
         sets.push(registry::touched(&self.touched));
         sets.extend(media::sets(&self.media));
+        sets.extend(self.audit.sets());
         sets.retain(|set| !set.rows.is_empty());
         Ok(sets)
     }

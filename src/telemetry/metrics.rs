@@ -18,6 +18,8 @@ pub use prices::PriceMetrics;
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    /// Requests to the admin API, by route and outcome.
+    pub admin_requests: IntCounterVec,
     /// What went wrong with prices.
     pub prices: PriceMetrics,
     /// Requests answered, by dialect and outcome (`ok` or a refusal's code).
@@ -127,6 +129,12 @@ impl Metrics {
         let r = Registry::new();
         Ok(Self {
             prices: PriceMetrics::new(&r)?,
+            admin_requests: counters(
+                &r,
+                "pixelgate_admin_requests_total",
+                "Requests to the admin API, by route and outcome",
+                &["route", "outcome"],
+            )?,
             requests: counters(
                 &r,
                 "pixelgate_requests_total",

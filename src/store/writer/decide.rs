@@ -76,7 +76,8 @@ impl Writer {
             }
             #[cfg(test)]
             Ask::Crash(crashed) => batch.crash = Some(crashed),
-            Ask::Chore(chore) => self.chore(chore, batch, now),
+            Ask::Chore(chore) => keep_house(chore, batch),
+            Ask::Change(actor, change) => self.change(*actor, change, (batch, now)),
             Ask::Job(ask) => self.job(ask, batch, now)?,
         }
         Ok(())
@@ -151,55 +152,6 @@ impl Writer {
         }
     }
 
-    /// What asks of operators and of the media library decide.
-    fn chore(&mut self, chore: Chore, batch: &mut Batch, now: Now) {
-        let answer = match chore {
-            Chore::Grant(new, reply) => {
-                let verdict = self.books.registry.must_know(&new.workspace).and_then(|()| {
-                    let done = self.books.ledger.grant(&new, now)?;
-                    batch.rows.change(done.changes);
-                    Ok(())
-                });
-                Answer::new(reply, verdict)
-            }
-            Chore::CreateWorkspace(name, reply) => {
-                let verdict = self.books.registry.create_workspace(name, now);
-                batch.rows.workspaces.extend(verdict.as_ref().ok().cloned());
-                Answer::new(reply, verdict)
-            }
-            Chore::SuspendWorkspace(id, suspended, reply) => {
-                let verdict = self.books.registry.suspend_workspace(&id, suspended);
-                self.allowances.look_again(&id);
-                batch.rows.workspaces.extend(verdict.is_ok().then_some(id));
-                Answer::new(reply, verdict)
-            }
-            Chore::CreateKey(new, reply) => {
-                self.allowances.look_again(&new.workspace);
-                let verdict = self.books.registry.create_key(*new, now);
-                let made = verdict.as_ref().ok().map(|(id, _)| id.clone());
-                batch.rows.keys.extend(made);
-                Answer::new(reply, verdict)
-            }
-            Chore::SetKeyStatus(id, status, reply) => {
-                let verdict = self.books.registry.set_key_status(&id, status);
-                if let Some(key) = self.books.registry.keys.get(&id) {
-                    self.allowances.look_again(&key.record.workspace);
-                }
-                batch.rows.keys.extend(verdict.is_ok().then_some(id));
-                Answer::new(reply, verdict)
-            }
-            Chore::KeepPicture(kept, reply) => {
-                batch.rows.media.push(MediaChange::Keep(*kept));
-                Answer::new(reply, Ok(()))
-            }
-            Chore::ErasePicture(id, reply) => {
-                batch.rows.media.push(MediaChange::Erase(id));
-                Answer::new(reply, Ok(()))
-            }
-        };
-        batch.answers.push(answer);
-    }
-
     /// The end of a hold: its rows, and the usage row with it.
     pub(super) fn ended<T>(
         &self,
@@ -229,6 +181,16 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// What the media library asks is always done.
+fn keep_house(chore: Chore, batch: &mut Batch) {
+    let (reply, change) = match chore {
+        Chore::KeepPicture(kept, reply) => (reply, MediaChange::Keep(*kept)),
+        Chore::ErasePicture(id, reply) => (reply, MediaChange::Erase(id)),
+    };
+    batch.rows.media.push(change);
+    batch.answers.push(Answer::new(reply, Ok(())));
 }
 
 /// The end of a hold that was paid for; served without an answer to keep is served all the same.
