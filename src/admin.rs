@@ -19,6 +19,7 @@ use crate::limit::Guesses;
 use crate::store::Actor;
 
 mod answer;
+mod console;
 mod credits;
 mod finance;
 mod jobs;
@@ -124,13 +125,16 @@ impl Admin {
         }
     }
 
-    /// Whether a path is of the admin API.
+    /// Whether a path is of the admin API or of the console.
     pub fn claims(path: &str) -> bool {
-        path == "/admin" || path.starts_with("/admin/")
+        path == "/admin" || path.starts_with("/admin/") || console::claims(path)
     }
 
     /// Answers; never fails.
     pub async fn answer(&self, asked: Asked) -> Answer {
+        if console::claims(&asked.path) {
+            return console::answer(&asked.method, &asked.path);
+        }
         let request = RequestId::random();
         let (method, path) = (asked.method.clone(), asked.path.clone());
         let (route, came) = match self.in_flight.try_acquire() {

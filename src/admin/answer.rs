@@ -15,6 +15,16 @@ pub enum Kind {
     Json,
     /// A table for spreadsheets.
     Csv,
+    /// A page of the console.
+    Page,
+    /// A script of it.
+    Script,
+    /// A style sheet of it.
+    Sheet,
+    /// A drawing of it.
+    Picture,
+    /// Plain text.
+    Text,
 }
 
 /// What is answered.
@@ -36,6 +46,11 @@ impl Kind {
         match self {
             Self::Json => "application/json",
             Self::Csv => "text/csv; charset=utf-8",
+            Self::Page => "text/html; charset=utf-8",
+            Self::Script => "text/javascript; charset=utf-8",
+            Self::Sheet => "text/css; charset=utf-8",
+            Self::Picture => "image/svg+xml",
+            Self::Text => "text/plain; charset=utf-8",
         }
     }
 }
@@ -64,6 +79,18 @@ impl Answer {
     /// JSON that answers what was asked.
     pub(super) fn ok(body: &Value) -> Self {
         Self::json(200, body)
+    }
+
+    /// A file as it is, guarded so.
+    pub(super) fn file(kind: Kind, body: &[u8], guards: &[(&'static str, &str)]) -> Self {
+        let headers = guards.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        Self { status: 200, kind, headers, body: body.to_vec() }
+    }
+
+    /// It is elsewhere, for good.
+    pub(super) fn moved(place: &str) -> Self {
+        Self { body: Vec::new(), kind: Kind::Text, ..Self::json(308, &Value::Null) }
+            .with("location", place)
     }
 
     /// A body that is larger than any that is read.

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+
 use crate::catalog::Model;
 use crate::job::{Job, State};
 use crate::reload::Look;
@@ -87,14 +89,19 @@ impl Gateway {
 
     /// The wish that a job be ended, whoever's it is; as it stands after that. `None` when there is
     /// no such job.
-    pub async fn cancel_job_of_anyone(&self, id: &str) -> Result<Option<Job>, StoreError> {
-        let Some(job) = self.store.job(id).await? else { return Ok(None) };
-        if job.state.is_end() {
-            return Ok(Some(job));
-        }
-        let job = self.store.cancel_job(job.id).await?;
-        self.wish_ended(&job).await;
-        if job.state == State::Queued { self.store.job(id).await } else { Ok(Some(job)) }
+    pub fn cancel_job_of_anyone<'a>(
+        &'a self,
+        id: &'a str,
+    ) -> BoxFuture<'a, Result<Option<Job>, StoreError>> {
+        Box::pin(async move {
+            let Some(job) = self.store.job(id).await? else { return Ok(None) };
+            if job.state.is_end() {
+                return Ok(Some(job));
+            }
+            let job = self.store.cancel_job(job.id).await?;
+            self.wish_ended(&job).await;
+            if job.state == State::Queued { self.store.job(id).await } else { Ok(Some(job)) }
+        })
     }
 
     /// Reads policy again at once, and says what came of it. Waits on the disk.

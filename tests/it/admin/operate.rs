@@ -100,12 +100,9 @@ async fn a_rotated_key_and_its_successor_both_work_until_the_old_one_ends() {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
     desk.world.cli(&["key", "rotate", &id, "--until", &now.to_string()]);
     assert_eq!((paints(&desk, &old).await, paints(&desk, new).await), (401, 200));
-    let over = desk.ask(
-        &desk.operator,
-        (Method::POST, &format!("/admin/v1/keys/{id}/rotate")),
-        Some(&json!({})),
-    );
-    assert_eq!(over.await.json()["error"]["code"], "conflict");
+    let again = format!("/admin/v1/keys/{id}/rotate");
+    let over = desk.ask(&desk.operator, (Method::POST, &again), Some(&json!({}))).await;
+    assert_eq!(over.json()["error"]["code"], "conflict");
     let restarted = Desk { world: desk.world.kill_and_restart(), ..desk };
     assert_eq!((paints(&restarted, &old).await, paints(&restarted, new).await), (401, 200));
 }

@@ -14,9 +14,8 @@ async fn history(desk: &Desk) {
         let asked = json!({"model": "paint", "prompt": "a fox", "size": "32x32", "n": 2});
         assert_eq!(read(asking.json(&asked)).await.status, 200);
     }
-    let no =
-        desk.world.post(OPENAI, &json!({"model": "<b>no</b>", "prompt": "<script>x</script>"}));
-    assert_eq!(no.await.status, 404);
+    let unknown = json!({"model": "<b>no</b>", "prompt": "<script>x</script>"});
+    assert_eq!(desk.world.post(OPENAI, &unknown).await.status, 404);
     // Whoever asks the writer is answered after what was noted before.
     assert_eq!(desk.world.available(), "4");
 }
