@@ -68,13 +68,13 @@ impl Admin {
         let asked: AskedGrant = call.body()?;
         if asked.amount <= Credits::ZERO {
             let problem = "is not above zero".to_owned();
-            return Err(refused::bad_field("amount", problem));
+            return Err(refused::bad_field("amount", &problem));
         }
         let is_word = (1..=SOURCE_CHARS_MAX).contains(&asked.source.len())
             && asked.source.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
         if !is_word || asked.source == "plan" {
             let problem = "use a word such as manual, pack, refund or promo".to_owned();
-            return Err(refused::bad_field("source", problem));
+            return Err(refused::bad_field("source", &problem));
         }
         let expires_at_ms =
             asked.expires_at.map(|text| read_moment("expires_at", &text)).transpose()?;
@@ -101,7 +101,7 @@ fn read_id(id: Option<String>) -> Result<GrantId, Refused> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     if own.is_empty() || own.len() > GRANT_CHARS_MAX || !own.bytes().all(is_plain) {
         let problem = "use grant_ and up to 64 letters, digits, - and _".to_owned();
-        return Err(refused::bad_field("id", problem));
+        return Err(refused::bad_field("id", &problem));
     }
     Ok(GrantId::known(&id))
 }

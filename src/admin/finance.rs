@@ -93,11 +93,9 @@ impl Admin {
         let whose = call.query.filter("workspace");
         let sheet = self.read(move |books| {
             let mut statements = books.statements(span)?;
-            if let Some(id) = &whose {
-                statements.retain(|statement| statement.workspace == *id);
-                if statements.is_empty() {
-                    return Err(refused::unknown("workspace", id));
-                }
+            statements.retain(|one| whose.as_ref().is_none_or(|id| one.workspace == *id));
+            if let Some(id) = whose.filter(|_| statements.is_empty()) {
+                return Err(refused::unknown("workspace", &id));
             }
             let rows = statements.into_iter().flat_map(Statement::rows).collect();
             Ok(Sheet { name: "statement", columns: Statement::columns(), rows, beside: Vec::new() })

@@ -70,12 +70,12 @@ impl Admin {
             let known: Vec<&str> = policy.plans.keys().map(String::as_str).collect();
             let problem =
                 format!("no plan `{}` is in force; there are {}", asked.plan, known.join(", "));
-            return Err(refused::bad_field("plan", problem));
+            return Err(refused::bad_field("plan", &problem));
         }
         let expires_at_ms =
             asked.expires_at.map(|text| read_moment("expires_at", &text)).transpose()?;
         if expires_at_ms.is_some_and(|end_ms| end_ms <= self.gateway.clock.now().unix_ms) {
-            return Err(refused::bad_field("expires_at", "is over already".to_owned()));
+            return Err(refused::bad_field("expires_at", "is over already"));
         }
         let new = NewKey {
             workspace: WorkspaceId::known(&asked.workspace),
@@ -99,7 +99,7 @@ impl Admin {
         };
         if old_until_ms > now_ms.saturating_add(OVERLAP_MS_MAX) {
             let problem = "is more than thirty days away".to_owned();
-            return Err(refused::bad_field("old_key_until", problem));
+            return Err(refused::bad_field("old_key_until", &problem));
         }
         let known = self.known_key(&call.name).await?;
         if known.expires_at_ms.is_some_and(|end_ms| end_ms <= now_ms) {
@@ -143,7 +143,7 @@ fn read_scopes(scopes: Vec<String>) -> Result<Vec<String>, Refused> {
     };
     if scopes.is_empty() || scopes.len() > SCOPES_MAX || !scopes.iter().all(is_word) {
         let problem = "use one to thirty-two short words, such as images; * for everything";
-        return Err(refused::bad_field("scopes", problem.to_owned()));
+        return Err(refused::bad_field("scopes", problem));
     }
     Ok(scopes)
 }
@@ -152,7 +152,7 @@ fn read_prefix(prefix: Option<String>) -> Result<Option<String>, Refused> {
     match prefix {
         Some(prefix) if !is_key_prefix(&prefix) => {
             let problem = "use one to sixteen small letters and digits, such as ndsk".to_owned();
-            Err(refused::bad_field("prefix", problem))
+            Err(refused::bad_field("prefix", &problem))
         }
         prefix => Ok(prefix),
     }

@@ -34,7 +34,7 @@ pub(super) async fn check(call: &Call) -> Result<Answer, Refused> {
     let candidate: Candidate = call.body()?;
     if candidate.files.is_empty() || candidate.files.len() > FILES_MAX {
         let problem = format!("holds {} files; send 1 to {FILES_MAX}", candidate.files.len());
-        return Err(refused::bad_field("files", problem));
+        return Err(refused::bad_field("files", &problem));
     }
     let texts: Vec<PolicyText> =
         candidate.files.into_iter().map(|(file, text)| PolicyText { file, text }).collect();

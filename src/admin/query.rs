@@ -74,10 +74,10 @@ impl Query {
 /// A moment as people write it, in milliseconds since the Unix epoch.
 pub(super) fn read_moment(field: &str, text: &str) -> Result<i64, Refused> {
     let moment = OffsetDateTime::parse(text, &Rfc3339).map_err(|_| {
-        refused::bad_field(field, format!("`{text}` is no moment, such as 2026-11-21T18:00:00Z"))
+        refused::bad_field(field, &format!("`{text}` is no moment, such as 2026-11-21T18:00:00Z"))
     })?;
     i64::try_from(moment.unix_timestamp_nanos().div_euclid(1_000_000))
-        .map_err(|_| refused::bad_field(field, "is out of bounds".to_owned()))
+        .map_err(|_| refused::bad_field(field, "is out of bounds"))
 }
 
 #[cfg(test)]

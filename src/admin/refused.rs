@@ -118,7 +118,7 @@ pub(super) fn bad_body(fault: &serde_json::Error) -> Refused {
     )
 }
 
-pub(super) fn bad_field(field: &str, problem: String) -> Refused {
+pub(super) fn bad_field(field: &str, problem: &str) -> Refused {
     Refused::new((400, "bad_field"), format!("`{field}`: {problem}"), format!("correct `{field}`"))
 }
 

@@ -37,7 +37,7 @@ impl Admin {
         let limit = call.query.limit()?;
         let page = Page { after: number(&call.query)?, limit: limit.saturating_add(1) };
         let lines = self.gateway.store.audit(page).await?;
-        Ok(Listed::of(lines, limit, |line| line.seq.to_string(), audited).answer())
+        Ok(Listed::of(lines, limit, |line| line.seq.to_string(), |line| audited(&line)).answer())
     }
 }
 
@@ -52,7 +52,7 @@ fn shown(token: &TokenSummary) -> Value {
     })
 }
 
-fn audited(line: AuditLine) -> Value {
+fn audited(line: &AuditLine) -> Value {
     json!({
         "number": line.seq,
         "at": moment(line.at_ms),

@@ -55,7 +55,7 @@ impl Admin {
         if is_long || meant.reason.chars().any(char::is_control) {
             let problem =
                 format!("is longer than {REASON_CHARS_MAX} characters, or more than a line");
-            return Err(refused::bad_field("reason", problem));
+            return Err(refused::bad_field("reason", &problem));
         }
         let Meant { offering, reason } = meant;
         let known = self.known_offering(&offering)?;

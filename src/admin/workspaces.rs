@@ -29,7 +29,7 @@ pub(super) fn read_name(name: &str) -> Result<String, Refused> {
     } else {
         let problem =
             format!("is longer than {NAME_CHARS_MAX} characters, or not all of them print");
-        Err(refused::bad_field("name", problem))
+        Err(refused::bad_field("name", &problem))
     }
 }
 
@@ -46,7 +46,7 @@ impl Admin {
         let new: NewWorkspace = call.body()?;
         let name = read_name(&new.name)?;
         if name.is_empty() {
-            return Err(refused::bad_field("name", "is empty".to_owned()));
+            return Err(refused::bad_field("name", "is empty"));
         }
         let command = Command::CreateWorkspace { name };
         let made = self.gateway.store.run_as(call.actor(), command).await?;

@@ -47,7 +47,8 @@ impl Admin {
                 return refused;
             }
         };
-        let peer = session.client_addr().and_then(|peer| peer.as_inet()).map(|peer| peer.ip());
+        let peer =
+            session.client_addr().and_then(|peer| peer.as_inet()).map(std::net::SocketAddr::ip);
         let head = session.req_header();
         let asked = Asked {
             method: head.method.clone(),

@@ -85,7 +85,7 @@ const JOB: Query = Query::same(
 const AUDIT: Query = Query::same("SELECT * FROM audit WHERE seq < $1 ORDER BY seq DESC LIMIT $2");
 
 /// Where a page begins and how long it may be.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Page<T> {
     /// The place of the last row of the page before it; `None` for the first page.
     pub after: Option<T>,

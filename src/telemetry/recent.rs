@@ -173,7 +173,7 @@ mod tests {
     fn what_is_remembered_has_an_end() {
         let recent = Recent::default();
         for at in 0..1_000 {
-            let refusal = Some(RefusalKind::PathUnknown);
+            let refusal = Some(RefusalKind::UnknownPath);
             recent.add(&receipt(at * SPAN_MS, refusal), Some(&"x".repeat(1_000)));
         }
         assert_eq!(recent.spans(0).len(), SPANS_MAX);

@@ -29,10 +29,9 @@ async fn token(world: &World) -> (TokenId, String) {
         role: Role::Operator,
         expires_at_ms: Some(START_MS + 60_000),
     };
-    match world.store().run(command).await.unwrap() {
-        Outcome::TokenCreated { token, text } => (token, text),
-        other => panic!("{other:?}"),
-    }
+    let made = world.store().run(command).await.unwrap();
+    let Outcome::TokenCreated { token, text } = made else { panic!("{made:?}") };
+    (token, text)
 }
 
 async fn a_token_proves_until_it_is_revoked_whatever_happened_in_between(mut world: World) {
@@ -144,10 +143,7 @@ async fn pages_of_a_ledger_go_down_to_its_first_entry(world: World) {
     let mut paged = Vec::new();
     while let [line] = &*world
         .store()
-        .entries(
-            &id,
-            Page { after: paged.last().map(|line: &super::super::EntryLine| line.seq), limit: 1 },
-        )
+        .entries(&id, Page { after: paged.last().map(|line: &EntryLine| line.seq), limit: 1 })
         .await
         .unwrap()
     {

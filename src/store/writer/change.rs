@@ -136,7 +136,9 @@ impl Writer {
         let was = self.shown(id);
         let (new, text) = self.books.registry.rotate_key(id, rotation, now)?;
         let workspace = self.books.registry.keys.get(id).map(|key| key.record.workspace.clone());
-        workspace.iter().for_each(|workspace| self.allowances.look_again(workspace));
+        if let Some(workspace) = &workspace {
+            self.allowances.look_again(workspace);
+        }
         batch.rows.keys.extend([id.clone(), new.clone()]);
         let became = json!({ "old": self.shown(id), "new": new, "key": self.shown(&new) });
         let mut deed = Deed::new("key.rotate", id.as_str()).was(was).became(became);
