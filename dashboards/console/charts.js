@@ -5,6 +5,9 @@ import { h } from "./dom.js";
 
 const COLOURS = 8;
 
+/** Seconds that may lie between two ticks: never less than one. */
+const TICKS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 1209600, 2592000, 7776000];
+
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
@@ -13,11 +16,28 @@ export const colourOf = (index) => `k${index % COLOURS}`;
 
 const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
+/** A moment on an axis, as closely as the ticks lie. */
+function moments(chart, ticks) {
+  const gap = ticks.length > 1 ? ticks[1] - ticks[0] : 60;
+  const shown = gap < 60 ? "{HH}:{mm}:{ss}" : gap < 86_400 ? "{HH}:{mm}" : "{D} {MMM}";
+  const format = uPlot.fmtDate(shown);
+  const day = uPlot.fmtDate("{D} {MMM}");
+  let before = null;
+  return ticks.map((tick) => {
+    const date = new Date(tick * 1000);
+    const own = day(date);
+    // A day is said once, under its first tick, where the ticks are times of day.
+    const says = gap < 86_400 && own !== before ? `${format(date)}\n${own}` : format(date);
+    before = own;
+    return says;
+  });
+}
+
 function axes() {
   const line = { stroke: css("--line"), width: 1 };
   const both = { stroke: css("--faint"), grid: line, ticks: line, font: "12px system-ui, sans-serif" };
   return [
-    { ...both, grid: { show: false } },
+    { ...both, grid: { show: false }, values: moments, space: 70, incrs: TICKS },
     { ...both, size: 58, values: (_, ticks) => ticks.map((tick) => compact.format(tick)) },
   ];
 }

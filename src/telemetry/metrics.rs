@@ -11,8 +11,10 @@ use super::bound::Bound;
 use super::kinds::{counter, counters, floats, gauge, gauges, histogram, histograms};
 
 mod prices;
+mod rules;
 
 pub use prices::PriceMetrics;
+pub use rules::RuleMetrics;
 
 /// Every metric of this process.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub struct Metrics {
     pub admin_requests: IntCounterVec,
     /// What went wrong with prices.
     pub prices: PriceMetrics,
+    /// What rules came to.
+    pub rules: RuleMetrics,
     /// Requests answered, by dialect and outcome (`ok` or a refusal's code).
     pub requests: IntCounterVec,
     /// Refusals, by code and whose they are.
@@ -135,6 +139,7 @@ impl Metrics {
                 "Requests to the admin API, by route and outcome",
                 &["route", "outcome"],
             )?,
+            rules: RuleMetrics::new(&r)?,
             requests: counters(
                 &r,
                 "pixelgate_requests_total",

@@ -102,6 +102,8 @@ function exact(rows, name) {
   return money(`${nanos < 0n ? "-" : ""}${digits.slice(0, -9)}${rest ? `.${rest}` : ""}`);
 }
 
+const heading = (split) => SPLITS.find(([name]) => name === split)?.[1] ?? split.replace(/^label:/, "Label ");
+
 function totals(groups, split) {
   const sum = (rows, name) => count(rows.reduce((all, row) => all + row[name], 0));
   const swatch = (group) => {
@@ -109,7 +111,7 @@ function totals(groups, split) {
     return at < GROUPS_MAX ? h("span", { class: `swatch ${colourOf(at)}` }) : null;
   };
   return table(`Sums by ${split}`, [
-    [split.replace(/^label:/, "Label "), "text", (group) => h("span", { class: "legend" }, swatch(group), group.name)],
+    [heading(split), "text", (group) => h("span", { class: "group" }, swatch(group), group.name)],
     ["Requests", "number", (group) => sum(group.rows, "requests")],
     ["Pictures", "number", (group) => sum(group.rows, "images")],
     ["Credits charged", "number", (group) => exact(group.rows, "charged")],

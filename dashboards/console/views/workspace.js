@@ -111,7 +111,7 @@ function acting(desk, key, done) {
   revoke.addEventListener("click", () => {
     if (confirm("End this key at once and for good?")) desk.attempt(revoke, async () => done(await post(`${path}/revoke`)));
   });
-  return h("span", { class: "who" }, rotate, revoke);
+  return h("span", { class: "acts" }, rotate, revoke);
 }
 
 function creating(desk, workspace, plans, done) {
