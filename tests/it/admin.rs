@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::world::{OPENAI, Reply, World, read};
 
 mod book;
+mod console;
 mod described;
 mod operate;
 mod shown;
@@ -136,7 +137,7 @@ async fn a_token_that_is_forged_revoked_over_or_no_admins_proves_nothing() {
     let mut forged = desk.operator.clone();
     forged.pop();
     assert_eq!(refused(&forged).await, "token_unknown");
-    assert_eq!(refused(&format!("{forged}0")).await, "token_unknown");
+    assert_eq!(refused(&format!("{forged}!")).await, "token_unknown");
     assert_eq!(refused(&desk.world.key).await, "token_unknown", "a key of an app opens no desk");
     assert_eq!(
         refused(&new_token(&desk.world, "operator", &["--expires", "1"])).await,

@@ -6,12 +6,19 @@ import { badge, card, count, dateOf, fill, h, table } from "../dom.js";
 const STATES = { closed: ["serving", "good"], open: ["resting", "bad"], half_open: ["on trial", "warn"], drained: ["drained", "bad"] };
 
 export function offerings(desk, content) {
-  const list = h("div");
-  fill(content, h("h1", null, "Offerings"), card(null, list));
+  const [list, note] = [h("div"), h("p", { class: "faint" })];
+  const all = h("input", { type: "checkbox", name: "all" });
+  fill(content, h("div", { class: "head" }, h("h1", null, "Offerings"),
+    h("label", { class: "check" }, all, "Show those without a credential")), card(null, list), note);
   const show = async () => {
     const { items } = await get("offerings");
-    if (!desk.signal.aborted) fill(list, shown(desk, items, show));
+    if (desk.signal.aborted) return;
+    const rows = all.checked ? items : items.filter((row) => row.connected || row.drain);
+    fill(list, shown(desk, rows, show));
+    const hidden = items.length - rows.length;
+    fill(note, hidden ? `${count(hidden)} without a credential are not shown.` : null);
   };
+  all.addEventListener("change", () => show().catch((error) => desk.tell(error.message)));
   desk.every(5, list, show);
 }
 

@@ -52,14 +52,17 @@ export function workspace(desk, content, [id]) {
       ["Request", "id", (row) => row.request],
     ], entries.items, "Nothing has moved yet."), entries.more(desk, drawLedger));
   };
-  const drawGrants = () => fill(grants, granting(desk, own, show), table("Grants", [
+  // Forms are made once: what somebody types is not lost when the figures are read again.
+  const grantForm = sees ? granting(desk, own, () => show()) : null;
+  let keyForm = null;
+  const drawGrants = () => fill(grants, grantForm, table("Grants", [
     ["Amount", "number", (row) => money(row.amount)],
     ["Left", "number", (row) => money(row.left)],
     ["From", "", (row) => row.source],
     ["Until", "time", (row) => (row.expires_at ? dateOf(row.expires_at) : "for good")],
     ["Id", "id", (row) => row.id],
   ], grantList.items, "Nothing was granted yet."), grantList.more(desk, drawGrants));
-  const drawKeys = (plans) => fill(keys, desk.may("operator") ? creating(desk, id, plans, told) : null, table("Keys", [
+  const drawKeys = (plans) => fill(keys, keyForm ??= desk.may("operator") ? creating(desk, id, plans, (made) => told(made)) : null, table("Keys", [
     ["Name", "text", (row) => row.name || "–"],
     ["State", "", stateOf],
     ["Mode", "", (row) => (row.test ? "test" : "live")],

@@ -125,7 +125,7 @@ async fn a_rotated_key_is_good_until_its_end(mut world: World) {
     let Outcome::KeyCreated { text: new, .. } = world.store().run(command).await.unwrap() else {
         panic!("no key was made");
     };
-    assert!(new.starts_with("ndsk_live_"), "{new}");
+    assert!(new.starts_with("ndsk_test_"), "{new}");
     world.reopen().await;
     let keys = world.store().keys();
     let is_good = |text: &str, at_ms: i64| keys.authenticate(Some(text), at_ms).is_ok();

@@ -240,10 +240,11 @@ async fn a_job_of_anybody_is_listed_without_its_prompt_and_can_be_cancelled() {
     assert_eq!((&row["action"], &row["subject"]), (&json!("job.cancel"), &json!(second)));
     assert_eq!((clerk.placed(), desk.world.available()), (1, "8".to_owned()));
     clerk.serve();
-    let ends = completed(&desk, &path(&first));
+    let first_path = path(&first);
+    let ends = completed(&desk, &first_path);
     let ended = tokio::time::timeout(Duration::from_mins(1), ends).await.unwrap();
     assert_eq!((&ended["images"], &ended["charged"]), (&json!(1), &json!("2")));
-    let again = format!("{}/cancel", path(&first));
+    let again = format!("{first_path}/cancel");
     let over = desk.ask(&desk.operator, (Method::POST, &again), None).await;
     assert_eq!((over.status, &over.json()["error"]["code"]), (409, &json!("conflict")));
     desk.world.verify();
