@@ -24,6 +24,7 @@ use crate::id::{HoldId, KeyId, WorkspaceId, random_number};
 use crate::ledger::{Balance, Held, HoldAsk, NewGrant, QuotaUnit, Settled};
 use crate::receipt::Receipt;
 
+mod alerts;
 mod answers;
 mod ask;
 mod books;
@@ -51,6 +52,7 @@ mod tests;
 mod verify;
 mod writer;
 
+pub use alerts::{AlertTried, Untold};
 pub use answers::{AnswerKept, KeptAnswer, ROW_BYTES_MAX, USUAL_BOUNDS};
 pub use command::{Command, GrantSummary, KeySummary, Outcome};
 pub use error::StoreError;

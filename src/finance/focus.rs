@@ -102,7 +102,7 @@ impl Focus {
             "AI and Machine Learning".into(),
             "Image generation".into(),
             sku.into(),
-            line.policy_version.as_str().into(),
+            or_nothing(line.price_version.as_ref().or(Some(&line.policy_version))),
             or_nothing(line.workspace.as_ref()),
             or_nothing(line.workspace_name.as_ref()),
             line.labels_text().into(),

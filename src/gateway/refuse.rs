@@ -182,6 +182,11 @@ pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
             format!("the quota `{name}` of {most} is used up; it begins anew at 00:00 UTC"),
         )
         .retry_after(now.until_utc_midnight()),
+        StoreError::Ledger(LedgerError::BudgetSpent { name, .. }) => Refusal::new(
+            Kind::QuotaExhausted,
+            format!("the budget `{name}` has too little left for this; ask whoever set it"),
+        )
+        .retry_after(now.until_utc_midnight()),
         StoreError::Job(JobError::Full { most }) => Refusal::new(
             Kind::ConcurrencyExceeded,
             format!("{most} jobs of this workspace are unfinished; wait for one to end"),
@@ -197,6 +202,7 @@ pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
         }
         StoreError::Ledger(
             LedgerError::UnknownHold
+            | LedgerError::UnknownGrant
             | LedgerError::AlreadyResolved
             | LedgerError::AboveHold
             | LedgerError::IdReused

@@ -10,8 +10,8 @@ use crate::rules::{DeniedTerm, Rules};
 
 use super::raw::RawFile;
 use super::{
-    FindSecret, InputPictures, Policy, PolicyFault, PolicyText, bounds, inputs, offering, plan,
-    preset, prompts, vendor, webhooks,
+    FindSecret, InputPictures, Policy, PolicyFault, PolicyText, bounds, budgets, inputs, offering,
+    plan, preset, prompts, vendor, webhooks,
 };
 
 /// Every fault found so far, and the file that is being read.
@@ -48,6 +48,7 @@ pub fn build(
         presets: BTreeMap::new(),
         prompts: None,
         webhooks: crate::notice::Webhooks::default(),
+        budgets: BTreeMap::new(),
         input_pictures: InputPictures::default(),
         rules: Rules::default(),
         warnings: Vec::new(),
@@ -72,6 +73,10 @@ pub fn build(
         missing.look(&mut policy, file, (find_secret, &mut faults));
         inputs::input_pictures(&mut policy, file, &mut faults);
         rules_and_defaults(&mut policy, &mut denied, file, &mut faults);
+    }
+    for (text, file) in &files {
+        faults.source = text;
+        budgets::budgets(&mut policy, file, &mut faults);
     }
     policy.rules = Rules::new(&denied);
     policy.warnings = left_out(&policy);

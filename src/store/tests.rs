@@ -32,7 +32,9 @@ macro_rules! on_every_store {
 mod agreement;
 mod allowance;
 mod books;
+mod budgets;
 mod faults;
+mod finance;
 mod jobs;
 mod nodes;
 mod notices;

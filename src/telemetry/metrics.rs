@@ -10,14 +10,18 @@ use prometheus::{
 use super::bound::Bound;
 use super::kinds::{counter, counters, floats, gauge, gauges, histogram, histograms};
 
+mod budgets;
 mod prices;
 
+pub use budgets::BudgetMetrics;
 pub use prices::PriceMetrics;
 
 /// Every metric of this process.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    /// What was told of budgets.
+    pub budgets: BudgetMetrics,
     /// What went wrong with prices.
     pub prices: PriceMetrics,
     /// Requests answered, by dialect and outcome (`ok` or a refusal's code).
@@ -126,6 +130,7 @@ impl Metrics {
     pub(super) fn new() -> Result<Self, prometheus::Error> {
         let r = Registry::new();
         Ok(Self {
+            budgets: BudgetMetrics::new(&r)?,
             prices: PriceMetrics::new(&r)?,
             requests: counters(
                 &r,
