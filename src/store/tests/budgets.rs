@@ -4,6 +4,8 @@ use crate::id::{AdjustmentId, GrantId};
 use crate::ledger::{BudgetAsk, NewAdjustment, QuotaAsk};
 use crate::notice::{Answer, Verdict};
 
+use super::super::cells::Query;
+use super::super::desk::Line;
 use super::world::{World, credits, grant, receipt};
 use super::*;
 
