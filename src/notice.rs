@@ -1,5 +1,7 @@
 //! A notice: the order to tell an app, at the address that it gave, that its job has ended, or whoever
-//! a budget names that a part of it is spent. What an answer to it means, when it is said again, and when that is given up.
+//! a budget names that a part of it is spent.
+//!
+//! What an answer to it means, when it is said again, and when that is given up.
 //!
 //! Signed as Standard Webhooks (<https://www.standardwebhooks.com>) asks. Who may be told is
 //! [`crate::reach`]'s; the store keeps what is decided here.

@@ -172,8 +172,8 @@ impl Gateway {
         };
         let tries = one.tries.saturating_add(u32::from(answer.is_some()));
         let word = answer.map(Tried::word);
-        let tried = Tried { id: one.id.clone(), tries, answer: word, verdict };
-        self.store.note_alert(AlertTried::Told(tried)).await?;
+        let outcome = Tried { id: one.id.clone(), tries, answer: word, verdict };
+        self.store.note_alert(AlertTried::Told(outcome)).await?;
         Ok(match verdict {
             Verdict::Again { at_ms } => Some(at_ms),
             Verdict::Told | Verdict::Dead(_) => None,
@@ -253,7 +253,7 @@ impl Gateway {
 
 /// What a receiver reads.
 fn event(alert: &Alert, budget: &Budget) -> Bytes {
-    let data = json!({
+    let shown = json!({
         "budget": alert.budget,
         "percent": alert.percent,
         "of": budget.whose(&alert.subject),
@@ -266,7 +266,7 @@ fn event(alert: &Alert, budget: &Budget) -> Bytes {
         "key": alert.key,
         "request": alert.request,
     });
-    dialect::encode_event(EVENT, alert.at_ms, &Pieces::one(data.to_string()))
+    dialect::encode_event(EVENT, alert.at_ms, &Pieces::one(shown.to_string()))
 }
 
 fn credits(nanos: u64) -> Credits {

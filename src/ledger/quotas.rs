@@ -79,10 +79,11 @@ impl Quotas {
             let mut count = Count { used: before.used.saturating_sub(back), ..before };
             if let Some(budget) = &ask.budget {
                 count.spent = count.spent.saturating_add(kept);
-                for percent in budget.reached(count) {
-                    count.told = percent;
-                    reached.push(Reached { ask, percent, limit: budget.limit, spent: count.spent });
-                }
+                let of =
+                    |percent| Reached { ask, percent, limit: budget.limit, spent: count.spent };
+                let parts = budget.reached(count);
+                reached.extend(parts.iter().copied().map(of));
+                count.told = parts.last().copied().unwrap_or(count.told);
             }
             if count != before {
                 stage(&mut after, ask, count);
@@ -118,12 +119,13 @@ impl Quotas {
 
 impl BudgetAsk {
     /// The parts that are spent and were not told of.
-    fn reached(&self, count: Count) -> impl Iterator<Item = u8> {
+    fn reached(&self, count: Count) -> Vec<u8> {
         let (spent, limit) = (u128::from(count.spent), u128::from(self.limit));
         let is_spent = move |percent: &u8| {
             spent.saturating_mul(100) >= limit.saturating_mul(u128::from(*percent))
         };
-        self.alert_at.iter().copied().filter(move |percent| *percent > count.told).filter(is_spent)
+        let untold = self.alert_at.iter().copied().filter(|percent| *percent > count.told);
+        untold.filter(is_spent).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 //! was said. Nothing is lost with the process, and after a restart in good order nothing is said twice.
 
 use crate::id::NoticeId;
-use crate::ledger::{Alert, NewAdjustment};
+use crate::ledger::Alert;
 
 use super::Store;
 use super::ask::{Ask, Chore};
@@ -46,17 +46,12 @@ impl Store {
     pub async fn untold_alerts(&self) -> Result<Vec<Untold>, StoreError> {
         let run = if self.is_shared() { vec![self.run.into(), GONE_MS.into()] } else { Vec::new() };
         let mut found = self.rows(Line::Books, rows::WAITING, run, rows::untold).await?;
-        found.sort_by(|one, other| one.alert.at_ms.cmp(&other.alert.at_ms));
+        found.sort_by_key(|one| one.alert.at_ms);
         Ok(found)
     }
 
     /// What became of an alert; durable when answered.
     pub async fn note_alert(&self, tried: AlertTried) -> Result<(), StoreError> {
         self.ask(|reply| Ask::Chore(Chore::AlertTried(Box::new(tried), reply))).await
-    }
-
-    /// Takes credits of a workspace back. The adjustment's id makes it safe to ask again.
-    pub async fn adjust(&self, new: NewAdjustment) -> Result<(), StoreError> {
-        self.ask(|reply| Ask::Chore(Chore::Adjust(Box::new(new), reply))).await
     }
 }

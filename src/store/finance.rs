@@ -60,8 +60,8 @@ impl Books {
     ) -> Result<(), E> {
         let numbers = |row: &dyn Cells| Ok((row.number("least")?, row.number("most")?));
         let ends = self.ask(ENDS, days(span), numbers).await?;
-        let Some((least, most)) = ends.first().copied() else { return Ok(()) };
-        let mut after = least.saturating_sub(1);
+        let Some((first, most)) = ends.first().copied() else { return Ok(()) };
+        let mut after = first.saturating_sub(1);
         while after < most {
             let mut asked = days(span);
             asked.extend([after.into(), most.into(), PAGE.into()]);

@@ -1,10 +1,12 @@
 //! What the store promises: nothing lost, nothing spent twice, and a lie in the books is found.
 
+use std::collections::HashMap;
+
 use rusqlite::Connection;
 use tokio::task::JoinSet;
 
 use crate::auth::{AuthError, KeyStatus, Mode};
-use crate::ledger::{LedgerError, Weighed};
+use crate::ledger::{Balance, LedgerError, NewGrant, QuotaUnit, Weighed};
 
 use super::*;
 

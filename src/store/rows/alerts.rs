@@ -104,7 +104,12 @@ pub(super) fn tried(tried: &[AlertTried]) -> [RowSet<'_>; 3] {
                 let (id, answer) = (id.as_str(), answer.as_deref());
                 match verdict {
                     Verdict::Again { at_ms } => {
-                        again.push(vec![id.into(), (*at_ms).into(), (*tries).into(), answer.into()])
+                        again.push(vec![
+                            id.into(),
+                            (*at_ms).into(),
+                            (*tries).into(),
+                            answer.into(),
+                        ]);
                     }
                     Verdict::Told | Verdict::Dead(_) => {
                         let (state, why) = match verdict {

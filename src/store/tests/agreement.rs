@@ -1,7 +1,5 @@
 //! The store and the pure ledger are told the same history and must answer the same.
 
-use std::collections::HashMap;
-
 use proptest::prelude::*;
 
 use crate::clock::{ManualClock, Now};
