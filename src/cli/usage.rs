@@ -13,7 +13,8 @@ use crate::config::Config;
 use crate::credits::{Cost, Credits};
 use crate::export::{Export, Form, Written};
 use crate::finance::{
-    By, Column, Day, Exposure, Focus, Forecast, Row, Span, Statement, Sums, UsageLine, forecast,
+    By, Column, Day, Exposure, Focus, Forecast, Row, Span, Statement, Sums, UsageLine, Worth,
+    forecast,
 };
 use crate::store::Books;
 
@@ -53,6 +54,12 @@ pub(super) struct ExportArgs {
     /// Who sends the bill, in the columns of FOCUS.
     #[arg(long, default_value = "Pixelgate", requires = "focus")]
     issuer: String,
+    /// The currency of the bill, in the columns of FOCUS, such as USD.
+    #[arg(long, requires = "focus", requires = "credit_worth", value_parser = currency)]
+    currency: Option<String>,
+    /// What a credit is worth in it, such as 0.01.
+    #[arg(long, requires = "currency")]
+    credit_worth: Option<Cost>,
     #[command(flatten)]
     file: FileArgs,
 }
@@ -147,12 +154,14 @@ async fn export(books: &Books, args: ExportArgs) -> Result<(), CliError> {
             .await?;
         write_all(&args.file, sums.columns(), sums.rows())?
     } else if args.focus {
-        let focus = Focus { issuer: args.issuer, currency: "credits".to_owned() };
+        let worth = args.currency.zip(args.credit_worth);
+        let worth = worth.map(|(currency, worth)| Worth { currency, nanos: worth.nanos() });
+        let focus = Focus { issuer: args.issuer, worth };
         let mut file = begin(&args.file, Focus::columns())?;
         books
             .usage(span, |line| -> Result<(), CliError> {
                 count(&line)?;
-                focus.row(&line).map_or(Ok(()), |row| Ok(file.write(row)?))
+                focus.row(&line)?.map_or(Ok(()), |row| Ok(file.write(row)?))
             })
             .await?;
         file.finish()?
@@ -229,6 +238,14 @@ fn told(said: Forecast) -> String {
         credits(low_nanos),
         credits(high_nanos),
     )
+}
+
+fn currency(text: &str) -> Result<String, String> {
+    if text.len() == 3 && text.bytes().all(|letter| letter.is_ascii_uppercase()) {
+        Ok(text.to_owned())
+    } else {
+        Err("use the three letters of ISO 4217, such as USD".to_owned())
+    }
 }
 
 fn today() -> Day {

@@ -76,10 +76,10 @@ async fn of_a_hundred_calls_on_three_gateways_a_budget_for_ten_pictures_serves_t
     // Each part is told by the node that spent it, and by no other.
     let mut told = told(&nodes).await;
     told.sort();
-    let once = |percent: &str| {
+    let said = |percent: &str| {
         format!("pixelgate_budget_alerts_total{{budget=\"ten\",percent=\"{percent}\"}} 1")
     };
-    assert_eq!(told, [once("100"), once("50"), once("80")]);
+    assert_eq!(told, [said("100"), said("50"), said("80")]);
 }
 
 /// What was told of budgets, by all of them.

@@ -99,8 +99,8 @@ async fn told(books: &Books, span: Span) -> [Vec<Row>; 4] {
         Ok::<_, StoreError>(())
     };
     books.usage(span, &mut take).await.unwrap();
-    let focus = Focus { issuer: "Acme".to_owned(), currency: "credits".to_owned() };
-    let charges = lines.iter().filter_map(|line| focus.row(line)).collect();
+    let focus = Focus { issuer: "Acme".to_owned(), worth: None };
+    let charges = lines.iter().filter_map(|line| focus.row(line).unwrap()).collect();
     let exposures = books.exposures(span).await.unwrap().into_iter().map(Exposure::row).collect();
     let statements = books.statements(span).await.unwrap();
     let statements = statements.into_iter().flat_map(Statement::rows).collect();
