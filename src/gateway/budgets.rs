@@ -120,6 +120,10 @@ impl Gateway {
 
     /// Tells what is due; how long nothing else will be.
     async fn tell_due_alerts(&self) -> Result<Duration, StoreError> {
+        if self.store.poisoned() {
+            // What was told could not be written down; the next start tells it.
+            return Ok(LOOK_EVERY);
+        }
         let untold = self.store.untold_alerts().await?;
         for one in untold.iter().filter(|one| !one.is_said) {
             self.say_alert(&one.alert);
