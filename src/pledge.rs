@@ -166,6 +166,7 @@ pub const fn is_kept(kind: RefusalKind) -> bool {
         | RefusalKind::ModelUnknown
         | RefusalKind::ModelForbidden
         | RefusalKind::Unsupported
+        | RefusalKind::RuleDenied
         | RefusalKind::IdempotencyInFlight
         | RefusalKind::IdempotencyMismatch
         | RefusalKind::IdempotencyGone
@@ -179,6 +180,7 @@ pub const fn is_kept(kind: RefusalKind) -> bool {
         | RefusalKind::VendorFailed
         | RefusalKind::VendorTimedOut
         | RefusalKind::StoreUnavailable
+        | RefusalKind::RuleFailed
         | RefusalKind::Internal => false,
     }
 }

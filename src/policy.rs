@@ -22,6 +22,7 @@ mod bounds;
 mod budgets;
 mod build;
 mod inputs;
+mod moderation;
 mod offering;
 mod passthrough;
 mod plan;
@@ -30,6 +31,7 @@ mod prompts;
 mod quotable;
 mod raw;
 mod reach;
+mod rules;
 mod tariff;
 mod vendor;
 mod webhooks;
@@ -37,6 +39,7 @@ mod webhooks;
 pub use budgets::{Budget, Payer, Pick};
 pub use build::build;
 pub use inputs::InputPictures;
+pub use moderation::{Moderator, OnFailure};
 pub use prompts::PromptWriter;
 
 pub use crate::secret::SecretPlace;
@@ -60,6 +63,8 @@ pub struct Policy {
     pub presets: BTreeMap<String, Preset>,
     /// Who writes prompts for apps; `None` leaves it to rules.
     pub prompts: Option<PromptWriter>,
+    /// Who is asked about prompts before they are drawn; nobody unless policy says so.
+    pub moderator: Option<Moderator>,
     /// Who may be told of the ends of jobs; nobody unless policy lists hosts.
     pub webhooks: Webhooks,
     /// How much may be spent, and who hears of it.

@@ -51,6 +51,7 @@ pub enum RefusalKind {
     ModelForbidden,
     Unsupported,
     ContentRefused,
+    RuleDenied,
     IdempotencyInFlight,
     IdempotencyMismatch,
     IdempotencyGone,
@@ -64,6 +65,7 @@ pub enum RefusalKind {
     VendorFailed,
     VendorTimedOut,
     StoreUnavailable,
+    RuleFailed,
     Internal,
 }
 
@@ -102,7 +104,7 @@ pub enum Problem {
 
 impl RefusalKind {
     /// Every kind, for tests and documents.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::BadRequest,
         Self::BadFraming,
         Self::HeadTooLarge,
@@ -120,6 +122,7 @@ impl RefusalKind {
         Self::ModelForbidden,
         Self::Unsupported,
         Self::ContentRefused,
+        Self::RuleDenied,
         Self::IdempotencyInFlight,
         Self::IdempotencyMismatch,
         Self::IdempotencyGone,
@@ -133,6 +136,7 @@ impl RefusalKind {
         Self::VendorFailed,
         Self::VendorTimedOut,
         Self::StoreUnavailable,
+        Self::RuleFailed,
         Self::Internal,
     ];
 
@@ -164,6 +168,8 @@ impl RefusalKind {
             Self::Unsupported => (400, "unsupported", Blame::Caller),
             // Our rules or the vendor's filter said no to the content.
             Self::ContentRefused => (400, "content_refused", Blame::Caller),
+            // A rule of policy says no, by who asks or what for.
+            Self::RuleDenied => (403, "rule_denied", Blame::Caller),
             // The same `Idempotency-Key` is being worked on, or how that ended is not known yet.
             Self::IdempotencyInFlight => (409, "idempotency_in_flight", Blame::Caller),
             // The same `Idempotency-Key`, another request.
@@ -182,6 +188,8 @@ impl RefusalKind {
             Self::VendorFailed => (502, "vendor_failed", Blame::Vendor),
             Self::VendorTimedOut => (504, "vendor_timed_out", Blame::Vendor),
             Self::StoreUnavailable => (503, "store_unavailable", Blame::Us),
+            // A rule of policy cannot be worked out: it divides by zero, or outgrows its numbers.
+            Self::RuleFailed => (500, "rule_failed", Blame::Us),
             Self::Internal => (500, "internal", Blame::Us),
         }
     }

@@ -12,9 +12,11 @@ use super::kinds::{counter, counters, floats, gauge, gauges, histogram, histogra
 
 mod budgets;
 mod prices;
+mod rules;
 
 pub use budgets::BudgetMetrics;
 pub use prices::PriceMetrics;
+pub use rules::RuleMetrics;
 
 /// Every metric of this process.
 #[derive(Debug)]
@@ -24,6 +26,8 @@ pub struct Metrics {
     pub budgets: BudgetMetrics,
     /// What went wrong with prices.
     pub prices: PriceMetrics,
+    /// What rules came to.
+    pub rules: RuleMetrics,
     /// Requests answered, by dialect and outcome (`ok` or a refusal's code).
     pub requests: IntCounterVec,
     /// Refusals, by code and whose they are.
@@ -132,6 +136,7 @@ impl Metrics {
         Ok(Self {
             budgets: BudgetMetrics::new(&r)?,
             prices: PriceMetrics::new(&r)?,
+            rules: RuleMetrics::new(&r)?,
             requests: counters(
                 &r,
                 "pixelgate_requests_total",

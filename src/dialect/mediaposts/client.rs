@@ -228,6 +228,7 @@ const fn said_to_clients(kind: RefusalKind) -> (u16, &'static str) {
         | RefusalKind::PlanMissing
         | RefusalKind::ModelForbidden
         | RefusalKind::ContentRefused
+        | RefusalKind::RuleDenied
         | RefusalKind::RateLimited
         | RefusalKind::QuotaExhausted
         | RefusalKind::ConcurrencyExceeded
@@ -236,6 +237,7 @@ const fn said_to_clients(kind: RefusalKind) -> (u16, &'static str) {
         | RefusalKind::IdempotencyMismatch
         | RefusalKind::IdempotencyGone
         | RefusalKind::StoreUnavailable
+        | RefusalKind::RuleFailed
         | RefusalKind::Internal => (kind.status(), kind.code()),
     }
 }

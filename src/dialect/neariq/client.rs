@@ -197,6 +197,7 @@ fn said_to_clients(refusal: &Refusal) -> (u16, &'static str) {
         | RefusalKind::ModelForbidden
         | RefusalKind::Unsupported
         | RefusalKind::ContentRefused
+        | RefusalKind::RuleDenied
         | RefusalKind::RateLimited
         | RefusalKind::QuotaExhausted
         | RefusalKind::ConcurrencyExceeded
@@ -210,6 +211,7 @@ fn said_to_clients(refusal: &Refusal) -> (u16, &'static str) {
         | RefusalKind::IdempotencyMismatch
         | RefusalKind::IdempotencyGone
         | RefusalKind::StoreUnavailable
+        | RefusalKind::RuleFailed
         | RefusalKind::Internal => (kind.status(), kind.code()),
     }
 }

@@ -197,6 +197,7 @@ const fn code(kind: RefusalKind) -> &'static str {
         | RefusalKind::ModelForbidden
         | RefusalKind::Unsupported
         | RefusalKind::ContentRefused
+        | RefusalKind::RuleDenied
         | RefusalKind::RateLimited
         | RefusalKind::QuotaExhausted
         | RefusalKind::ConcurrencyExceeded
@@ -207,6 +208,7 @@ const fn code(kind: RefusalKind) -> &'static str {
         | RefusalKind::IdempotencyGone
         | RefusalKind::Overloaded
         | RefusalKind::StoreUnavailable
+        | RefusalKind::RuleFailed
         | RefusalKind::Internal => kind.code(),
     }
 }

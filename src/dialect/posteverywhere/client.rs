@@ -154,6 +154,7 @@ const fn said_to_clients(kind: RefusalKind) -> (u16, &'static str) {
         | RefusalKind::ModelForbidden
         | RefusalKind::Unsupported
         | RefusalKind::ContentRefused
+        | RefusalKind::RuleDenied
         | RefusalKind::IdempotencyInFlight
         | RefusalKind::IdempotencyMismatch
         | RefusalKind::IdempotencyGone
@@ -162,6 +163,7 @@ const fn said_to_clients(kind: RefusalKind) -> (u16, &'static str) {
         | RefusalKind::ConcurrencyExceeded
         | RefusalKind::Overloaded
         | RefusalKind::StoreUnavailable
+        | RefusalKind::RuleFailed
         | RefusalKind::Internal => (kind.status(), kind.code()),
     }
 }

@@ -133,6 +133,7 @@ const fn status(kind: RefusalKind) -> u16 {
         | RefusalKind::ModelForbidden
         | RefusalKind::Unsupported
         | RefusalKind::ContentRefused
+        | RefusalKind::RuleDenied
         | RefusalKind::IdempotencyInFlight
         | RefusalKind::IdempotencyMismatch
         | RefusalKind::IdempotencyGone
@@ -142,6 +143,7 @@ const fn status(kind: RefusalKind) -> u16 {
         | RefusalKind::CreditsShort
         | RefusalKind::Overloaded
         | RefusalKind::StoreUnavailable
+        | RefusalKind::RuleFailed
         | RefusalKind::Internal => kind.status(),
     }
 }
