@@ -14,7 +14,7 @@ mod kinds;
 mod metrics;
 
 pub use bound::Bound;
-pub use metrics::{Metrics, PriceMetrics, RuleMetrics};
+pub use metrics::{BudgetMetrics, Metrics, PriceMetrics, RuleMetrics};
 
 /// Where receipts are told.
 #[derive(Clone, Debug)]

@@ -10,9 +10,11 @@ use prometheus::{
 use super::bound::Bound;
 use super::kinds::{counter, counters, floats, gauge, gauges, histogram, histograms};
 
+mod budgets;
 mod prices;
 mod rules;
 
+pub use budgets::BudgetMetrics;
 pub use prices::PriceMetrics;
 pub use rules::RuleMetrics;
 
@@ -20,6 +22,8 @@ pub use rules::RuleMetrics;
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    /// What was told of budgets.
+    pub budgets: BudgetMetrics,
     /// What went wrong with prices.
     pub prices: PriceMetrics,
     /// What rules came to.
@@ -130,6 +134,7 @@ impl Metrics {
     pub(super) fn new() -> Result<Self, prometheus::Error> {
         let r = Registry::new();
         Ok(Self {
+            budgets: BudgetMetrics::new(&r)?,
             prices: PriceMetrics::new(&r)?,
             rules: RuleMetrics::new(&r)?,
             requests: counters(
