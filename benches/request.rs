@@ -111,6 +111,7 @@ async fn gateway(folder: &Path, vendor: SocketAddr) -> (SocketAddr, String, Edge
         promotional: false,
         effective_at_ms: 0,
         expires_at_ms: None,
+        memo: String::new(),
     };
     store.grant(grant).await.unwrap();
     let new = NewKey {
@@ -140,7 +141,7 @@ async fn gateway(folder: &Path, vendor: SocketAddr) -> (SocketAddr, String, Edge
     let gateway = Gateway::new(clock, hands);
     let [public, admin] = [(); 2].map(|()| Socket::bind("127.0.0.1:0".parse().unwrap()).unwrap());
     let address = public.address();
-    let api = Arc::new(Admin::new(Arc::clone(&gateway), None));
+    let api = Arc::new(Admin::new(Arc::clone(&gateway), Config::defaults().unwrap()));
     let edge = Edge::start(&gateway, &config.public, public, (admin, api)).unwrap();
     (address, key, edge)
 }

@@ -13,6 +13,7 @@ use http::{HeaderMap, Method};
 use tokio::sync::Semaphore;
 
 use crate::auth::{Operator, TOKEN_PREFIX, TokenError, token_digest};
+use crate::config::Config;
 use crate::gateway::Gateway;
 use crate::id::RequestId;
 use crate::limit::Guesses;
@@ -60,8 +61,8 @@ const WRONG_TOKENS_PER: Duration = Duration::from_mins(1);
 /// What answers operators.
 pub struct Admin {
     gateway: Arc<Gateway>,
-    /// Where an embedded store is; `None` for one that nodes share.
-    folder: Option<std::path::PathBuf>,
+    /// Where the books are.
+    config: Config,
     guesses: Guesses,
     in_flight: Semaphore,
     heavy: Semaphore,
@@ -114,11 +115,11 @@ impl Call {
 }
 
 impl Admin {
-    /// Answers for this gateway; `folder` is where its embedded store is.
-    pub fn new(gateway: Arc<Gateway>, folder: Option<std::path::PathBuf>) -> Self {
+    /// Answers for this gateway, whose books are where its config says.
+    pub fn new(gateway: Arc<Gateway>, config: Config) -> Self {
         Self {
             gateway,
-            folder,
+            config,
             guesses: Guesses::new(WRONG_TOKENS_MAX, WRONG_TOKENS_PER),
             in_flight: Semaphore::new(IN_FLIGHT_MAX),
             heavy: Semaphore::new(HEAVY_MAX),

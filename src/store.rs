@@ -5,7 +5,6 @@
 //! Async threads never wait on the disk, only for an answer; when too much waits, holds are refused
 //! and settlements wait in line.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -20,16 +19,18 @@ use crate::auth::KeyRing;
 use crate::clock::{Clock, Now};
 use crate::config;
 use crate::credits::Credits;
-use crate::id::{HoldId, KeyId, WorkspaceId, random_number};
-use crate::ledger::{Balance, Held, HoldAsk, QuotaUnit, Settled};
+use crate::id::{HoldId, KeyId, random_number};
+use crate::ledger::{Held, HoldAsk, Settled};
 use crate::receipt::Receipt;
 
+mod alerts;
 mod answers;
 mod ask;
 mod books;
 mod cells;
 mod change;
 mod command;
+mod credits;
 mod deed;
 mod desk;
 mod disk;
@@ -54,6 +55,7 @@ mod tests;
 mod verify;
 mod writer;
 
+pub use alerts::{AlertTried, Untold};
 pub use answers::{AnswerKept, KeptAnswer, ROW_BYTES_MAX, USUAL_BOUNDS};
 pub use change::{Drain, Rotation};
 pub use command::{Command, GrantSummary, KeySummary, Outcome, TokenSummary};
@@ -239,28 +241,6 @@ impl Store {
     /// Remembers that a key was used; written once a minute.
     pub fn touch(&self, key: &KeyId) {
         self.shared.touch(key, self.clock.now().unix_ms);
-    }
-
-    /// From now on, plans give these credits each month. A workspace is granted the most that any of
-    /// its live keys' plans gives, once a month, when something is first asked of its credits.
-    pub fn set_allowances(&self, by_plan: HashMap<String, Credits>) {
-        // A store that is closed grants nothing any more.
-        drop(self.send(Ask::Allowances(by_plan), None));
-    }
-
-    /// Where the credits of a workspace are; zero throughout for one that has none.
-    pub async fn balance(&self, workspace: &WorkspaceId) -> Result<Balance, StoreError> {
-        self.ask(|reply| Ask::Balance(workspace.clone(), reply)).await
-    }
-
-    /// How much of a calendar quota is used.
-    pub async fn quota_used(
-        &self,
-        subject: Arc<str>,
-        unit: QuotaUnit,
-        period: i64,
-    ) -> Result<u64, StoreError> {
-        self.ask(|reply| Ask::QuotaUsed(subject, unit, period, reply)).await
     }
 
     /// Gives back overdue holds and closes ended grants now; it also happens every second.

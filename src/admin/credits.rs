@@ -19,6 +19,9 @@ const SOURCE_CHARS_MAX: usize = 32;
 /// Characters of the name of a grant behind its beginning.
 const GRANT_CHARS_MAX: usize = 64;
 
+/// Characters of what is written to a grant.
+const MEMO_CHARS_MAX: usize = 200;
+
 /// Credits to be added.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +32,8 @@ struct AskedGrant {
     #[serde(default = "manual")]
     source: String,
     expires_at: Option<String>,
+    #[serde(default)]
+    memo: String,
 }
 
 fn manual() -> String {
@@ -87,11 +92,20 @@ impl Admin {
             source: asked.source,
             effective_at_ms: 0,
             expires_at_ms,
+            memo: read_memo(asked.memo)?,
         };
         let id = new.id.clone();
         self.gateway.store.run_as(call.actor(), Command::Grant(new)).await?;
         let balance = self.gateway.store.balance(&WorkspaceId::known(&call.name)).await?;
         Ok(Answer::json(201, &json!({ "grant": id, "balance": shown(&balance) })))
+    }
+}
+
+fn read_memo(memo: String) -> Result<String, Refused> {
+    if memo.chars().count() <= MEMO_CHARS_MAX && !memo.chars().any(char::is_control) {
+        Ok(memo)
+    } else {
+        Err(refused::bad_field("memo", "use one line of up to 200 characters"))
     }
 }
 

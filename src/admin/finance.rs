@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures_util::future::LocalBoxFuture;
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 
 use crate::clock::Clock;
 use crate::credits::{Cost, Credits, Overflow};
@@ -80,7 +82,8 @@ impl Admin {
             vendor: query.filter("vendor"),
         };
         let patience = self.patience();
-        let sheet = self.read(move |books| sum_up(books, (span, by), &wants, patience)).await?;
+        let sheet =
+            self.read(move |books| Box::pin(sum_up(books, (span, by), wants, patience))).await?;
         answer(query, sheet, Some(span))
     }
 
@@ -92,13 +95,20 @@ impl Admin {
         };
         let whose = call.query.filter("workspace");
         let sheet = self.read(move |books| {
-            let mut statements = books.statements(span)?;
-            statements.retain(|one| whose.as_ref().is_none_or(|id| one.workspace == *id));
-            if let Some(id) = whose.filter(|_| statements.is_empty()) {
-                return Err(refused::unknown("workspace", &id));
-            }
-            let rows = statements.into_iter().flat_map(Statement::rows).collect();
-            Ok(Sheet { name: "statement", columns: Statement::columns(), rows, beside: Vec::new() })
+            Box::pin(async move {
+                let mut statements = books.statements(span).await?;
+                statements.retain(|one| whose.as_ref().is_none_or(|id| one.workspace == *id));
+                if let Some(id) = whose.filter(|_| statements.is_empty()) {
+                    return Err(refused::unknown("workspace", &id));
+                }
+                let rows = statements.into_iter().flat_map(Statement::rows).collect();
+                Ok(Sheet {
+                    name: "statement",
+                    columns: Statement::columns(),
+                    rows,
+                    beside: Vec::new(),
+                })
+            })
         });
         answer(&call.query, sheet.await?, Some(span))
     }
@@ -106,8 +116,15 @@ impl Admin {
     pub(super) async fn exposures(&self, call: &Call) -> Result<Answer, Refused> {
         let span = self.span(&call.query)?;
         let sheet = self.read(move |books| {
-            let rows = books.exposures(span)?.into_iter().map(Exposure::row).collect();
-            Ok(Sheet { name: "exposures", columns: Exposure::columns(), rows, beside: Vec::new() })
+            Box::pin(async move {
+                let rows = books.exposures(span).await?.into_iter().map(Exposure::row).collect();
+                Ok(Sheet {
+                    name: "exposures",
+                    columns: Exposure::columns(),
+                    rows,
+                    beside: Vec::new(),
+                })
+            })
         });
         answer(&call.query, sheet.await?, Some(span))
     }
@@ -117,9 +134,11 @@ impl Admin {
         let whose = call.query.filter("workspace");
         let patience = self.patience();
         let said = self.read(move |books| {
-            let span = Span { since: today.month_begins().plus(-7), until: today.plus(1) };
-            let spent = spent_by_day(books, span, whose.as_deref(), patience)?;
-            forecast(&spent, today).map_err(Refused::from)
+            Box::pin(async move {
+                let span = Span { since: today.month_begins().plus(-7), until: today.plus(1) };
+                let spent = spent_by_day(books, span, whose.as_deref(), patience).await?;
+                forecast(&spent, today).map_err(Refused::from)
+            })
         });
         let credits = Credits::from_nanos;
         let body = said.await?.map(|said| {
@@ -136,13 +155,15 @@ impl Admin {
     }
 
     /// Reads the books off the async threads, few at a time.
-    async fn read<T: Send + 'static>(
-        &self,
-        read: impl FnOnce(&Books) -> Result<T, Refused> + Send + 'static,
-    ) -> Result<T, Refused> {
-        let folder = self.folder.clone().ok_or_else(refused::not_on_postgres)?;
+    async fn read<T, F>(&self, read: F) -> Result<T, Refused>
+    where
+        T: Send + 'static,
+        F: FnOnce(Books) -> LocalBoxFuture<'static, Result<T, Refused>> + Send + 'static,
+    {
         let _place = self.heavy.acquire().await.map_err(|_| refused::busy())?;
-        let reading = move || read(&Books::open(&folder)?);
+        let (config, handle) = (self.config.clone(), Handle::current());
+        let reading =
+            move || handle.block_on(async move { read(Books::open_for(&config).await?).await });
         tokio::task::spawn_blocking(reading)
             .await
             .unwrap_or_else(|_| Err(StoreError::Closed.into()))
@@ -202,26 +223,28 @@ impl Wanted {
     }
 }
 
-fn sum_up(
-    books: &Books,
+async fn sum_up(
+    books: Books,
     (span, by): (Span, Vec<By>),
-    wants: &Wanted,
+    wants: Wanted,
     mut patience: Patience,
 ) -> Result<Sheet, Refused> {
     let (mut charged, mut cost) = (Credits::ZERO, Cost::ZERO);
     let (mut requests, mut images) = (0_u64, 0_u64);
     let mut sums = Sums::by(by);
-    books.usage(span, |line| -> Result<(), Refused> {
-        patience.one_more()?;
-        if !wants.wants(&line) {
-            return Ok(());
-        }
-        charged = charged.plus(Credits::from_nanos(line.charged_nanos))?;
-        cost = cost.plus(Cost::from_nanos(line.cost_nanos))?;
-        requests = requests.saturating_add(1);
-        images = images.saturating_add(line.images.into());
-        Ok(sums.add(&line)?)
-    })?;
+    books
+        .usage(span, |line| -> Result<(), Refused> {
+            patience.one_more()?;
+            if !wants.wants(&line) {
+                return Ok(());
+            }
+            charged = charged.plus(Credits::from_nanos(line.charged_nanos))?;
+            cost = cost.plus(Cost::from_nanos(line.cost_nanos))?;
+            requests = requests.saturating_add(1);
+            images = images.saturating_add(line.images.into());
+            Ok(sums.add(&line)?)
+        })
+        .await?;
     let total = json!({
         "requests": requests, "images": images, "charged": charged, "cost_dollars": cost,
     });
@@ -230,22 +253,24 @@ fn sum_up(
     Ok(Sheet { name: "usage", columns, rows, beside: vec![("total", total)] })
 }
 
-fn spent_by_day(
-    books: &Books,
+async fn spent_by_day(
+    books: Books,
     span: Span,
     workspace: Option<&str>,
     mut patience: Patience,
 ) -> Result<BTreeMap<Day, i64>, Refused> {
     let mut spent: BTreeMap<Day, i64> = BTreeMap::new();
-    books.usage(span, |line| -> Result<(), Refused> {
-        patience.one_more()?;
-        let is_wanted = workspace.is_none_or(|id| line.workspace.as_deref() == Some(id));
-        if line.charged_nanos > 0 && is_wanted {
-            let day = spent.entry(line.day()).or_default();
-            *day = day.checked_add(line.charged_nanos).ok_or(Overflow)?;
-        }
-        Ok(())
-    })?;
+    books
+        .usage(span, |line| -> Result<(), Refused> {
+            patience.one_more()?;
+            let is_wanted = workspace.is_none_or(|id| line.workspace.as_deref() == Some(id));
+            if line.charged_nanos > 0 && is_wanted {
+                let day = spent.entry(line.day()).or_default();
+                *day = day.checked_add(line.charged_nanos).ok_or(Overflow)?;
+            }
+            Ok(())
+        })
+        .await?;
     Ok(spent)
 }
 

@@ -159,12 +159,6 @@ pub(super) fn too_slow() -> Refused {
     Refused::new((503, "too_slow"), message, "ask for fewer days, or use `pixelgate usage export`")
 }
 
-pub(super) fn not_on_postgres() -> Refused {
-    let message = "this reads the embedded store only";
-    let remedy = "ask the views usage_line and entry_line of the database of store.postgres";
-    Refused::new((501, "not_on_postgres"), message, remedy)
-}
-
 pub(super) fn bad_policy(details: Vec<serde_json::Value>, message: String) -> Refused {
     let remedy = "correct what is listed; the policy in force stays";
     Refused { details, ..Refused::new((422, "bad_policy"), message, remedy) }

@@ -125,8 +125,8 @@ pub(super) async fn start(
     }
     keep_house(&gateway, &config, store.is_shared(), &mut background);
     background.spawn(Arc::clone(&gateway).tell_apps());
-    let folder = (!store.is_shared()).then(|| config.store_directory.clone());
-    let api = Arc::new(Admin::new(Arc::clone(&gateway), folder));
+    background.spawn(Arc::clone(&gateway).tell_of_budgets());
+    let api = Arc::new(Admin::new(Arc::clone(&gateway), config.clone()));
     let edge = Edge::start(&gateway, &config.public, public, (admin, api))?;
     Ok(Running { store, edge, gateway, config, background, signals })
 }

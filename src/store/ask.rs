@@ -14,6 +14,7 @@ use crate::ledger::{Balance, Held, HoldAsk, QuotaUnit, Settled};
 use crate::pledge::Pledge;
 use crate::receipt::Receipt;
 
+use super::alerts::AlertTried;
 use super::answers::AnswerKept;
 use super::change::Change;
 use super::deed::Actor;
@@ -70,6 +71,7 @@ pub(super) type Meddling = Box<dyn FnOnce(&rusqlite::Connection) + Send>;
 /// What the media library asks.
 #[derive(Clone)]
 pub(super) enum Chore {
+    AlertTried(Box<AlertTried>, Reply<()>),
     KeepPicture(Box<Kept>, Reply<()>),
     ErasePicture(MediaId, Reply<()>),
 }
@@ -201,7 +203,9 @@ pub(super) fn touch_hold(ask: &HoldAsk, touched: &mut Touched) {
 impl Chore {
     fn refuse(&self, why: fn() -> StoreError) {
         match self {
-            Self::KeepPicture(_, reply) | Self::ErasePicture(_, reply) => reply.give(Err(why())),
+            Self::AlertTried(_, reply)
+            | Self::KeepPicture(_, reply)
+            | Self::ErasePicture(_, reply) => reply.give(Err(why())),
         }
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::auth::{KeyStatus, Role, TokenRecord, digest, new_token_text};
 use crate::id::{KeyId, TokenId, WorkspaceId};
-use crate::ledger::NewGrant;
+use crate::ledger::{NewAdjustment, NewGrant};
 
 use super::Store;
 use super::ask::{Ask, Reply};
@@ -30,6 +30,7 @@ pub struct Drain {
 #[derive(Clone)]
 pub(super) enum Change {
     Grant(Box<NewGrant>, Reply<()>),
+    Adjust(Box<NewAdjustment>, Reply<()>),
     CreateWorkspace(String, Reply<WorkspaceId>),
     SuspendWorkspace(WorkspaceId, bool, Reply<()>),
     CreateKey(Box<NewKey>, Reply<(KeyId, String)>),
@@ -63,16 +64,11 @@ impl Store {
     }
 
     /// The same, for whoever is at the machine itself.
-    async fn change_here<T>(
+    pub(super) async fn change_here<T>(
         &self,
         change: impl FnOnce(Reply<T>) -> Change,
     ) -> Result<T, StoreError> {
         self.change(Actor::at_the_machine(), change).await
-    }
-
-    /// Adds credits to a workspace. The grant's id makes it safe to ask again.
-    pub async fn grant(&self, new: NewGrant) -> Result<(), StoreError> {
-        self.change_here(|reply| Change::Grant(Box::new(new), reply)).await
     }
 
     /// Makes a workspace.
@@ -148,6 +144,7 @@ impl Change {
     pub(super) fn refuse(&self, why: fn() -> StoreError) {
         match self {
             Self::Grant(_, reply)
+            | Self::Adjust(_, reply)
             | Self::SuspendWorkspace(_, _, reply)
             | Self::SetKeyStatus(_, _, reply)
             | Self::CreateToken(_, reply)
@@ -166,6 +163,12 @@ impl Change {
             Self::Grant(new, _) => {
                 touched.workspaces.insert(new.workspace.clone());
                 touched.grants.insert(new.id.clone());
+                touched.registry = touched.registry.max(Depth::Looked);
+            }
+            Self::Adjust(new, _) => {
+                touched.workspaces.insert(new.workspace.clone());
+                touched.grants.extend(new.grant.clone());
+                touched.adjustments.insert(new.id.clone());
                 touched.registry = touched.registry.max(Depth::Looked);
             }
             Self::CreateWorkspace(..)

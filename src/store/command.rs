@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::auth::{KeyStatus, Mode, Role};
 use crate::credits::Credits;
 use crate::id::{GrantId, KeyId, TokenId, WorkspaceId};
-use crate::ledger::{Balance, NewGrant};
+use crate::ledger::{Balance, NewAdjustment, NewGrant};
 
 use super::change::{Change, Rotation};
 use super::deed::Actor;
@@ -48,6 +48,8 @@ pub enum Command {
     },
     /// Adds credits to a workspace.
     Grant(NewGrant),
+    /// Takes credits of a workspace back.
+    Adjust(NewAdjustment),
     /// Asks where the credits of a workspace are.
     Balance {
         /// Whose.
@@ -233,6 +235,7 @@ impl Store {
             | Command::CreateKey(_)
             | Command::SetKeyStatus { .. }
             | Command::Grant(_)
+            | Command::Adjust(_)
             | Command::RotateKey { .. }
             | Command::CreateToken { .. }
             | Command::RevokeToken { .. }
@@ -272,6 +275,9 @@ impl Store {
             }
             Command::Grant(new) => {
                 self.change(actor, |reply| Change::Grant(Box::new(new), reply)).await?;
+            }
+            Command::Adjust(new) => {
+                self.change(actor, |reply| Change::Adjust(Box::new(new), reply)).await?;
             }
             Command::RevokeToken { token } => self.revoke_token(actor, token).await?,
             Command::Drain { offering, reason } => {

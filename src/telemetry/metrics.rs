@@ -10,9 +10,11 @@ use prometheus::{
 use super::bound::Bound;
 use super::kinds::{counter, counters, floats, gauge, gauges, histogram, histograms};
 
+mod budgets;
 mod prices;
 mod rules;
 
+pub use budgets::BudgetMetrics;
 pub use prices::PriceMetrics;
 pub use rules::RuleMetrics;
 
@@ -22,6 +24,8 @@ pub struct Metrics {
     registry: Registry,
     /// Requests to the admin API, by route and outcome.
     pub admin_requests: IntCounterVec,
+    /// What was told of budgets.
+    pub budgets: BudgetMetrics,
     /// What went wrong with prices.
     pub prices: PriceMetrics,
     /// What rules came to.
@@ -132,6 +136,7 @@ impl Metrics {
     pub(super) fn new() -> Result<Self, prometheus::Error> {
         let r = Registry::new();
         Ok(Self {
+            budgets: BudgetMetrics::new(&r)?,
             prices: PriceMetrics::new(&r)?,
             admin_requests: counters(
                 &r,

@@ -19,11 +19,24 @@ use super::{Batch, Writer};
 type Came<T> = Result<(T, Option<Deed>), StoreError>;
 
 impl Writer {
-    pub(super) fn change(&mut self, actor: Actor, change: Change, (batch, now): (&mut Batch, Now)) {
+    pub(super) fn change(
+        &mut self,
+        actor: Actor,
+        change: Change,
+        (batch, now): (&mut Batch, Now),
+    ) -> Result<(), StoreError> {
         let mut book = Book { batch, actor: Some(actor), now };
         match change {
             Change::Grant(new, reply) => {
                 let came = self.give(&new, (&mut *book.batch, now));
+                book.close(came, |answer| Answer::new(reply, answer));
+            }
+            Change::Adjust(new, reply) => {
+                let deed = Deed::new("credits.adjust", new.id.as_str())
+                    .of(new.workspace.as_str())
+                    .became(json!({ "amount": new.amount, "memo": new.memo, "grant": new.grant }));
+                let came = self.adjust(*new, book.batch, now)?;
+                let came = came.map(|is_news| ((), is_news.then_some(deed)));
                 book.close(came, |answer| Answer::new(reply, answer));
             }
             Change::CreateWorkspace(name, reply) => {
@@ -77,6 +90,7 @@ impl Writer {
                 book.close(Ok(((), Some(*deed))), |answer| Answer::new(reply, answer));
             }
         }
+        Ok(())
     }
 
     fn give(&mut self, new: &NewGrant, (batch, now): (&mut Batch, Now)) -> Came<()> {

@@ -6,7 +6,7 @@
 use crate::clock::Now;
 use crate::credits::Credits;
 use crate::id::HoldId;
-use crate::ledger::{Done, Held, HoldAsk, LedgerError};
+use crate::ledger::{Done, Held, HoldAsk, LedgerError, NewAdjustment};
 use crate::pledge::{End, Gone, Pledge, Verdict};
 use crate::receipt::{Receipt, ReceiptCaller};
 
@@ -77,7 +77,7 @@ impl Writer {
             #[cfg(test)]
             Ask::Crash(crashed) => batch.crash = Some(crashed),
             Ask::Chore(chore) => keep_house(chore, batch),
-            Ask::Change(actor, change) => self.change(*actor, change, (batch, now)),
+            Ask::Change(actor, change) => self.change(*actor, change, (batch, now))?,
             Ask::Job(ask) => self.job(ask, batch, now)?,
         }
         Ok(())
@@ -152,6 +152,33 @@ impl Writer {
         }
     }
 
+    /// Takes credits back, once for each name: the tables remember all of them. Says whether it
+    /// is news.
+    pub(super) fn adjust(
+        &mut self,
+        new: NewAdjustment,
+        batch: &mut Batch,
+        now: Now,
+    ) -> Result<Result<bool, StoreError>, StoreError> {
+        if self.books.ledger.find_adjustment(&new.id).is_none()
+            && let Some(made) = self.tables.find_adjustment(&new.id)?
+        {
+            self.books.ledger.recall_adjustment(made);
+        }
+        if let Err(unknown) = self.books.registry.must_know(&new.workspace) {
+            return Ok(Err(unknown));
+        }
+        Ok(match self.books.ledger.adjust(&new, now) {
+            Ok(done) if done.repeated => Ok(false),
+            Ok(done) => {
+                batch.rows.change(done.changes);
+                batch.rows.adjust(new, now.unix_ms);
+                Ok(true)
+            }
+            Err(no) => Err(no.into()),
+        })
+    }
+
     /// The end of a hold: its rows, and the usage row with it.
     pub(super) fn ended<T>(
         &self,
@@ -183,13 +210,22 @@ impl Writer {
     }
 }
 
-/// What the media library asks is always done.
+/// What the media library and the teller of alerts ask is always done.
 fn keep_house(chore: Chore, batch: &mut Batch) {
-    let (reply, change) = match chore {
-        Chore::KeepPicture(kept, reply) => (reply, MediaChange::Keep(*kept)),
-        Chore::ErasePicture(id, reply) => (reply, MediaChange::Erase(id)),
+    let reply = match chore {
+        Chore::KeepPicture(kept, reply) => {
+            batch.rows.media.push(MediaChange::Keep(*kept));
+            reply
+        }
+        Chore::ErasePicture(id, reply) => {
+            batch.rows.media.push(MediaChange::Erase(id));
+            reply
+        }
+        Chore::AlertTried(tried, reply) => {
+            batch.rows.alerts_tried.push(*tried);
+            reply
+        }
     };
-    batch.rows.media.push(change);
     batch.answers.push(Answer::new(reply, Ok(())));
 }
 
