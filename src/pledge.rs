@@ -178,6 +178,7 @@ pub const fn is_kept(kind: RefusalKind) -> bool {
         | RefusalKind::NoneAvailable
         | RefusalKind::VendorFailed
         | RefusalKind::VendorTimedOut
+        | RefusalKind::StoreFull
         | RefusalKind::StoreUnavailable
         | RefusalKind::Internal => false,
     }

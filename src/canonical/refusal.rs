@@ -63,6 +63,7 @@ pub enum RefusalKind {
     NoneAvailable,
     VendorFailed,
     VendorTimedOut,
+    StoreFull,
     StoreUnavailable,
     Internal,
 }
@@ -102,7 +103,7 @@ pub enum Problem {
 
 impl RefusalKind {
     /// Every kind, for tests and documents.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::BadRequest,
         Self::BadFraming,
         Self::HeadTooLarge,
@@ -132,6 +133,7 @@ impl RefusalKind {
         Self::NoneAvailable,
         Self::VendorFailed,
         Self::VendorTimedOut,
+        Self::StoreFull,
         Self::StoreUnavailable,
         Self::Internal,
     ];
@@ -181,6 +183,7 @@ impl RefusalKind {
             Self::NoneAvailable => (503, "none_available", Blame::Vendor),
             Self::VendorFailed => (502, "vendor_failed", Blame::Vendor),
             Self::VendorTimedOut => (504, "vendor_timed_out", Blame::Vendor),
+            Self::StoreFull => (503, "store_full", Blame::Us),
             Self::StoreUnavailable => (503, "store_unavailable", Blame::Us),
             Self::Internal => (500, "internal", Blame::Us),
         }

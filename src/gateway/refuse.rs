@@ -195,6 +195,11 @@ pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
             Refusal::new(Kind::Overloaded, "too much waits to be written; try again in a moment")
                 .retry_after(STORE_WAIT)
         }
+        StoreError::Full => Refusal::new(
+            Kind::StoreFull,
+            "the disk of the books is full, so nothing new is begun; nothing was charged, try later",
+        )
+        .retry_after(VENDOR_WAIT),
         StoreError::Ledger(
             LedgerError::UnknownHold
             | LedgerError::AlreadyResolved

@@ -212,6 +212,18 @@ impl Chore {
         }
     }
 
+    /// Whether it only adds to what the disk holds.
+    pub(super) const fn is_growth(&self) -> bool {
+        match self {
+            Self::Grant(..) | Self::CreateWorkspace(..) | Self::CreateKey(..) => true,
+            Self::SuspendWorkspace(..)
+            | Self::SetKeyStatus(..)
+            // Of requests that are in flight.
+            | Self::KeepPicture(..)
+            | Self::ErasePicture(..) => false,
+        }
+    }
+
     fn touch(&self, touched: &mut Touched) {
         match self {
             Self::Grant(new, _) => {

@@ -11,8 +11,10 @@ use super::bound::Bound;
 use super::kinds::{counter, counters, floats, gauge, gauges, histogram, histograms};
 
 mod prices;
+mod store;
 
 pub use prices::PriceMetrics;
+pub use store::StoreMetrics;
 
 /// Every metric of this process.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub struct Metrics {
     registry: Registry,
     /// What went wrong with prices.
     pub prices: PriceMetrics,
+    /// What stops the store.
+    pub store: StoreMetrics,
     /// Requests answered, by dialect and outcome (`ok` or a refusal's code).
     pub requests: IntCounterVec,
     /// Refusals, by code and whose they are.
@@ -127,6 +131,7 @@ impl Metrics {
         let r = Registry::new();
         Ok(Self {
             prices: PriceMetrics::new(&r)?,
+            store: StoreMetrics::new(&r)?,
             requests: counters(
                 &r,
                 "pixelgate_requests_total",

@@ -235,6 +235,7 @@ const fn said_to_clients(kind: RefusalKind) -> (u16, &'static str) {
         | RefusalKind::IdempotencyInFlight
         | RefusalKind::IdempotencyMismatch
         | RefusalKind::IdempotencyGone
+        | RefusalKind::StoreFull
         | RefusalKind::StoreUnavailable
         | RefusalKind::Internal => (kind.status(), kind.code()),
     }

@@ -206,6 +206,7 @@ const fn code(kind: RefusalKind) -> &'static str {
         | RefusalKind::IdempotencyMismatch
         | RefusalKind::IdempotencyGone
         | RefusalKind::Overloaded
+        | RefusalKind::StoreFull
         | RefusalKind::StoreUnavailable
         | RefusalKind::Internal => kind.code(),
     }

@@ -41,6 +41,7 @@ pub(super) const fn said_to_clients(
         | RefusalKind::NoneAvailable
         | RefusalKind::VendorFailed
         | RefusalKind::VendorTimedOut
+        | RefusalKind::StoreFull
         | RefusalKind::StoreUnavailable
         | RefusalKind::Internal => (SERVER, kind.code()),
     }

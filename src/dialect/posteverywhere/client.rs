@@ -161,6 +161,7 @@ const fn said_to_clients(kind: RefusalKind) -> (u16, &'static str) {
         | RefusalKind::QuotaExhausted
         | RefusalKind::ConcurrencyExceeded
         | RefusalKind::Overloaded
+        | RefusalKind::StoreFull
         | RefusalKind::StoreUnavailable
         | RefusalKind::Internal => (kind.status(), kind.code()),
     }

@@ -141,6 +141,7 @@ const fn status(kind: RefusalKind) -> u16 {
         | RefusalKind::ConcurrencyExceeded
         | RefusalKind::CreditsShort
         | RefusalKind::Overloaded
+        | RefusalKind::StoreFull
         | RefusalKind::StoreUnavailable
         | RefusalKind::Internal => kind.status(),
     }
