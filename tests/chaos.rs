@@ -29,13 +29,16 @@ mod chaos {
     pub(crate) mod audit;
     pub(crate) mod embedded;
     pub(crate) mod load;
+    pub(crate) mod nodes;
     pub(crate) mod options;
+    pub(crate) mod proxy;
     pub(crate) mod table;
     pub(crate) mod weather;
 }
 
 use chaos::options::Options;
 use chaos::table::{Row, heading};
+use chaos::nodes::{self, RedisFault, Shared};
 use chaos::embedded;
 
 fn main() {
@@ -72,5 +75,18 @@ async fn play(options: &Options) -> Vec<Row> {
     play!("full", embedded::full(seed, times));
     play!("jumped", embedded::jumped(seed, times * 4));
     play!("late", embedded::late(seed, times.div_ceil(3)));
+    if !options.wants_any("shared") {
+        return rows;
+    }
+    let shared = &tokio::task::block_in_place(|| Shared::begin(seed));
+    play!("shared-restarted", nodes::restarted(shared, seed, times));
+    play!("shared-failed-over", nodes::failed_over(shared, seed, times));
+    play!("shared-partitioned", nodes::partitioned(shared, seed, times.max(2)));
+    play!("shared-slow", nodes::slow(shared, seed, times));
+    play!("shared-one-killed", nodes::one_killed(shared, seed, times));
+    play!("shared-jumped", nodes::jumped(shared, seed, times * 2));
+    play!("shared-redis-restarted", nodes::redis(shared, seed, RedisFault::Restarted));
+    play!("shared-redis-flushed", nodes::redis(shared, seed, RedisFault::Flushed));
+    play!("shared-redis-partitioned", nodes::redis(shared, seed, RedisFault::Partitioned));
     rows
 }

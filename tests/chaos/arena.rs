@@ -46,6 +46,8 @@ impl Chances {
 pub(crate) struct Arena {
     pub(crate) vendor: FakeVendor,
     pub(crate) chances: Chances,
+    /// Requests of the plan in five minutes, where there is such a limit.
+    pub(crate) admitted_max: Option<usize>,
     told: Vec<Told>,
     in_flight: usize,
     injected: usize,
@@ -57,12 +59,25 @@ impl Arena {
         let vendor = FakeVendor::start(Answers::OpenAi).await;
         vendor.now_takes(Duration::from_millis(20));
         let chances = Chances::of(seed, fault);
-        Self { vendor, chances, told: Vec::new(), in_flight: 0, injected: 0, fault }
+        Self {
+            vendor,
+            chances,
+            admitted_max: None,
+            told: Vec::new(),
+            in_flight: 0,
+            injected: 0,
+            fault,
+        }
     }
 
     /// What gateways sell here: pictures of the vendor, at one credit.
     pub(crate) fn policy(&self) -> String {
-        let mut policy = format!("{PAINTED}\n{}\n", self.vendor.policy("acme", "openai"));
+        let bounds = match self.admitted_max {
+            Some(most) => format!("limits = [{{ name = \"all\", requests = {most}, per = \"5m\", of = \"plan\" }}]"),
+            None => "concurrency_max = 1000".to_owned(),
+        };
+        let painted = PAINTED.replace("concurrency_max = 1000", &bounds);
+        let mut policy = format!("{painted}\n{}\n", self.vendor.policy("acme", "openai"));
         write!(
             policy,
             "[models.remote]\ndeadline = \"2s\"\nprice = [{{ image = \"1\" }}]\n\
@@ -102,8 +117,9 @@ impl Arena {
     /// One row of the table; all holds have ended by now.
     pub(crate) fn row(self, rows: &Rows<'_>) -> Row {
         let drawn = self.vendor.bodies();
-        let drawn: Vec<u64> =
-            drawn.iter().map(|body| body["prompt"].as_str().unwrap().parse().unwrap()).collect();
+        // A request that was cut off on its way has no prompt yet, and nothing is drawn for it.
+        let prompts = drawn.iter().filter_map(|body| body["prompt"].as_str());
+        let drawn: Vec<u64> = prompts.map(|prompt| prompt.parse().unwrap()).collect();
         let served = self.told.iter().filter(|told| told.status == Some(200)).count();
         Row {
             fault: self.fault,

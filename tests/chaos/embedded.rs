@@ -65,7 +65,7 @@ pub(crate) async fn unsynced(seed: u64, times: u32) -> Row {
         weather.fail_a_sync_after(syncs);
         until("a sync fails", || async { weather.failed_syncs() > failed }).await;
         until("the store is poisoned", || async {
-            world.metrics().await.contains("pixelgate_store_poisoned 1")
+            world.metrics().await.contains("\npixelgate_store_poisoned 1")
         })
         .await;
         // Syncs work again, and are not believed.
@@ -91,7 +91,7 @@ pub(crate) async fn full(seed: u64, times: u32) -> Row {
         arena.strikes(&load);
         weather.leave_room(arena.chances.between(0, 400_000));
         until("the disk is full", || async {
-            world.metrics().await.contains("pixelgate_store_full 1")
+            world.metrics().await.contains("\npixelgate_store_full 1")
         })
         .await;
         assert!(weather.refused() > 0);
@@ -123,8 +123,14 @@ pub(crate) async fn jumped(seed: u64, times: u32) -> Row {
     for _ in 0..times {
         arena.calls_go_on(30).await;
         let hours = i64::from(arena.chances.between(0, 60)) - 30;
+        // Some calls last from before the jump until holds are looked through after it.
+        let is_long = arena.chances.any().is_multiple_of(2);
+        arena.vendor.now_takes(Duration::from_millis(if is_long { 1_500 } else { 20 }));
+        arena.calls_go_on(10).await;
         arena.strikes(&load);
         weather.set_clock(hours * HOUR_MS);
+        // Holds are looked through once a second.
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
     }
     arena.calls_go_on(30).await;
     arena.end(load).await;

@@ -16,8 +16,6 @@ const LATE: Duration = Duration::from_secs(60);
 /// What came of one call, as its client saw it.
 #[derive(Debug)]
 pub(crate) struct Told {
-    /// The call's number: its prompt and its label.
-    pub(crate) call: u64,
     /// The status; `None` when the connection ended first.
     pub(crate) status: Option<u16>,
     /// The request's name.
@@ -113,5 +111,5 @@ async fn ask(call: u64, request: reqwest::RequestBuilder) -> Told {
     let answered = answered.await;
     assert!(began.elapsed() < LATE, "call {call} hung for {:?}", began.elapsed());
     let (status, request) = answered.unzip();
-    Told { call, status, request: request.flatten() }
+    Told { status, request: request.flatten() }
 }

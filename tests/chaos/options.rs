@@ -39,6 +39,11 @@ impl Options {
         Some(options)
     }
 
+    /// Whether any fault is to be played whose name begins so.
+    pub(crate) fn wants_any(&self, start: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only.starts_with(start))
+    }
+
     /// Whether a fault is to be played.
     pub(crate) fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| name.contains(only.as_str()))

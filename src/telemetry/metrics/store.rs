@@ -21,17 +21,17 @@ impl StoreMetrics {
             full: gauge(
                 r,
                 "pixelgate_store_full",
-                "1 while the store's disk is full: nothing new begins",
+                "Whether the store's disk is full: then nothing new begins",
             )?,
             poisoned: gauge(
                 r,
                 "pixelgate_store_poisoned",
-                "1 once a commit failed in doubt: nothing is accepted until a restart",
+                "Whether a commit failed in doubt: then nothing is accepted until a restart",
             )?,
             away: gauge(
                 r,
                 "pixelgate_store_away",
-                "1 while the shared database cannot be reached: it is tried again all the time",
+                "Whether the shared database cannot be reached; it is tried again all the time",
             )?,
         })
     }
