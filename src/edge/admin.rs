@@ -36,7 +36,10 @@ impl Admin {
             return (503, "the store failed; restart after looking at its disk\n");
         }
         if self.gateway.store.is_full() {
-            return (503, "the store's disk is full; what was begun is ended, nothing new begins\n");
+            return (
+                503,
+                "the store's disk is full; what was begun is ended, nothing new begins\n",
+            );
         }
         (200, "ready\n")
     }

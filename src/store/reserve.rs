@@ -54,7 +54,8 @@ impl Reserve {
     }
 
     fn write(&self) -> io::Result<()> {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&self.file)?;
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).open(&self.file)?;
         let chunk = noise();
         let mut missing = self.bytes.saturating_add(self.bytes.div_ceil(4));
         // Without a reserve, a little room is looked for all the same.

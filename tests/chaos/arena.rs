@@ -73,7 +73,9 @@ impl Arena {
     /// What gateways sell here: pictures of the vendor, at one credit.
     pub(crate) fn policy(&self) -> String {
         let bounds = match self.admitted_max {
-            Some(most) => format!("limits = [{{ name = \"all\", requests = {most}, per = \"5m\", of = \"plan\" }}]"),
+            Some(most) => format!(
+                "limits = [{{ name = \"all\", requests = {most}, per = \"5m\", of = \"plan\" }}]"
+            ),
             None => "concurrency_max = 1000".to_owned(),
         };
         let painted = PAINTED.replace("concurrency_max = 1000", &bounds);

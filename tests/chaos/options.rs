@@ -11,6 +11,8 @@ pub(crate) struct Options {
     pub(crate) kills: u32,
     /// Times that other faults strike, more or less.
     pub(crate) times: u32,
+    /// Histories that are replayed, for each store.
+    pub(crate) seeds: u64,
     /// Names of the faults that are played; all when there are none.
     only: Vec<String>,
 }
@@ -19,7 +21,8 @@ impl Options {
     /// `None` when nothing is to be played. Options of Rust's own test programs are let pass.
     pub(crate) fn read(arguments: impl Iterator<Item = String>) -> Option<Self> {
         let mut arguments = arguments.peekable();
-        let mut options = Self { seed: new_seed(), kills: 30, times: 3, only: Vec::new() };
+        let mut options =
+            Self { seed: new_seed(), kills: 30, times: 2, seeds: 200, only: Vec::new() };
         while let Some(argument) = arguments.next() {
             let mut number = || {
                 let given = arguments.next().and_then(|text| text.parse::<u64>().ok());
@@ -29,6 +32,7 @@ impl Options {
             match argument.as_str() {
                 "--seed" => options.seed = number(),
                 "--kills" => options.kills = small(number()),
+                "--seeds" => options.seeds = number(),
                 "--times" => options.times = small(number()),
                 "--test-threads" => drop(number()),
                 "--list" => return None,

@@ -29,7 +29,15 @@ impl Row {
 pub(crate) fn heading() -> String {
     format!(
         "{:<34}{:>9}{:>11}{:>8}{:>8}{:>6}{:>9}{:>11}{:>10}",
-        "fault", "injected", "in flight", "calls", "served", "lost", "doubled", "overspent", "exposed"
+        "fault",
+        "injected",
+        "in flight",
+        "calls",
+        "served",
+        "lost",
+        "doubled",
+        "overspent",
+        "exposed"
     )
 }
 

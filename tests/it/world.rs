@@ -99,11 +99,8 @@ impl World {
             data = folder.path().join("data").display(),
             policies = folder.path().join("policies").display(),
             // Laying a large one takes time, and there are many gateways.
-            reserve = if config.contains("store.reserve") {
-                ""
-            } else {
-                "store.reserve = \"1MiB\"\n"
-            },
+            reserve =
+                if config.contains("store.reserve") { "" } else { "store.reserve = \"1MiB\"\n" },
             public = if config.contains("public.address") {
                 ""
             } else {

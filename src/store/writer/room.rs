@@ -37,7 +37,8 @@ impl Writer {
             }
             return;
         }
-        let why = if self.shared.poisoned() { || StoreError::Poisoned } else { || StoreError::Full };
+        let why =
+            if self.shared.poisoned() { || StoreError::Poisoned } else { || StoreError::Full };
         for letter in back {
             if !matches!(letter.ask, Ask::Close(_)) {
                 letter.ask.refuse(why);
