@@ -156,13 +156,11 @@ impl Store {
         config: &config::Config,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
-        match &config.postgres {
-            Some(place) => Self::open_shared(place, clock, config.answers).await,
-            None => {
-                let bounds = (config.answers, config.store_reserve_bytes);
-                Self::open_within(&config.store_directory, clock, bounds)
-            }
+        if let Some(place) = &config.postgres {
+            return Self::open_shared(place, clock, config.answers).await;
         }
+        let bounds = (config.answers, config.store_reserve_bytes);
+        Self::open_within(&config.store_directory, clock, bounds)
     }
 
     /// The same; whether the clock is to be believed rather than the database's is for tests.

@@ -94,6 +94,7 @@ fn tell(options: &Options, rows: &[Row], histories: &[History]) {
 async fn of_one_gateway(options: &Options) -> (Vec<Row>, Vec<History>) {
     let Options { seed, kills, times, seeds, .. } = *options;
     let (mut rows, mut histories) = (Vec::new(), Vec::new());
+    embedded::audited(seed).await;
     play!(options, rows, "killed", embedded::killed(seed, kills));
     play!(options, rows, "powerless", embedded::powerless(seed, times * 3));
     play!(options, rows, "unsynced", embedded::unsynced(seed, times * 2));
@@ -116,7 +117,7 @@ async fn of_several(options: &Options) -> (Vec<Row>, Vec<History>) {
     play!(options, rows, "shared-failed-over", nodes::failed_over(shared, seed, times));
     play!(options, rows, "shared-partitioned", nodes::partitioned(shared, seed, times.max(2)));
     play!(options, rows, "shared-slow", nodes::slow(shared, seed, times));
-    play!(options, rows, "shared-one-killed", nodes::one_killed(shared, seed, times * 2));
+    play!(options, rows, "shared-one-killed", nodes::one_killed(shared, seed, times + 1));
     play!(options, rows, "shared-jumped", nodes::jumped(shared, seed, times * 2));
     for fault in [RedisFault::Restarted, RedisFault::Flushed, RedisFault::Partitioned] {
         play!(options, rows, "shared-redis", nodes::redis(shared, (seed, times), fault));

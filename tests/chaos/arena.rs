@@ -2,7 +2,9 @@
 //! chances that a seed decides.
 
 use std::fmt::Write as _;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::vendor::{Answers, FakeVendor};
 use crate::world::{PAINTED, World};
@@ -116,12 +118,17 @@ impl Arena {
         self.told.extend(load.end().await);
     }
 
+    /// The calls that the vendor drew for. A request that was cut off on its way to it has no prompt,
+    /// and nothing is drawn for it.
+    pub(crate) fn drawn(&self) -> Vec<u64> {
+        let bodies = self.vendor.bodies();
+        let prompts = bodies.iter().filter_map(|body| body["prompt"].as_str());
+        prompts.map(|prompt| prompt.parse().unwrap()).collect()
+    }
+
     /// One row of the table; all holds have ended by now.
     pub(crate) fn row(self, rows: &Rows<'_>) -> Row {
-        let drawn = self.vendor.bodies();
-        // A request that was cut off on its way has no prompt yet, and nothing is drawn for it.
-        let prompts = drawn.iter().filter_map(|body| body["prompt"].as_str());
-        let drawn: Vec<u64> = prompts.map(|prompt| prompt.parse().unwrap()).collect();
+        let drawn = self.drawn();
         let served = self.told.iter().filter(|told| told.status == Some(200)).count();
         Row {
             fault: self.fault,

@@ -27,7 +27,9 @@ pub(crate) struct Findings {
     pub(crate) doubled: usize,
     /// Nano-credits that were spent and never granted.
     pub(crate) overspent: i64,
-    /// Holds that nobody ended before they expired. That is no fault of the books.
+    /// Requests of which the books say that nobody knows what came of them.
+    pub(crate) exposed: usize,
+    /// Of those, the ones whose holds nobody ended before they expired.
     pub(crate) left: usize,
 }
 
@@ -36,6 +38,8 @@ const USAGE: &str = "SELECT request, charged_nanos, CASE WHEN outcome_unknown TH
 
 const SETTLED: &str = "SELECT request, count(DISTINCT hold), sum(amount_nanos) FROM entry \
                        WHERE target = 'spent' GROUP BY request";
+
+const EXPOSED: &str = "SELECT request FROM exposure";
 
 const EXPIRED: &str = "SELECT request FROM exposure WHERE why = 'nobody ended its hold'";
 
@@ -101,6 +105,7 @@ impl Rows<'_> {
             }
         }
         findings.doubled += named.values().map(|times| times - 1).sum::<usize>();
+        findings.exposed = self.ask(EXPOSED).len();
         findings.left = self.ask(EXPIRED).len();
         let mut seen = HashSet::new();
         let mut unnamed = 0;

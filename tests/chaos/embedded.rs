@@ -4,9 +4,28 @@ use std::time::Duration;
 
 use super::arena::{Arena, holds_expire, is_served_again, until};
 use super::audit::Rows;
-use super::load::Load;
+use super::load::{Load, Told};
 use super::table::Row;
 use super::weather::Weather;
+
+/// Shows that the audit finds what it is for: a success that was not paid for, a picture that no row
+/// names, and one that was drawn twice.
+pub(crate) async fn audited(seed: u64) {
+    let arena = Arena::of("none", seed).await;
+    let weather = Weather::fair(seed);
+    let world = arena.world(&weather, "");
+    let load = Load::on([&world], 2);
+    arena.calls_go_on(6).await;
+    let mut told = load.end().await;
+    holds_expire(&world, &weather, 0).await;
+    let (rows, mut drawn) = (Rows::Of(&world), arena.drawn());
+    let right = rows.audit(&told, &drawn);
+    assert_eq!((right.lost, right.doubled, right.overspent), (0, 0, 0), "{right:?}");
+    told.push(Told { status: Some(200), request: Some("req_never".to_owned()) });
+    drawn.extend([drawn[0], 0]);
+    let wrong = rows.audit(&told, &drawn);
+    assert_eq!((wrong.lost, wrong.doubled), (2, 1), "{wrong:?}");
+}
 
 /// Clients at once.
 const CLIENTS: usize = 16;

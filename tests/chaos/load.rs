@@ -3,15 +3,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use crate::world::{OPENAI, World};
 
 /// Longer than any call may take, come what may: the longest patience with a shared store is 45 s.
-const LATE: Duration = Duration::from_secs(60);
+const LATE: Duration = Duration::from_mins(1);
 
 /// What came of one call, as its client saw it.
 #[derive(Debug)]

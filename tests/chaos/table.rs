@@ -44,10 +44,10 @@ pub(crate) fn heading() -> String {
 impl std::fmt::Display for Row {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { fault, injected, in_flight, calls: (calls, served), findings } = self;
-        let Findings { lost, doubled, overspent, left } = findings;
+        let Findings { lost, doubled, overspent, exposed, .. } = findings;
         write!(
             f,
-            "{fault:<34}{injected:>9}{in_flight:>11}{calls:>8}{served:>8}{lost:>6}{doubled:>9}{overspent:>11}{left:>10}"
+            "{fault:<34}{injected:>9}{in_flight:>11}{calls:>8}{served:>8}{lost:>6}{doubled:>9}{overspent:>11}{exposed:>10}"
         )
     }
 }
