@@ -15,7 +15,7 @@ use pixelgate::catalog::{
 use pixelgate::clock::Now;
 use pixelgate::price::{Work, cost_quote};
 use pixelgate::routing::{Candidate, OfferingHealth, Views, Want, candidates};
-use pixelgate::rules::{DeniedTerm, Rules};
+use pixelgate::rules::{Asker, DeniedTerm, Facts, Follows, Rule, Rules};
 
 const NOW: Now = Now { unix_ms: 0, tick_ms: 100_000 };
 
@@ -95,11 +95,41 @@ fn rules(c: &mut Criterion) {
     let term = |n: u32| DeniedTerm { term: format!("forbidden{n}"), message: "no".to_owned() };
     let request = request(Frame::Auto);
     for count in [5, 20] {
-        let rules = Rules::new(&(0..count).map(term).collect::<Vec<_>>());
+        let mut rules = Rules::default();
+        (0..count).for_each(|n| rules.deny_term(&term(n)));
         c.bench_function(&format!("rules/{count} terms, 416 characters"), |b| {
             b.iter(|| rules.judge(black_box(&request)));
         });
     }
+    let mut rules = Rules::default();
+    for n in 0..20 {
+        let condition = format!(
+            "caller.plan == 'free' && request.count > {n} && !request.prompt.contains('word{n}')"
+        );
+        let follows = Follows::Deny { message: "no".to_owned() };
+        if let Ok(rule) = Rule::read(&format!("rule-{n}"), &condition, follows) {
+            rules.add(rule);
+        }
+    }
+    let caller = Asker {
+        workspace: "ws",
+        key: "key",
+        key_name: "web",
+        plan: "open",
+        scopes: &[],
+        is_test: false,
+    };
+    let facts = Facts {
+        request: &request,
+        dialect: "openai",
+        model: "paint",
+        caller,
+        now: NOW,
+        quote: None,
+    };
+    c.bench_function("rules/20 conditions, 416 characters", |b| {
+        b.iter(|| rules.holding(black_box(&facts)));
+    });
 }
 
 criterion_group!(benches, choices, rules);

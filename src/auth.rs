@@ -217,6 +217,11 @@ impl Caller {
         self.scopes().iter().any(|own| own == MEMBER)
     }
 
+    /// What people call the key.
+    pub fn key_name(&self) -> &str {
+        &self.record.name
+    }
+
     /// Whether a call that its library repeats by itself joins the first.
     pub fn joins_repeats(&self) -> bool {
         self.record.joins_repeats

@@ -6,6 +6,7 @@
 mod frame;
 mod labels;
 mod library;
+mod moderated;
 mod named_input;
 mod picture;
 mod prompt;
@@ -17,6 +18,7 @@ mod response;
 pub use frame::{BadFrame, Frame, Ratio, Size};
 pub use labels::{LABEL_CHARS_MAX, LABELS_HEADER, LABELS_MAX, bad_labels, read_labels};
 pub use library::{Kept, LibraryAsk, Page, Place, Shown};
+pub use moderated::{Found, Moderated};
 pub use named_input::{InputName, InputRole, NamedInput};
 pub use picture::{AVIF_PIXELS_MAX, Format, Picture};
 pub use prompt::{PromptAsk, PromptParts};

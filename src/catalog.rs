@@ -18,7 +18,9 @@ pub use book::PriceBook;
 pub use expression::{Expression, Fact, Number, Order, Sign, Truth};
 pub use offering::{Ability, Capabilities, Frames, Offering};
 pub use passthrough::{Fare, coded, is_plain_path};
-pub use tariff::{PixelRate, StepRate, Tariff, TariffRow, TokenClass, TokenRate, TokenRow};
+pub use tariff::{
+    Adjustment, PixelRate, StepRate, Tariff, TariffRow, TokenClass, TokenRate, TokenRow,
+};
 pub use vendor::{AuthScheme, BaseUrl, InProcess, PlayedFault, Vendor};
 
 /// A public name that apps ask for.

@@ -38,6 +38,7 @@ mod leonardo;
 mod library;
 mod measure;
 mod mediaposts;
+pub mod moderation;
 mod multipart;
 mod named;
 mod native;

@@ -22,6 +22,7 @@ use crate::media::Media;
 use crate::policy::Plan;
 use crate::reload::LivePolicy;
 use crate::routing::Candidate;
+use crate::rules::Holding;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
 use crate::turnstile::{Counted, Turnstile};
@@ -43,6 +44,7 @@ mod library;
 mod limits;
 pub mod live;
 mod meet;
+mod moderate;
 mod note;
 mod notices;
 mod once;
@@ -53,6 +55,7 @@ mod prompt;
 pub mod quote;
 mod refuse;
 mod reply;
+mod rules;
 mod treat;
 mod usage;
 mod worth;
@@ -138,6 +141,8 @@ struct Work {
     request: ImageRequest,
     /// What policy did not keep of it, or does to every picture.
     changes: Vec<Change>,
+    /// The rules that hold for it.
+    ruled: Holding,
     candidates: Vec<Candidate>,
     quote: Credits,
 }
@@ -259,6 +264,9 @@ impl Gateway {
             model: Some(&work.model.name),
         };
         let lease = self.admit(&asking, stake.weight()).await?;
+        let whose = (&*policy, &visit.caller);
+        let moderated = self.moderate(whose, &work.request, &mut visit.receipt).await;
+        moderated.inspect_err(|_| lease.unspent())?;
         let priced = (&*work.model.name, &*work.tariff);
         let gathered = self.gather(visit, priced, &mut work.request).await;
         let _held = gathered.inspect_err(|_| lease.unspent())?;
@@ -301,19 +309,20 @@ impl Gateway {
         let plan = plan(&policy, &visit.caller)?;
         let model = model(&policy, &plan, &asked)?;
         visit.receipt.model = Some(model.name.clone());
+        let (model, ruled) = self.rule(visit, (&plan, model), &asked)?;
+        visit.receipt.model = Some(model.name.clone());
         asked.delivery = plan.delivery(asked.delivery);
-        let Treated { request, changes } =
-            treat(&policy, &plan, &model, &asked).kept(&plan, &model)?;
+        let Treated { request, changes, .. } =
+            treat(&policy, (&plan, &model), &asked, &ruled).kept(&plan, &model)?;
 
-        let mut candidates = self.candidates(&model, &request, (&visit.caller, &plan))?;
+        let mut candidates = self.candidates(&model, &request, (&visit.caller, &plan, &ruled))?;
         self.has_room(visit, &plan, &request).await?;
-        let tariff = worth::tariff_at(&model, self.clock.now().unix_ms);
+        let (tariff, quote) =
+            self.quote_by_rules(visit, (&model, &ruled), &mut candidates, &request)?;
         visit.receipt.price_version = Some(Arc::clone(&tariff.version));
-        let whose = (&request, &visit.caller);
-        let quote = self.worth_at_most(&model, &tariff, &mut candidates, whose)?;
         visit.receipt.size = candidates.first().map(delivered_size);
         visit.receipt.pixels_asked = worth::pixels(&candidates, &request);
-        Ok((plan, Work { model, tariff, asked, request, changes, candidates, quote }))
+        Ok((plan, Work { model, tariff, asked, request, changes, ruled, candidates, quote }))
     }
 
     /// Pictures from the first candidate that delivers, made ready for the caller, and their price.

@@ -9,7 +9,7 @@
 //! | 3 law | [`config`], [`policy`] |
 //! | 2 judges | [`auth`], [`dialect`], [`finance`], [`job`], [`ledger`], [`limit`], [`notice`], [`pledge`], [`price`], [`raster`], [`routing`], [`rules`] |
 //! | 1 shapes | [`canonical`], [`catalog`], [`fault`], [`receipt`] |
-//! | 0 ground | [`clock`], [`credits`], [`id`], [`reach`], [`scalar`], [`secret`] |
+//! | 0 ground | [`clock`], [`credits`], [`expression`], [`id`], [`reach`], [`scalar`], [`secret`] |
 
 pub mod cli;
 
@@ -50,6 +50,7 @@ pub mod receipt;
 
 pub mod clock;
 pub mod credits;
+pub mod expression;
 pub mod id;
 pub mod reach;
 pub mod scalar;

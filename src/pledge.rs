@@ -166,6 +166,7 @@ pub const fn is_kept(kind: RefusalKind) -> bool {
         | RefusalKind::ModelUnknown
         | RefusalKind::ModelForbidden
         | RefusalKind::Unsupported
+        | RefusalKind::RuleDenied
         | RefusalKind::IdempotencyInFlight
         | RefusalKind::IdempotencyMismatch
         | RefusalKind::IdempotencyGone
@@ -180,6 +181,7 @@ pub const fn is_kept(kind: RefusalKind) -> bool {
         | RefusalKind::VendorTimedOut
         | RefusalKind::StoreFull
         | RefusalKind::StoreUnavailable
+        | RefusalKind::RuleFailed
         | RefusalKind::Internal => false,
     }
 }

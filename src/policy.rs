@@ -21,6 +21,7 @@ use crate::secret::Secret;
 mod bounds;
 mod build;
 mod inputs;
+mod moderation;
 mod offering;
 mod passthrough;
 mod plan;
@@ -29,12 +30,14 @@ mod prompts;
 mod quotable;
 mod raw;
 mod reach;
+mod rules;
 mod tariff;
 mod vendor;
 mod webhooks;
 
 pub use build::build;
 pub use inputs::InputPictures;
+pub use moderation::{Moderator, OnFailure};
 pub use prompts::PromptWriter;
 
 pub use crate::secret::SecretPlace;
@@ -58,6 +61,8 @@ pub struct Policy {
     pub presets: BTreeMap<String, Preset>,
     /// Who writes prompts for apps; `None` leaves it to rules.
     pub prompts: Option<PromptWriter>,
+    /// Who is asked about prompts before they are drawn; nobody unless policy says so.
+    pub moderator: Option<Moderator>,
     /// Who may be told of the ends of jobs; nobody unless policy lists hosts.
     pub webhooks: Webhooks,
     /// Which addresses of input pictures are fetched.

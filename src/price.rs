@@ -19,7 +19,7 @@ mod tests;
 mod tokens;
 
 pub use parts::{Part, Parts};
-pub use read::{BadExpression, TEXT_BYTES_MAX, read};
+pub use read::{TEXT_BYTES_MAX, read};
 pub use tokens::TEXT_TOKENS_BESIDE;
 
 /// Pictures to draw, or drawn.

@@ -1,175 +1,177 @@
-//! What policy says no to before anything is counted or paid: terms that no prompt may hold.
+//! What policy says of a request before anything is counted or paid: what no prompt may hold, and rules
+//! with conditions.
 //!
-//! A denial names the rule and its message, never the prompt.
+//! A no names the rule and its message, never the prompt.
 
-use memchr::memmem::Finder;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::canonical::ImageRequest;
+use crate::canonical::{Change, ImageRequest};
+use crate::catalog::Adjustment;
+use crate::expression::BadExpression;
 
-/// A term that no prompt may hold, in any case, as a whole word.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeniedTerm {
-    /// One word or several.
-    pub term: String,
-    /// What the caller is told.
-    pub message: String,
-}
+mod condition;
+mod facts;
+mod moderation;
+mod names;
+mod read;
+mod rule;
+mod terms;
+#[cfg(test)]
+mod tests;
+
+pub use condition::RuleError;
+pub use facts::{Asker, Facts, NumberFact, Quoted, TextFact, TruthFact};
+pub use moderation::Moderation;
+pub use rule::{Follows, Most, Rule, Set, Treatment};
+pub use terms::{Denied, DeniedTerm};
 
 /// The rules of a policy, ready to judge by.
 #[derive(Clone, Debug, Default)]
 pub struct Rules {
-    terms: Vec<Rule>,
+    refused: Vec<terms::Refused>,
+    rules: Vec<Arc<Rule>>,
 }
 
-#[derive(Clone, Debug)]
-struct Rule {
-    /// Finds the term in lower case.
-    finder: Finder<'static>,
-    message: String,
-}
-
-/// A rule's no.
+/// Why a rule stops a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Denied {
-    /// What the caller is told.
-    pub message: String,
-    /// Which of the terms it was, in the order they were given.
-    pub term_index: usize,
+pub enum Stopped {
+    /// It says no.
+    Denied {
+        /// The rule.
+        rule: Arc<str>,
+        /// What the caller is told.
+        message: String,
+    },
+    /// It cannot be worked out.
+    Failed {
+        /// The rule.
+        rule: Arc<str>,
+        /// Why not.
+        error: RuleError,
+    },
+}
+
+/// The rules that hold for a request, in their order.
+#[derive(Clone, Debug, Default)]
+pub struct Holding {
+    rules: Vec<Arc<Rule>>,
+    /// Those that hold and are only counted.
+    pub shadows: Vec<Arc<str>>,
 }
 
 impl Rules {
-    /// Rules from what policy lists.
-    pub fn new(denied_terms: &[DeniedTerm]) -> Self {
-        let rule = |denied: &DeniedTerm| Rule {
-            finder: Finder::new(denied.term.trim().to_lowercase().as_bytes()).into_owned(),
-            message: denied.message.clone(),
-        };
-        Self { terms: denied_terms.iter().map(rule).collect() }
+    /// Refuses a term in prompts.
+    pub fn deny_term(&mut self, denied: &DeniedTerm) {
+        self.refused.push(terms::Refused::term(denied));
     }
 
-    /// Says no to the first term that the prompt or the style holds.
-    ///
-    /// The negative prompt is not judged: it says what not to draw.
-    pub fn judge(&self, request: &ImageRequest) -> Result<(), Denied> {
-        if self.terms.is_empty() {
-            return Ok(());
-        }
-        let texts = [Some(&request.prompt), request.style.as_ref()];
-        for text in texts.into_iter().flatten().map(|text| text.to_lowercase()) {
-            if let Some(term_index) = self.terms.iter().position(|rule| rule.is_in(&text)) {
-                let message = self.terms.get(term_index).map(|rule| rule.message.clone());
-                return Err(Denied { message: message.unwrap_or_default(), term_index });
-            }
-        }
+    /// Refuses what a pattern finds in prompts.
+    pub fn deny_pattern(&mut self, pattern: &str, message: String) -> Result<(), BadExpression> {
+        self.refused.push(terms::Refused::pattern(pattern, message)?);
         Ok(())
     }
-}
 
-impl Rule {
-    fn is_in(&self, text: &str) -> bool {
-        let length = self.finder.needle().len();
-        length > 0
-            && self
-                .finder
-                .find_iter(text.as_bytes())
-                .any(|start| stands_alone(text, start, start.saturating_add(length)))
+    /// Adds a rule behind those that are there.
+    pub fn add(&mut self, rule: Rule) {
+        self.rules.push(Arc::new(rule));
     }
-}
 
-/// Whether no word goes on across either end of a place in a text.
-fn stands_alone(text: &str, start: usize, end: usize) -> bool {
-    let (Some((before, rest)), Some(after)) = (text.split_at_checked(start), text.get(end..))
-    else {
-        return false;
-    };
-    let Some(term) = rest.get(..end.saturating_sub(start)) else {
-        return false;
-    };
-    !joined(before.chars().next_back(), term.chars().next())
-        && !joined(term.chars().next_back(), after.chars().next())
-}
+    /// Every rule, in its order.
+    pub fn all(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().map(|rule| &**rule)
+    }
 
-/// Whether two neighbours belong to one word.
-fn joined(left: Option<char>, right: Option<char>) -> bool {
-    match (left, right) {
-        (Some(left), Some(right)) => {
-            in_word(left) && in_word(right) && !spaceless(left) && !spaceless(right)
+    /// Whether any rule is decided by the quote.
+    pub fn look_at_quotes(&self) -> bool {
+        self.rules.iter().any(|rule| rule.looks_at_quote())
+    }
+
+    /// Says no to what no prompt may hold.
+    pub fn judge(&self, request: &ImageRequest) -> Result<(), Denied> {
+        terms::judge(&self.refused, request)
+    }
+
+    /// The rules that hold: without a quote those that do not look at it, with one those that do.
+    ///
+    /// A shadow that cannot be worked out is left out; nothing follows from it anyway.
+    pub fn holding(&self, facts: &Facts<'_>) -> Result<Holding, Stopped> {
+        let mut holding = Holding::default();
+        let due = |rule: &&Arc<Rule>| rule.looks_at_quote() == facts.quote.is_some();
+        for rule in self.rules.iter().filter(due) {
+            match (rule.holds(facts), rule.is_shadow) {
+                (Ok(false), _) | (Err(_), true) => {}
+                (Ok(true), true) => holding.shadows.push(Arc::clone(&rule.name)),
+                (Ok(true), false) => match &rule.follows {
+                    Follows::Deny { message } => {
+                        let (rule, message) = (Arc::clone(&rule.name), message.clone());
+                        return Err(Stopped::Denied { rule, message });
+                    }
+                    Follows::Treat(_) => holding.rules.push(Arc::clone(rule)),
+                },
+                (Err(error), false) => {
+                    return Err(Stopped::Failed { rule: Arc::clone(&rule.name), error });
+                }
+            }
         }
-        _ => false,
+        Ok(holding)
     }
 }
 
-/// Letters, digits, and the marks that combine with them.
-fn in_word(letter: char) -> bool {
-    letter.is_alphanumeric() || matches!(letter, '\u{300}'..='\u{36f}')
-}
-
-/// Scripts that put no space between words, so that any neighbour may be another word: Thai, Lao,
-/// Khmer, kana, Han.
-fn spaceless(letter: char) -> bool {
-    matches!(
-        letter,
-        '\u{e00}'..='\u{eff}'
-            | '\u{1780}'..='\u{17ff}'
-            | '\u{3040}'..='\u{30ff}'
-            | '\u{3400}'..='\u{4dbf}'
-            | '\u{4e00}'..='\u{9fff}'
-            | '\u{20000}'..='\u{3ffff}'
-    )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn rules(terms: &[&str]) -> Rules {
-        let denied = |term: &&str| DeniedTerm {
-            term: (*term).to_owned(),
-            message: format!("rule {}", term.len()),
-        };
-        Rules::new(&terms.iter().map(denied).collect::<Vec<_>>())
+impl Holding {
+    /// The names of the rules that something follows from.
+    pub fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.rules.iter().map(|rule| &rule.name)
     }
 
-    fn denies(term: &str, prompt: &str) -> bool {
-        let request = ImageRequest { prompt: prompt.to_owned(), ..ImageRequest::default() };
-        rules(&[term]).judge(&request).is_err()
+    fn treatments(&self) -> impl DoubleEndedIterator<Item = (&Arc<str>, &Treatment)> {
+        self.rules.iter().filter_map(|rule| match &rule.follows {
+            Follows::Treat(treatment) => Some((&rule.name, &**treatment)),
+            Follows::Deny { .. } => None,
+        })
     }
 
-    #[test]
-    fn a_term_is_found_in_any_case_as_a_whole_word() {
-        assert!(denies("Gore", "all GORE, please"));
-        assert!(denies("gore", "gore"));
-        assert!(denies("gore", "gorey gore!"));
-        assert!(denies("dead body", "a Dead Body."));
-        assert!(!denies("gore", "Gorey's cats by Al Gorenson"));
-        assert!(!denies("gore", "category"));
+    /// The model that serves instead of the one that was asked for, and the rule that says so: the
+    /// last one's word counts.
+    pub fn model(&self) -> Option<(&str, &str)> {
+        self.treatments()
+            .rev()
+            .find_map(|(rule, treatment)| Some((&**rule, treatment.model.as_deref()?)))
     }
 
-    #[test]
-    fn words_are_words_in_other_scripts_too() {
-        assert!(denies("ÉTOILE", "une étoile noire"));
-        assert!(!denies("étoile", "étoilement"));
-        assert!(!denies("cafe", "cafe\u{301}"));
-        assert!(denies("血", "大量の血が流れる"));
-        assert!(denies("кровь", "Много КРОВЬ"));
+    /// What is told of a model that serves because a rule says so.
+    pub fn rerouted(&self, serves: &str) -> Option<Change> {
+        let (rule, _) = self.model().filter(|(_, name)| *name == serves)?;
+        let how = format!("{serves}, by the rule `{rule}`");
+        Some(Change { parameter: "model".into(), how: how.into() })
     }
 
-    #[test]
-    fn a_denial_names_the_rule_and_never_the_prompt() {
-        let request = ImageRequest {
-            prompt: "a secret plan".to_owned(),
-            style: Some("noir".to_owned()),
-            ..ImageRequest::default()
-        };
-        let denied = rules(&["cat", "noir"]).judge(&request).unwrap_err();
-        let expected = Denied { message: "rule 4".to_owned(), term_index: 1 };
-        assert_eq!(denied, expected);
+    /// The first rule that keeps an offering of a vendor from serving.
+    pub fn forbids(&self, offering: &str, vendor: &str) -> Option<&str> {
+        let mut treatments = self.treatments();
+        let (rule, _) = treatments.find(|(_, treatment)| !treatment.may(offering, vendor))?;
+        Some(rule)
     }
 
-    #[test]
-    fn what_not_to_draw_is_not_judged_and_an_empty_term_denies_nobody() {
-        let request =
-            ImageRequest { negative_prompt: Some("gore".to_owned()), ..ImageRequest::default() };
-        assert_eq!(rules(&["gore", " "]).judge(&request), Ok(()));
+    /// Puts the rules' labels over an app's.
+    pub fn label(&self, labels: &mut BTreeMap<String, String>) {
+        for (_, treatment) in self.treatments() {
+            let own = treatment.labels.iter();
+            labels.extend(own.map(|(name, value)| (name.clone(), value.clone())));
+        }
+    }
+
+    /// Sets and bounds parameters, and tells each difference that makes.
+    pub fn treat(&self, request: &mut ImageRequest) -> Vec<Change> {
+        let mut told = Vec::new();
+        for (rule, treatment) in self.treatments() {
+            treatment.treat(rule, request, &mut told);
+        }
+        told
+    }
+
+    /// What becomes of the price, and the rules that say so.
+    pub fn prices(&self) -> impl Iterator<Item = (&str, Adjustment)> {
+        self.treatments().filter_map(|(rule, treatment)| Some((&**rule, treatment.price?)))
     }
 }

@@ -11,6 +11,8 @@ use pixelgate::secret::Secret;
 mod examples;
 #[path = "policies/promises.rs"]
 mod promises;
+#[path = "policies/rules.rs"]
+mod rules;
 
 fn texts(folder: &Path) -> Vec<PolicyText> {
     let mut texts: Vec<PolicyText> = std::fs::read_dir(folder)

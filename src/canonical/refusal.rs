@@ -51,6 +51,7 @@ pub enum RefusalKind {
     ModelForbidden,
     Unsupported,
     ContentRefused,
+    RuleDenied,
     IdempotencyInFlight,
     IdempotencyMismatch,
     IdempotencyGone,
@@ -65,6 +66,7 @@ pub enum RefusalKind {
     VendorTimedOut,
     StoreFull,
     StoreUnavailable,
+    RuleFailed,
     Internal,
 }
 
@@ -103,7 +105,7 @@ pub enum Problem {
 
 impl RefusalKind {
     /// Every kind, for tests and documents.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 34] = [
         Self::BadRequest,
         Self::BadFraming,
         Self::HeadTooLarge,
@@ -121,6 +123,7 @@ impl RefusalKind {
         Self::ModelForbidden,
         Self::Unsupported,
         Self::ContentRefused,
+        Self::RuleDenied,
         Self::IdempotencyInFlight,
         Self::IdempotencyMismatch,
         Self::IdempotencyGone,
@@ -135,6 +138,7 @@ impl RefusalKind {
         Self::VendorTimedOut,
         Self::StoreFull,
         Self::StoreUnavailable,
+        Self::RuleFailed,
         Self::Internal,
     ];
 
@@ -166,6 +170,8 @@ impl RefusalKind {
             Self::Unsupported => (400, "unsupported", Blame::Caller),
             // Our rules or the vendor's filter said no to the content.
             Self::ContentRefused => (400, "content_refused", Blame::Caller),
+            // A rule of policy says no, by who asks or what for.
+            Self::RuleDenied => (403, "rule_denied", Blame::Caller),
             // The same `Idempotency-Key` is being worked on, or how that ended is not known yet.
             Self::IdempotencyInFlight => (409, "idempotency_in_flight", Blame::Caller),
             // The same `Idempotency-Key`, another request.
@@ -185,6 +191,8 @@ impl RefusalKind {
             Self::VendorTimedOut => (504, "vendor_timed_out", Blame::Vendor),
             Self::StoreFull => (503, "store_full", Blame::Us),
             Self::StoreUnavailable => (503, "store_unavailable", Blame::Us),
+            // A rule of policy cannot be worked out: it divides by zero, or outgrows its numbers.
+            Self::RuleFailed => (500, "rule_failed", Blame::Us),
             Self::Internal => (500, "internal", Blame::Us),
         }
     }

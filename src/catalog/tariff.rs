@@ -34,6 +34,18 @@ pub struct Tariff {
     pub refused_nanos: i64,
     /// What the components above cannot say.
     pub expression: Option<Expression>,
+    /// What rules make of the sum, one after another.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub adjustments: Vec<Adjustment>,
+}
+
+/// What a rule makes of a price.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Adjustment {
+    /// What remains of each hundred.
+    pub percent: u32,
+    /// Nano-units more for each picture.
+    pub image_nanos: i64,
 }
 
 /// What one picture is worth within a size class, at a quality.
@@ -151,6 +163,15 @@ impl Tariff {
     pub fn flat(image_nanos: i64) -> Self {
         let row = TariffRow { pixels_max: None, quality: None, image_nanos };
         Self { rows: vec![row], ..Self::default() }
+    }
+
+    /// The same with what a rule makes of it; its version says so.
+    #[must_use]
+    pub fn adjusted(&self, rule: &str, adjustment: Adjustment) -> Self {
+        let mut tariff = self.clone();
+        tariff.version = format!("{}+{rule}", self.version).into();
+        tariff.adjustments.push(adjustment);
+        tariff
     }
 
     /// Whether it has no component, so that nothing has a price.

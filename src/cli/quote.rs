@@ -11,6 +11,7 @@ use crate::dialect::{self, Claim, WireRequest};
 use crate::gateway::quote::{Terms, quote};
 use crate::reload;
 use crate::routing::OfferingHealth;
+use crate::rules::Asker;
 
 use super::{CliError, say};
 
@@ -54,7 +55,16 @@ pub(super) fn run(args: &QuoteArgs, policy_directory: &Path) -> Result<(), CliEr
         let now = SystemClock::start().now();
         let rested = OfferingHealth::default();
         let health = |_: &str| rested.view(now);
-        quote(&Terms { policy: &policy, plan, test_mode: false, health: &health, now }, &request)
+        let asker = Asker {
+            workspace: "",
+            key: "",
+            key_name: "",
+            plan: &plan.name,
+            scopes: &[],
+            is_test: false,
+        };
+        let dialect = &args.dialect;
+        quote(&Terms { policy: &policy, plan, asker, dialect, health: &health, now }, &request)
     });
     let quoted = quoted.map_err(|refusal| refused(refusal.message.into_owned()))?;
     say(&serde_json::to_string_pretty(&quoted).unwrap_or_default());

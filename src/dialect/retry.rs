@@ -35,6 +35,8 @@ fn is_hopeless(refusal: &Refusal) -> bool {
         || match refusal.kind {
             RefusalKind::CreditsShort
             | RefusalKind::ContentRefused
+            | RefusalKind::RuleDenied
+            | RefusalKind::RuleFailed
             | RefusalKind::IdempotencyMismatch
             | RefusalKind::IdempotencyGone
             | RefusalKind::Unpriced => true,

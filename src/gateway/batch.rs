@@ -167,6 +167,7 @@ impl Visit {
             turn: None,
             kept: None,
             became_job: false,
+            labels: std::collections::BTreeMap::new(),
             errand: None,
             said: None,
         }

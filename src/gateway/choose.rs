@@ -5,7 +5,9 @@ use crate::canonical::{ImageRequest, Refusal};
 use crate::catalog::Model;
 use crate::policy::Plan;
 use crate::routing::{self, Candidate, Views, Want};
+use crate::rules::Holding;
 
+use super::rules::left_of;
 use super::{Gateway, refuse, worth};
 
 impl Gateway {
@@ -14,7 +16,7 @@ impl Gateway {
         &self,
         model: &Model,
         request: &ImageRequest,
-        (caller, plan): (&Caller, &Plan),
+        (caller, plan, ruled): (&Caller, &Plan, &Holding),
     ) -> Result<Vec<Candidate>, Refusal> {
         let now = self.clock.now();
         let health = |offering: &str| self.health.view(offering, now);
@@ -26,6 +28,7 @@ impl Gateway {
             unix_ms: now.unix_ms,
         };
         let cost = |candidate: &Candidate| worth::cost_most(candidate, request);
+        let model = &*left_of(model, ruled)?;
         routing::candidates(model, want, Views { health: &health, cost: &cost }, now)
             .map_err(|none| refuse::no_candidate(&model.name, none))
     }

@@ -86,13 +86,17 @@ fn input_of(visit: &Visit, body: &Bytes) -> Input {
     let content_type = visit.head.headers.get(http::header::CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok());
     let labels = visit.head.headers.get_all(LABELS_HEADER).iter();
-    let labels: Vec<&str> = labels.filter_map(|value| value.to_str().ok()).collect();
+    let labels = labels.filter_map(|value| value.to_str().ok().map(str::to_owned));
+    let labels: Vec<String> = labels.collect();
+    // What rules put on it stands on a line of its own, behind what the app did.
+    let ruled = visit.labels.iter().map(|(name, value)| format!("{name}={value}"));
+    let ruled: Vec<String> = ruled.collect();
     Input {
         path: visit.head.path.clone(),
         content_type: content_type.unwrap_or_default().to_owned(),
         body: body.to_vec(),
         public_url: visit.head.public_url.clone(),
-        labels: labels.join(","),
+        labels: format!("{}\n{}", labels.join(","), ruled.join(",")),
     }
 }
 

@@ -88,6 +88,8 @@ pub struct Visit {
     pub(super) has_begun: bool,
     /// Whether it is a job now, which is told of when that ends.
     pub(super) became_job: bool,
+    /// What rules of policy put on it.
+    pub(super) labels: BTreeMap<String, String>,
     /// The job that is worked on, where it is one.
     pub(super) errand: Option<Arc<Errand>>,
     /// How its answer stands in that of a batch, where it is one request of several.
@@ -181,6 +183,7 @@ impl Gateway {
                     begin_with,
                     has_begun,
                     became_job,
+                    labels: BTreeMap::new(),
                     errand,
                     item_of,
                     named,

@@ -58,7 +58,11 @@ pub(super) fn model(
         .model_default
         .filter(|name| policy.model(name).is_some_and(|_| plan.includes(name)));
     let name = request.model.as_deref().or(own).or(policy.model_default.as_deref());
-    let name = name.ok_or_else(refuse::no_model)?;
+    named_model(policy, plan, name.ok_or_else(refuse::no_model)?)
+}
+
+/// The model of a name, if the plan includes it.
+pub(super) fn named_model(policy: &Policy, plan: &Plan, name: &str) -> Result<Arc<Model>, Refusal> {
     let model = policy.model(name).ok_or_else(|| refuse::unknown_model(name))?;
     if plan.includes(name) {
         Ok(Arc::clone(model))

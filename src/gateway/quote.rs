@@ -14,9 +14,11 @@ use crate::dialect::{self, Pieces, WireReply};
 use crate::policy::{Plan, Policy};
 use crate::price::{self, Part, Parts};
 use crate::routing::{self, Candidate, HealthView, NoCandidate, Survey, Views, Want};
+use crate::rules::{Asker, Facts};
 
+use super::meet::labels;
 use super::treat::{Treated, treat};
-use super::{Gateway, Visit, decode, delivered_size, model, plan, refuse, worth};
+use super::{Gateway, Visit, decode, delivered_size, model, plan, refuse, rules, worth};
 
 /// A limit is near when no more than this share of it is left.
 const NEAR_PERCENT: u64 = 20;
@@ -131,8 +133,10 @@ pub struct Terms<'a> {
     pub policy: &'a Policy,
     /// The plan of the caller's key.
     pub plan: &'a Plan,
-    /// Whether it is a test-mode key.
-    pub test_mode: bool,
+    /// Who asks, as rules see it.
+    pub asker: Asker<'a>,
+    /// The dialect that the request was read from.
+    pub dialect: &'a str,
     /// How offerings are doing, by name.
     pub health: &'a dyn Fn(&str) -> HealthView,
     /// The time.
@@ -143,17 +147,16 @@ impl Gateway {
     /// The answer to someone who asks what a request would come to.
     pub(super) async fn quote(&self, visit: &Visit, body: Bytes) -> Result<WireReply, Refusal> {
         let policy = Arc::clone(&visit.policy);
-        let request = decode(visit.client, &visit.wire(body))?;
+        let mut request = decode(visit.client, &visit.wire(body))?;
+        request.labels.extend(labels(&visit.head.headers)?);
         Self::may_name(visit, &request)?;
         let plan = plan(&policy, &visit.caller)?;
         let now = self.clock.now();
         let mut quote = {
             let health = |offering: &str| self.health.view(offering, now);
-            let test_mode = visit.caller.is_test();
-            quote(
-                &Terms { policy: &policy, plan: &plan, test_mode, health: &health, now },
-                &request,
-            )?
+            let (asker, dialect) = (rules::asker(&visit.caller), visit.receipt.dialect);
+            let (policy, plan) = (&policy, &plan);
+            quote(&Terms { policy, plan, asker, dialect, health: &health, now }, &request)?
         };
         quote.limits = self.standings(visit, now).iter().map(limit_view).collect();
         let balance = self.store.balance(visit.caller.workspace()).await;
@@ -183,17 +186,30 @@ const NO_PICTURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 pub fn quote(terms: &Terms<'_>, request: &ImageRequest) -> Result<Quote, Refusal> {
     terms.policy.rules.judge(request).map_err(refuse::denied)?;
     let model = model(terms.policy, terms.plan, request)?;
-    let Treated { request, changes } =
-        treat(terms.policy, terms.plan, &model, request).kept(terms.plan, &model)?;
-    let request = &request;
+    let facts = Facts {
+        request,
+        dialect: terms.dialect,
+        model: &model.name.clone(),
+        caller: terms.asker,
+        now: terms.now,
+        quote: None,
+    };
+    let (model, ruled) = rules::early((terms.policy, terms.plan), model, &facts)?;
+    let Treated { request: treated, changes, .. } =
+        treat(terms.policy, (terms.plan, &model), request, &ruled).kept(terms.plan, &model)?;
+    let request = &treated;
     let fidelity = terms.plan.fidelity.unwrap_or(model.fidelity);
     let (mut offerings, mut passed_over, mut refusal) = (Vec::new(), Vec::new(), None);
     let unix_ms = terms.now.unix_ms;
-    let want = Want { request, test_mode: terms.test_mode, fidelity, dice: 0, unix_ms };
+    let want = Want { request, test_mode: terms.asker.is_test, fidelity, dice: 0, unix_ms };
     let cost = |candidate: &Candidate| worth::cost_most(candidate, request);
-    let tariff = worth::tariff_at(&model, unix_ms);
-    match routing::survey(&model, want, Views { health: terms.health, cost: &cost }) {
+    let tariff = rules::adjusted(worth::tariff_at(&model, unix_ms), &ruled);
+    let mut price_version = Arc::clone(&tariff.version);
+    let left = rules::left_of(&model, &ruled)?;
+    match routing::survey(&left, want, Views { health: terms.health, cost: &cost }) {
         Ok(survey) => {
+            let tariff = late(terms, &facts, (&model, tariff), &survey)?;
+            price_version = Arc::clone(&tariff.version);
             let asked = (&*model, &*tariff, request);
             look(terms, asked, survey, (&mut offerings, &mut passed_over))?;
         }
@@ -215,13 +231,36 @@ pub fn quote(terms: &Terms<'_>, request: &ImageRequest) -> Result<Quote, Refusal
         fidelity,
         strategy: model.strategy,
         price: offerings.iter().map(|choice: &Choice| choice.price).max(),
-        price_version: Arc::clone(&tariff.version),
+        price_version,
         refusal,
         offerings,
         passed_over,
         limits: Vec::new(),
         credits: None,
     })
+}
+
+/// The tariff, with what those rules make of it that look at the quote.
+fn late(
+    terms: &Terms<'_>,
+    facts: &Facts<'_>,
+    (model, tariff): (&Model, Arc<Tariff>),
+    survey: &Survey,
+) -> Result<Arc<Tariff>, Refusal> {
+    let candidates: Vec<_> = survey.ranked.iter().map(|(candidate, _)| candidate.clone()).collect();
+    let asked = |candidate| worth::asked(&tariff, candidate, facts.request);
+    let quotes = candidates.iter().map(|candidate| price::quote(&tariff, &asked(candidate)));
+    let most = quotes.flatten().max().unwrap_or_default();
+    let facts = Facts {
+        quote: rules::quoted(most, &candidates, facts.request),
+        model: &model.name,
+        ..*facts
+    };
+    if facts.quote.is_none() {
+        return Ok(tariff);
+    }
+    let holding = terms.policy.rules.holding(&facts).map_err(refuse::stopped)?;
+    Ok(rules::adjusted(tariff, &holding))
 }
 
 /// Tells the survey's findings, as much of them as the plan lets be seen.
@@ -241,7 +280,7 @@ fn look(
             continue;
         }
         let work = worth::asked(tariff, candidate, request);
-        let (price, parts) = if terms.test_mode {
+        let (price, parts) = if terms.asker.is_test {
             (Credits::ZERO, Vec::new())
         } else {
             let quoted = price::quote(tariff, &work)

@@ -12,7 +12,7 @@ use crate::ledger::LedgerError;
 use crate::media::MediaError;
 use crate::price::PriceError;
 use crate::routing::NoCandidate;
-use crate::rules::Denied;
+use crate::rules::{Denied, Stopped};
 use crate::store::StoreError;
 
 use super::notices;
@@ -146,6 +146,35 @@ pub(super) fn forbidden_model(name: &str, plan: &str) -> Refusal {
 
 pub(super) fn denied(denied: Denied) -> Refusal {
     Refusal { field: Some("prompt".into()), ..Refusal::new(Kind::ContentRefused, denied.message) }
+}
+
+pub(super) fn moderated(message: &str) -> Refusal {
+    let no = Refusal::new(Kind::ContentRefused, message.to_owned());
+    Refusal { field: Some("prompt".into()), ..no }
+}
+
+pub(super) fn unchecked() -> Refusal {
+    let message = "the prompt could not be checked; nothing was charged, try again";
+    Refusal::new(Kind::NoneAvailable, message).retry_after(VENDOR_WAIT)
+}
+
+/// A no by a rule of policy, or by one that cannot be worked out.
+pub(super) fn stopped(stopped: Stopped) -> Refusal {
+    match stopped {
+        Stopped::Denied { message, .. } => Refusal::new(Kind::RuleDenied, message),
+        Stopped::Failed { rule, error } => {
+            let message = format!(
+                "the rule `{rule}` of this gateway cannot be worked out: {error}; nothing was \
+                 charged, tell the operator"
+            );
+            Refusal::new(Kind::RuleFailed, message)
+        }
+    }
+}
+
+pub(super) fn none_left(model: &str, rule: &str) -> Refusal {
+    let message = format!("the rule `{rule}` leaves nobody to serve the model `{model}`");
+    Refusal::new(Kind::RuleDenied, message)
 }
 
 pub(super) fn no_candidate(model: &str, none: NoCandidate) -> Refusal {

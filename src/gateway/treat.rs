@@ -4,6 +4,7 @@
 use crate::canonical::{Change, Frame, ImageRequest, Refusal};
 use crate::catalog::{Fidelity, Model};
 use crate::policy::{Plan, Policy, Preset};
+use crate::rules::Holding;
 
 use super::refuse;
 
@@ -12,15 +13,24 @@ use super::refuse;
 pub(super) struct Treated {
     /// What is asked of vendors; answers show what the app asked.
     pub(super) request: ImageRequest,
-    /// What could not be kept of it.
+    /// What could not be kept of it, and what policy's rules make of it.
     pub(super) changes: Vec<Change>,
+    /// How many of those, in front, are the rules' own will.
+    willed: usize,
 }
 
 /// Treats a request. A preset that policy does not have stays in it, for routing to say.
-pub(super) fn treat(policy: &Policy, plan: &Plan, model: &Model, asked: &ImageRequest) -> Treated {
+pub(super) fn treat(
+    policy: &Policy,
+    (plan, model): (&Plan, &Model),
+    asked: &ImageRequest,
+    ruled: &Holding,
+) -> Treated {
     let mut request = asked.clone();
     request.format = asked.format.or(model.format);
-    let mut changes = Vec::new();
+    let mut changes = ruled.treat(&mut request);
+    changes.extend(ruled.rerouted(&model.name));
+    let willed = changes.len();
     if let Some(preset) = asked.preset.as_ref().and_then(|name| policy.presets.get(name)) {
         // What it stands for says it all: nobody is told its name besides.
         request.preset = None;
@@ -32,14 +42,16 @@ pub(super) fn treat(policy: &Policy, plan: &Plan, model: &Model, asked: &ImageRe
         changes.push(Change { parameter: "previews".into(), how: how.into() });
     }
     changes.extend(plan.watermark.as_deref().map(marked));
-    Treated { request, changes }
+    Treated { request, changes, willed }
 }
 
 impl Treated {
-    /// Refuses what was not kept where nothing else will do.
+    /// Refuses what was not kept where nothing else will do. What rules set is what the operator
+    /// wants, and is told only.
     pub(super) fn kept(self, plan: &Plan, model: &Model) -> Result<Self, Refusal> {
         let is_strict = plan.fidelity.unwrap_or(model.fidelity) == Fidelity::Strict;
-        let lost = self.changes.iter().find(|change| is_strict && change.parameter != WATERMARK);
+        let mut lost = self.changes.iter().skip(self.willed);
+        let lost = lost.find(|change| is_strict && change.parameter != WATERMARK);
         match lost {
             Some(change) => Err(refuse::not_kept(change)),
             None => Ok(self),

@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::rules::{DeniedTerm, Rules};
+use crate::rules::Rules;
 
 use super::raw::RawFile;
 use super::{
-    FindSecret, InputPictures, Policy, PolicyFault, PolicyText, bounds, inputs, offering, plan,
-    preset, prompts, vendor, webhooks,
+    FindSecret, InputPictures, Policy, PolicyFault, PolicyText, bounds, inputs, moderation,
+    offering, plan, preset, prompts, rules, vendor, webhooks,
 };
 
 /// Every fault found so far, and the file that is being read.
@@ -47,6 +47,7 @@ pub fn build(
         plans: BTreeMap::new(),
         presets: BTreeMap::new(),
         prompts: None,
+        moderator: None,
         webhooks: crate::notice::Webhooks::default(),
         input_pictures: InputPictures::default(),
         rules: Rules::default(),
@@ -62,7 +63,6 @@ pub fn build(
         offering::models(&mut policy, file, &mut faults);
         bounds::of_models(&mut policy, file, &mut faults);
     }
-    let mut denied = Vec::new();
     let mut missing = webhooks::Missing::default();
     for (text, file) in &files {
         faults.source = text;
@@ -71,9 +71,10 @@ pub fn build(
         prompts::prompts(&mut policy, file, &mut faults);
         missing.look(&mut policy, file, (find_secret, &mut faults));
         inputs::input_pictures(&mut policy, file, &mut faults);
-        rules_and_defaults(&mut policy, &mut denied, file, &mut faults);
+        moderation::moderation(&mut policy, file, &mut faults);
+        rules::rules(&mut policy, file, &mut faults);
+        defaults(&mut policy, file, &mut faults);
     }
-    policy.rules = Rules::new(&denied);
     policy.warnings = left_out(&policy);
     policy.warnings.extend(missing.told());
     if faults.found.is_empty() { Ok(policy) } else { Err(faults.found) }
@@ -167,20 +168,7 @@ pub(super) fn there_are<'n>(names: impl Iterator<Item = &'n str>) -> String {
     }
 }
 
-fn rules_and_defaults(
-    policy: &mut Policy,
-    denied: &mut Vec<DeniedTerm>,
-    file: &RawFile,
-    faults: &mut Faults<'_>,
-) {
-    for raw in &file.rules.denied_terms {
-        if raw.term.get_ref().trim().is_empty() {
-            let place = "rules.denied_terms.term".to_owned();
-            faults.note(raw.term.span(), place, "is empty".to_owned(), "write the word to refuse");
-            continue;
-        }
-        denied.push(DeniedTerm { term: raw.term.get_ref().clone(), message: raw.message.clone() });
-    }
+fn defaults(policy: &mut Policy, file: &RawFile, faults: &mut Faults<'_>) {
     if let Some(model) = &file.defaults.model {
         if policy.model(model.get_ref()).is_none() {
             let problem = format!("no model `{}`", model.get_ref());

@@ -12,9 +12,12 @@ use crate::limit::Of;
 use crate::scalar::{ByteCount, Span};
 
 use super::Period;
+use super::moderation::RawModeration;
 
+mod rules;
 mod tariff;
 
+pub(super) use rules::{RawAdjustment, RawDeniedPattern, RawRule};
 pub(super) use tariff::{RawPixelRate, RawTable, RawTariff, RawTokenRate, Rounded};
 
 #[derive(Debug, Default, Deserialize)]
@@ -75,6 +78,9 @@ pub(super) struct RawDefaults {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RawRules {
     pub(super) denied_terms: Vec<RawDeniedTerm>,
+    pub(super) denied_patterns: Vec<RawDeniedPattern>,
+    pub(super) moderation: Option<Spanned<RawModeration>>,
+    pub(super) rule: Vec<Spanned<RawRule>>,
 }
 
 #[derive(Debug, Deserialize)]

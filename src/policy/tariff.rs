@@ -15,6 +15,7 @@ use crate::catalog::{
     TokenRow,
 };
 use crate::credits::Credits;
+use crate::expression::BadExpression;
 use crate::price;
 
 use super::build::Faults;
@@ -124,6 +125,7 @@ impl Reader<'_, '_> {
             minimum_nanos: self.amount("minimum", raw.minimum.as_ref()),
             refused_nanos: self.amount("refused", raw.refused.as_ref()),
             expression: raw.expression.as_ref().and_then(|text| self.expression(text)),
+            adjustments: Vec::new(),
         };
         if let (Kind::Price, Some(refused)) = (self.kind, &raw.refused) {
             let hint = "remove it; what a vendor bills for a refusal belongs to `cost`";
@@ -259,7 +261,7 @@ impl Reader<'_, '_> {
     fn expression(&mut self, text: &Spanned<String>) -> Option<Expression> {
         match price::read(text.get_ref()) {
             Ok(expression) => Some(expression),
-            Err(price::BadExpression { problem, hint }) => {
+            Err(BadExpression { problem, hint }) => {
                 self.note(text.span(), "expression", problem, &hint);
                 None
             }

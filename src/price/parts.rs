@@ -1,6 +1,6 @@
 //! The components of a tariff, each worked out by itself, and their sum.
 
-use crate::catalog::{PixelRate, Tariff, TokenClass};
+use crate::catalog::{Adjustment, PixelRate, Tariff, TokenClass};
 
 use super::formula::Known;
 use super::{PriceError, Sight, Work, formula, tokens};
@@ -31,6 +31,8 @@ pub enum Part {
     Expression,
     /// What is missing to the minimum.
     Minimum,
+    /// What rules make of it.
+    Rules,
 }
 
 /// What each component comes to.
@@ -59,6 +61,7 @@ impl Part {
             },
             Self::Expression => "expression",
             Self::Minimum => "minimum",
+            Self::Rules => "rules",
         }
     }
 }
@@ -126,7 +129,19 @@ pub(super) fn of(tariff: &Tariff, work: &Work, sight: Sight) -> Result<Parts, Pr
     if missing > 0 {
         parts.add(Part::Minimum, Some(missing))?;
     }
+    for adjustment in &tariff.adjustments {
+        let sum = parts.sum()?;
+        let adjusted = adjusted(*adjustment, sum.max(0), work.count);
+        parts.add(Part::Rules, adjusted.and_then(|adjusted| adjusted.checked_sub(sum)))?;
+    }
     Ok(parts)
+}
+
+/// What a rule makes of a sum: never less for more pictures, nor for a larger sum.
+fn adjusted(adjustment: Adjustment, sum: i128, count: u32) -> Option<i128> {
+    let hundredfold = sum.checked_mul(i128::from(adjustment.percent))?;
+    let share = hundredfold.checked_add(99)?.checked_div(100)?;
+    share.checked_add(scaled(adjustment.image_nanos, u64::from(count))?)
 }
 
 /// The components that count for every picture.

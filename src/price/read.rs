@@ -4,97 +4,49 @@
 //! names, arithmetic, comparisons, `? :`, and a few functions. There is no loop in it, so working
 //! a formula out takes as many steps as it has pieces.
 
-use cel::common::ast::{CallExpr, Expr, LiteralValue, SourceInfo, operators};
-use cel::parser::{Expression as Piece, Parser};
-
 use crate::canonical::{Operation, Quality};
 use crate::catalog::{Expression, Fact, Number, Order, Sign, Truth};
 use crate::credits::Credits;
+use crate::expression::{
+    BadExpression, Bounds, CallExpr, Expr, LiteralValue, Piece, Source, operators, parse,
+};
 
 /// The longest formula.
 pub const TEXT_BYTES_MAX: usize = 1000;
 
-/// How deep a formula may be nested: brackets within brackets, and `? :` within each other.
-const DEPTH_MAX: usize = 12;
-
-/// How many signs a formula may have.
-const SIGNS_MAX: usize = 100;
+const BOUNDS: Bounds = Bounds {
+    bytes_max: TEXT_BYTES_MAX,
+    depth_max: 12,
+    signs_max: 100,
+    hint: "use rows and rates for what they can say",
+    page: "docs/prices.md",
+};
 
 const FUNCTIONS: &str = "there are: amount(\"0.01\"), ceil_div(a, b), min(a, b), max(a, b)";
 
-/// What is wrong with a formula.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BadExpression {
-    /// The problem, with the piece that it is about.
-    pub problem: String,
-    /// What to do about it.
-    pub hint: String,
-}
-
 /// Reads a formula that comes to a whole number of nano-units.
 pub fn read(text: &str) -> Result<Expression, BadExpression> {
-    if text.len() > TEXT_BYTES_MAX {
-        let problem = format!("is longer than {TEXT_BYTES_MAX} bytes");
-        return Err(bad(problem, "use rows and rates for what they can say"));
-    }
-    bounded(text)?;
-    let parser = Parser::new();
-    let (piece, source) = parser.parse_with_source_info(text).map_err(|errors| {
-        let first = errors.errors.first();
-        let said = first.map_or("", |error| error.msg.as_str());
-        let at = first.map_or(1, |error| error.pos.1);
-        bad(format!("is not CEL: {said}, at letter {at}"), "see docs/prices.md")
-    })?;
-    let number = Reader { source: &source }.number(&piece)?;
+    let parsed = parse(text, BOUNDS)?;
+    let number = Reader { source: &parsed.source }.number(&parsed.piece)?;
     Ok(Expression { text: text.to_owned(), number })
 }
 
-/// Refuses what would take the parser too deep: it takes more stack the more a text is nested.
-fn bounded(text: &str) -> Result<(), BadExpression> {
-    let (mut open, mut deepest, mut signs) = (0_usize, 0_usize, 0_usize);
-    for letter in text.chars() {
-        match letter {
-            '(' | '[' | '{' => open = open.saturating_add(1),
-            ')' | ']' | '}' => open = open.saturating_sub(1),
-            _ => {}
-        }
-        deepest = deepest.max(open);
-        signs = signs.saturating_add(usize::from("+-*/%<>=!&|,.".contains(letter)));
-    }
-    let choices = text.matches('?').count();
-    if deepest > DEPTH_MAX || choices > DEPTH_MAX || signs > SIGNS_MAX {
-        let problem =
-            format!("is nested more than {DEPTH_MAX} deep, or has more than {SIGNS_MAX} signs");
-        return Err(bad(problem, "use rows and rates for what they can say"));
-    }
-    Ok(())
-}
-
 fn bad(problem: impl Into<String>, hint: impl Into<String>) -> BadExpression {
-    BadExpression { problem: problem.into(), hint: hint.into() }
+    BadExpression::new(problem, hint)
 }
 
 struct Reader<'a> {
-    source: &'a SourceInfo,
+    source: &'a Source,
 }
 
 impl Reader<'_> {
-    /// The text of a piece, for messages; letters are counted as the parser counts them.
-    fn text(&self, piece: &Piece) -> String {
-        let Some((start, stop)) = self.source.offset_for(piece.id) else {
-            return "a part of it".to_owned();
-        };
-        let at = |offset: u32| usize::try_from(offset).unwrap_or(usize::MAX);
-        let count = at(stop).saturating_sub(at(start)).saturating_add(1);
-        let text: String = self.source.source.chars().skip(at(start)).take(count).collect();
-        let is_mark = !text.chars().any(char::is_alphanumeric);
-        if is_mark { "a part of it".to_owned() } else { format!("`{}`", text.trim()) }
-    }
-
     fn is_no_number<T>(&self, piece: &Piece, what: &str) -> Result<T, BadExpression> {
         let hint = "a formula comes to a whole number of nano-units; write amount(\"0.01\") for \
                     money, and ceil_div(a, b) for a quotient that is rounded up";
-        Err(bad(format!("{} is {what}, where a whole number should be", self.text(piece)), hint))
+        Err(bad(
+            format!("{} is {what}, where a whole number should be", self.source.text(piece)),
+            hint,
+        ))
     }
 
     fn number(&self, piece: &Piece) -> Result<Number, BadExpression> {
@@ -123,7 +75,7 @@ impl Reader<'_> {
         }
         if matches!(name, "quality" | "operation") {
             let hint = format!("compare it, as in {name} == \"…\" ? 1 : 2");
-            return Err(bad(format!("{} is a word and no number", self.text(piece)), hint));
+            return Err(bad(format!("{} is a word and no number", self.source.text(piece)), hint));
         }
         let names = Fact::ALL.map(Fact::name).join(", ");
         let hint = format!("there are: {names}, quality, operation");
@@ -175,7 +127,7 @@ impl Reader<'_> {
     fn amount(&self, piece: &Piece) -> Result<Number, BadExpression> {
         let hint = "write the amount as a text, as in amount(\"0.000048\")";
         let Expr::Literal(LiteralValue::String(text)) = &piece.expr else {
-            return Err(bad(format!("{} is no amount", self.text(piece)), hint));
+            return Err(bad(format!("{} is no amount", self.source.text(piece)), hint));
         };
         let amount: Result<Credits, _> = text.inner().parse();
         amount
@@ -200,7 +152,7 @@ impl Reader<'_> {
     }
 
     fn is_no_truth<T>(&self, piece: &Piece) -> Result<T, BadExpression> {
-        let problem = format!("{} is neither true nor false", self.text(piece));
+        let problem = format!("{} is neither true nor false", self.source.text(piece));
         Err(bad(problem, "write a comparison, such as steps > 4 or quality == \"high\""))
     }
 
@@ -253,7 +205,7 @@ impl Reader<'_> {
             "quality" => self.words(words, &QUALITIES, Quality::name).map(Truth::Quality),
             "operation" => self.words(words, &OPERATIONS, Operation::name).map(Truth::Operation),
             _ => {
-                let problem = format!("{} is a number and no word", self.text(piece));
+                let problem = format!("{} is a number and no word", self.source.text(piece));
                 Err(bad(problem, "only quality and operation are words"))
             }
         }
@@ -274,7 +226,8 @@ impl Reader<'_> {
             let found = known.iter().copied().find(|known| text == Some(name(*known)));
             found.ok_or_else(|| {
                 let names = known.iter().map(|known| name(*known)).collect::<Vec<_>>();
-                let problem = format!("{} is none of the words that it may be", self.text(piece));
+                let problem =
+                    format!("{} is none of the words that it may be", self.source.text(piece));
                 bad(problem, format!("there are: {}", names.join(", ")))
             })
         };

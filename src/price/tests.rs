@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use crate::canonical::{Operation, Quality, Size, TokenUsage};
 use crate::catalog::{
-    Expression, PixelRate, StepRate, Tariff, TariffRow, TokenClass, TokenRate, TokenRow,
+    Adjustment, Expression, PixelRate, StepRate, Tariff, TariffRow, TokenClass, TokenRate, TokenRow,
 };
 
 use super::*;
@@ -218,6 +218,10 @@ prop_compose! {
         tokens in token_rates(),
         picked in prop::collection::vec(any::<bool>(), 6),
         expression in formulas(),
+        adjustments in prop::collection::vec(
+            (0..300_u32, 0..9_i64).prop_map(|(percent, image_nanos)| Adjustment { percent, image_nanos }),
+            0..3,
+        ),
     ) -> Tariff {
         // What a formula may depend on is bounded, and what is cached is a part of a whole.
         let picks: Vec<(TokenClass, bool)> = TokenClass::ALL.into_iter().zip(picked).collect();
@@ -235,6 +239,7 @@ prop_compose! {
             tokens: tokens.collect(),
             minimum_nanos,
             expression,
+            adjustments,
             ..Tariff::default()
         }
     }

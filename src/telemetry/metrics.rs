@@ -11,9 +11,11 @@ use super::bound::Bound;
 use super::kinds::{counter, counters, floats, gauge, gauges, histogram, histograms};
 
 mod prices;
+mod rules;
 mod store;
 
 pub use prices::PriceMetrics;
+pub use rules::RuleMetrics;
 pub use store::StoreMetrics;
 
 /// Every metric of this process.
@@ -22,6 +24,8 @@ pub struct Metrics {
     registry: Registry,
     /// What went wrong with prices.
     pub prices: PriceMetrics,
+    /// What rules came to.
+    pub rules: RuleMetrics,
     /// What stops the store.
     pub store: StoreMetrics,
     /// Requests answered, by dialect and outcome (`ok` or a refusal's code).
@@ -131,6 +135,7 @@ impl Metrics {
         let r = Registry::new();
         Ok(Self {
             prices: PriceMetrics::new(&r)?,
+            rules: RuleMetrics::new(&r)?,
             store: StoreMetrics::new(&r)?,
             requests: counters(
                 &r,

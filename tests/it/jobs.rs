@@ -53,7 +53,7 @@ async fn job(world: &World, id: &str) -> Value {
 }
 
 /// The job once it has ended.
-async fn ended(world: &World, id: &str) -> Value {
+pub(crate) async fn ended(world: &World, id: &str) -> Value {
     loop {
         let job = job(world, id).await;
         if job["status"] != "pending" && job["status"] != "processing" {

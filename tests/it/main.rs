@@ -48,6 +48,7 @@ mod path;
 mod prices;
 mod quote;
 mod reload;
+mod rules;
 mod sdk;
 mod seeds;
 mod shared;

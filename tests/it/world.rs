@@ -256,6 +256,24 @@ impl World {
         read(request).await
     }
 
+    /// The same as [`World::post`], with these header fields besides.
+    pub(crate) async fn post_with(
+        &self,
+        path: &str,
+        body: &Value,
+        headers: &[(&str, &str)],
+    ) -> Reply {
+        let mut request = self
+            .client
+            .post(format!("{}{path}", self.public))
+            .header("content-type", "application/json")
+            .header("authorization", format!("Bearer {}", self.key));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        read(request.body(body.to_string())).await
+    }
+
     /// The same, with the key where this dialect's apps show it.
     pub(crate) async fn post_by(&self, side: &dyn ClientSide, path: &str, body: &Value) -> Reply {
         let (name, value) = side.shown_key(&self.key);

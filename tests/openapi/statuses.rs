@@ -54,7 +54,7 @@ pub(crate) fn is_said(kind: Kind, claim: &Claim, client: &dyn ClientSide) -> boo
                     .contains(&sort)
         }
         Kind::ContentRefused => draws || sort == Sort::Quote || sort == Sort::Prompt,
-        Kind::Unsupported | Kind::Unpriced => draws || sort == Sort::Quote,
+        Kind::Unsupported | Kind::Unpriced | Kind::RuleDenied | Kind::RuleFailed => draws || sort == Sort::Quote,
         Kind::ModelUnknown => draws || sort == Sort::Quote || sort == Sort::OneModel,
         Kind::UnknownPath => sort == Sort::One || sort == Sort::Jobs,
         Kind::WrongMethod => false,

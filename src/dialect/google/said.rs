@@ -50,7 +50,9 @@ const fn words(kind: RefusalKind) -> (u16, &'static str, Option<&'static str>) {
         }
         RefusalKind::ScopeMissing => (403, "PERMISSION_DENIED", Some("API_KEY_SERVICE_BLOCKED")),
         RefusalKind::WorkspaceSuspended => (403, "PERMISSION_DENIED", Some("CONSUMER_SUSPENDED")),
-        RefusalKind::ModelForbidden | RefusalKind::PlanMissing => (403, "PERMISSION_DENIED", None),
+        RefusalKind::ModelForbidden | RefusalKind::PlanMissing | RefusalKind::RuleDenied => {
+            (403, "PERMISSION_DENIED", None)
+        }
         RefusalKind::UnknownPath | RefusalKind::ModelUnknown => (404, "NOT_FOUND", None),
         RefusalKind::BadRequest
         | RefusalKind::BadFraming
@@ -75,7 +77,7 @@ const fn words(kind: RefusalKind) -> (u16, &'static str, Option<&'static str>) {
         | RefusalKind::StoreUnavailable => (503, "UNAVAILABLE", None),
         RefusalKind::TooSlow => (408, "DEADLINE_EXCEEDED", None),
         RefusalKind::VendorTimedOut => (504, "DEADLINE_EXCEEDED", None),
-        RefusalKind::Internal => (500, "INTERNAL", None),
+        RefusalKind::RuleFailed | RefusalKind::Internal => (500, "INTERNAL", None),
     }
 }
 
@@ -142,6 +144,7 @@ fn violations(refusal: &Refusal) -> Option<Vec<Value>> {
         | RefusalKind::ModelForbidden
         | RefusalKind::Unsupported
         | RefusalKind::ContentRefused
+        | RefusalKind::RuleDenied
         | RefusalKind::IdempotencyInFlight
         | RefusalKind::IdempotencyMismatch
         | RefusalKind::IdempotencyGone
@@ -152,6 +155,7 @@ fn violations(refusal: &Refusal) -> Option<Vec<Value>> {
         | RefusalKind::VendorTimedOut
         | RefusalKind::StoreFull
         | RefusalKind::StoreUnavailable
+        | RefusalKind::RuleFailed
         | RefusalKind::Internal => None,
     }
 }

@@ -228,6 +228,7 @@ const fn said_to_clients(kind: RefusalKind) -> (u16, &'static str) {
         | RefusalKind::PlanMissing
         | RefusalKind::ModelForbidden
         | RefusalKind::ContentRefused
+        | RefusalKind::RuleDenied
         | RefusalKind::RateLimited
         | RefusalKind::QuotaExhausted
         | RefusalKind::ConcurrencyExceeded
@@ -237,6 +238,7 @@ const fn said_to_clients(kind: RefusalKind) -> (u16, &'static str) {
         | RefusalKind::IdempotencyGone
         | RefusalKind::StoreFull
         | RefusalKind::StoreUnavailable
+        | RefusalKind::RuleFailed
         | RefusalKind::Internal => (kind.status(), kind.code()),
     }
 }

@@ -197,6 +197,7 @@ fn said_to_clients(refusal: &Refusal) -> (u16, &'static str) {
         | RefusalKind::ModelForbidden
         | RefusalKind::Unsupported
         | RefusalKind::ContentRefused
+        | RefusalKind::RuleDenied
         | RefusalKind::RateLimited
         | RefusalKind::QuotaExhausted
         | RefusalKind::ConcurrencyExceeded
@@ -211,6 +212,7 @@ fn said_to_clients(refusal: &Refusal) -> (u16, &'static str) {
         | RefusalKind::IdempotencyGone
         | RefusalKind::StoreFull
         | RefusalKind::StoreUnavailable
+        | RefusalKind::RuleFailed
         | RefusalKind::Internal => (kind.status(), kind.code()),
     }
 }

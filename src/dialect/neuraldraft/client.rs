@@ -197,6 +197,7 @@ const fn code(kind: RefusalKind) -> &'static str {
         | RefusalKind::ModelForbidden
         | RefusalKind::Unsupported
         | RefusalKind::ContentRefused
+        | RefusalKind::RuleDenied
         | RefusalKind::RateLimited
         | RefusalKind::QuotaExhausted
         | RefusalKind::ConcurrencyExceeded
@@ -208,6 +209,7 @@ const fn code(kind: RefusalKind) -> &'static str {
         | RefusalKind::Overloaded
         | RefusalKind::StoreFull
         | RefusalKind::StoreUnavailable
+        | RefusalKind::RuleFailed
         | RefusalKind::Internal => kind.code(),
     }
 }

@@ -34,6 +34,7 @@ pub(super) const fn said_to_clients(
         | RefusalKind::IdempotencyInFlight
         | RefusalKind::IdempotencyMismatch
         | RefusalKind::IdempotencyGone
+        | RefusalKind::RuleDenied
         | RefusalKind::WorkspaceSuspended
         | RefusalKind::PlanMissing => (REQUEST, kind.code()),
         RefusalKind::Unpriced
@@ -43,6 +44,7 @@ pub(super) const fn said_to_clients(
         | RefusalKind::VendorTimedOut
         | RefusalKind::StoreFull
         | RefusalKind::StoreUnavailable
+        | RefusalKind::RuleFailed
         | RefusalKind::Internal => (SERVER, kind.code()),
     }
 }

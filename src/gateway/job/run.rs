@@ -1,9 +1,10 @@
 //! One job from where it stands to its end, by the same path as any request.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tokio::time::Instant;
 
 use crate::auth::Caller;
@@ -19,6 +20,7 @@ use crate::store::{JobEnd, StoreError};
 use crate::telemetry::Bound;
 
 use super::super::attempt::{Attempt, Trace};
+use super::super::rules::ruled_again;
 use super::super::{
     Delivered, Gateway, Head, Treated, Visit, Work, delivered_size, micros, note_asked,
     note_caller, note_delivered, refuse, treat, worth,
@@ -95,9 +97,12 @@ impl Gateway {
     async fn draw_again(&self, visit: &mut Visit, job: &Job, input: Input) -> Drawn {
         let mut work = work_again(visit, job, input)?;
         let plan = super::super::plan(&visit.policy, &visit.caller)?;
-        work.candidates = self.candidates(&work.model, &work.request, (&visit.caller, &plan))?;
+        let whose = (&visit.caller, &*plan, &work.ruled);
+        work.candidates = self.candidates(&work.model, &work.request, whose)?;
         visit.receipt.size = work.candidates.first().map(delivered_size);
         visit.receipt.pixels_asked = worth::pixels(&work.candidates, &work.request);
+        let policy = Arc::clone(&visit.policy);
+        self.moderate((&policy, &visit.caller), &work.request, &mut visit.receipt).await?;
         Box::pin(self.draw(visit, &work)).await
     }
 
@@ -126,7 +131,8 @@ impl Gateway {
             Err(fault) => fault,
         };
         let plan = super::super::plan(&visit.policy, &visit.caller)?;
-        let others = self.candidates(&work.model, &work.request, (&visit.caller, &plan));
+        let whose = (&visit.caller, &*plan, &work.ruled);
+        let others = self.candidates(&work.model, &work.request, whose);
         work.candidates = others.unwrap_or_default();
         work.candidates.retain(|other| other.offering.name != candidate.offering.name);
         let is_wanted = errand.is_some_and(|errand| !errand.is_unwanted());
@@ -149,10 +155,9 @@ impl Gateway {
         {
             headers.insert(http::header::CONTENT_TYPE, kind);
         }
-        if let Ok(labels) = HeaderValue::from_str(&input.labels)
-            && !labels.is_empty()
-        {
-            headers.insert(LABELS_HEADER, labels);
+        let name = HeaderName::from_static(LABELS_HEADER);
+        for labels in input.labels.lines().filter(|labels| !labels.is_empty()) {
+            headers.extend(HeaderValue::from_str(labels).ok().map(|value| (name.clone(), value)));
         }
         let client = dialect::by_name(&job.dialect).and_then(|dialect| dialect.client);
         let mut receipt = self.receipt_of(job);
@@ -180,6 +185,7 @@ impl Gateway {
             has_begun: false,
             said: None,
             became_job: true,
+            labels: BTreeMap::new(),
             errand: Some(errand),
             item_of: None,
             named: None,
@@ -300,9 +306,11 @@ fn work_again(visit: &mut Visit, job: &Job, input: Input) -> Result<Work, Refusa
     let tariff = job.tariff.clone();
     let tariff = tariff.unwrap_or_else(|| worth::tariff_at(&model, job.created_at_ms));
     let plan = super::super::plan(&visit.policy, &visit.caller)?;
+    let ruled = ruled_again(visit, &asked, (&model, job.created_at_ms))?;
     // What was not kept was found good enough when the job was accepted.
-    let Treated { request, changes } = treat(&visit.policy, &plan, &model, &asked);
-    Ok(Work { model, tariff, asked, request, changes, candidates: Vec::new(), quote: job.quote })
+    let Treated { request, changes, .. } = treat(&visit.policy, (&plan, &model), &asked, &ruled);
+    let (candidates, quote) = (Vec::new(), job.quote);
+    Ok(Work { model, tariff, asked, request, changes, ruled, candidates, quote })
 }
 
 /// The kind of refusal that has this code.

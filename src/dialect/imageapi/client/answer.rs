@@ -133,6 +133,7 @@ const fn status(kind: RefusalKind) -> u16 {
         | RefusalKind::ModelForbidden
         | RefusalKind::Unsupported
         | RefusalKind::ContentRefused
+        | RefusalKind::RuleDenied
         | RefusalKind::IdempotencyInFlight
         | RefusalKind::IdempotencyMismatch
         | RefusalKind::IdempotencyGone
@@ -143,6 +144,7 @@ const fn status(kind: RefusalKind) -> u16 {
         | RefusalKind::Overloaded
         | RefusalKind::StoreFull
         | RefusalKind::StoreUnavailable
+        | RefusalKind::RuleFailed
         | RefusalKind::Internal => kind.status(),
     }
 }
