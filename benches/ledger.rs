@@ -42,6 +42,7 @@ fn grant(workspace: &WorkspaceId) -> NewGrant {
         promotional: false,
         effective_at_ms: 0,
         expires_at_ms: None,
+        memo: String::new(),
     }
 }
 
@@ -55,6 +56,7 @@ fn ask(workspace: &WorkspaceId, key: &KeyId, quotas: bool) -> HoldAsk {
         weight: 1,
         each: 1,
         most: u64::MAX,
+        budget: None,
     };
     HoldAsk {
         hold: HoldId::random(),

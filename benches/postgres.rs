@@ -116,6 +116,7 @@ async fn open(url: &str, folder: &std::path::Path) -> (Store, WorkspaceId) {
         promotional: false,
         effective_at_ms: 0,
         expires_at_ms: None,
+        memo: String::new(),
     };
     store.grant(grant).await.expect("granted");
     (store, workspace)

@@ -110,6 +110,7 @@ async fn gateway(folder: &Path, vendor: SocketAddr) -> (SocketAddr, String, Edge
         promotional: false,
         effective_at_ms: 0,
         expires_at_ms: None,
+        memo: String::new(),
     };
     store.grant(grant).await.unwrap();
     let new = NewKey {

@@ -168,19 +168,9 @@ async fn run(cli: Cli) -> Result<(), CliError> {
         Verb::Credits(verb) => books::credits(&config, verb).await,
         Verb::Webhook(verb) => webhook::run(verb, &config.policy_directory),
         Verb::Ledger(verb) => books::ledger(&config, &verb).await,
-        Verb::Usage(verb) => usage::usage(embedded(&config)?, verb),
-        Verb::Reconcile(args) => reconcile::run(embedded(&config)?, &args),
+        Verb::Usage(verb) => usage::usage(&config, verb).await,
+        Verb::Reconcile(args) => reconcile::run(&config, &args).await,
     }
-}
-
-/// The folder of an embedded store, for what reads nothing else yet.
-fn embedded(config: &Config) -> Result<&std::path::Path, CliError> {
-    if config.postgres.is_some() {
-        let message = "this reads the embedded store only; ask the views usage_line and entry_line \
-                       of the database of store.postgres";
-        return Err(CliError::Refused { message: message.to_owned() });
-    }
-    Ok(&config.store_directory)
 }
 
 fn read_config(path: Option<&std::path::Path>) -> Result<Config, CliError> {

@@ -18,7 +18,7 @@ mod table;
 
 pub use day::{BadDay, Day, Span};
 pub use exposure::Exposure;
-pub use focus::Focus;
+pub use focus::{Focus, Worth};
 pub use forecast::{Forecast, forecast};
 pub use line::UsageLine;
 pub use reconcile::{Billed, Difference, Invoice, Reconciliation, reconcile};

@@ -32,6 +32,7 @@ mod admit;
 mod attempt;
 mod audit;
 mod batch;
+mod budgets;
 mod choose;
 mod deliver;
 mod exchange;

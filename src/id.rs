@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 /// Letters of a random name: no vowels and no look-alikes, so no words and no misreading.
 const LETTERS: &[u8; 32] = b"0123456789bcdfghjkmnpqrstvwxyzBC";
@@ -61,6 +62,10 @@ id!(
     GrantId, "grant_"
 );
 id!(
+    /// Credits that an operator took back.
+    AdjustmentId, "adj_"
+);
+id!(
     /// A stored picture.
     MediaId, "med_"
 );
@@ -79,6 +84,16 @@ impl NoticeId {
     pub fn of(job: &JobId) -> Self {
         let own = job.as_str();
         Self(format!("msg_{}", own.strip_prefix("job_").unwrap_or(own)).into())
+    }
+}
+
+impl NoticeId {
+    /// The name of what is told once of a part of a budget in a period; as random as its parts differ.
+    pub fn of_budget(subject: &str, period: i64, percent: u8) -> Self {
+        let digest = Sha256::digest(format!("{percent}/{period}/{subject}"));
+        let letters = digest.iter().take(20);
+        let letter = |byte: &u8| char::from(*LETTERS.get(usize::from(byte & 31)).unwrap_or(&b'0'));
+        Self(format!("msg_{}", letters.map(letter).collect::<String>()).into())
     }
 }
 

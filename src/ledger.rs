@@ -1,4 +1,4 @@
-//! The credits of every workspace, as a state machine: grant, hold, settle, void, expire.
+//! The credits of every workspace, as a state machine: grant, hold, settle, void, expire, adjust.
 //!
 //! Pure and synchronous: time comes in, and what must be durable comes out as [`Changes`].
 //! For every workspace, at every moment, granted = available + held + spent + expired; a hold ends
@@ -7,10 +7,13 @@
 
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions)]
 
+use std::collections::HashMap;
+
 use crate::clock::Now;
 use crate::credits::Credits;
-use crate::id::{GrantId, HoldId, WorkspaceId};
+use crate::id::{AdjustmentId, GrantId, HoldId, WorkspaceId};
 
+mod adjust;
 mod allowance;
 mod ask;
 mod entry;
@@ -22,8 +25,8 @@ pub(crate) mod tests;
 
 pub use allowance::{ALLOWANCE_SOURCE, Month};
 pub use ask::{
-    Changes, Done, Held, HoldAsk, LedgerError, NewGrant, QuotaAsk, QuotaUnit, QuotaUse, Settled,
-    Swept, Weighed,
+    Alert, BudgetAsk, Changes, Done, Held, HoldAsk, LedgerError, NewAdjustment, NewGrant, QuotaAsk,
+    QuotaUnit, QuotaUse, Settled, Swept, Weighed,
 };
 pub use entry::{Account, Balance, Entry, EntryKind};
 pub use grants::{Grant, Pinned};
@@ -32,7 +35,7 @@ pub use quotas::QUOTA_DAYS_MAX;
 
 use grants::Grants;
 use holds::Holds;
-use quotas::Quotas;
+use quotas::{Quotas, Reached};
 
 /// The priority of grants that nobody gave another; a lower one is spent first, and there is room on
 /// either side.
@@ -47,6 +50,7 @@ pub struct Ledger {
     grants: Grants,
     holds: Holds,
     quotas: Quotas,
+    adjustments: HashMap<AdjustmentId, NewAdjustment>,
 }
 
 impl Ledger {
@@ -93,6 +97,7 @@ impl Ledger {
             target: Account::Available,
             grant: new.id.clone(),
             hold: None,
+            adjustment: None,
             amount: new.amount,
             request: None,
             key: None,
@@ -135,7 +140,7 @@ impl Ledger {
             opened_at_ms: now.unix_ms,
             ended: None,
         });
-        Ok(Done::first(held, Changes { entries, quotas }))
+        Ok(Done::first(held, Changes { entries, quotas, ..Changes::default() }))
     }
 
     /// Takes the real price of so many delivered pictures and gives the rest back, along with
@@ -172,6 +177,7 @@ impl Ledger {
             let done = self.end(id, Ending::Expired, now)?;
             changes.entries.extend(done.changes.entries);
             changes.quotas.extend(done.changes.quotas);
+            changes.alerts.extend(done.changes.alerts);
         }
         let lapses: Vec<Entry> = self
             .grants
@@ -203,7 +209,7 @@ impl Ledger {
 
     /// How much of a quota is used.
     pub fn quota_used(&self, subject: &str, unit: QuotaUnit, period: i64) -> u64 {
-        self.quotas.used(&subject.into(), unit, period)
+        self.quotas.count(&subject.into(), unit, period).used
     }
 
     /// How many holds are open.
@@ -229,14 +235,15 @@ impl Ledger {
             None => {}
         }
         let entries = self.entries_at_end(hold, way, now)?;
-        let quotas = self.quotas.returned(&hold.ask.quotas, |ask| way.keeps(ask));
+        let (quotas, reached) = self.quotas.returned(&hold.ask.quotas, |ask| way.keeps(ask));
+        let alerts = reached.into_iter().map(|reached| hold.ask.alert(&reached, now)).collect();
         let workspace = hold.ask.workspace.clone();
         self.grants.post(&entries)?;
         self.quotas.apply(&quotas);
         let ended =
             Ended { way, at_ms: now.unix_ms, remaining: self.grants.spendable(&workspace, now)? };
         self.holds.end(id, ended);
-        Ok(Done::first(ended, Changes { entries, quotas }))
+        Ok(Done::first(ended, Changes { entries, quotas, alerts }))
     }
 
     /// Takes the price from the pinned grants in their order; the rest goes home.
@@ -309,6 +316,7 @@ impl HoldAsk {
             target,
             grant: grant.clone(),
             hold: Some(self.hold.clone()),
+            adjustment: None,
             amount,
             request: Some(self.request.clone()),
             key: Some(self.key.clone()),
@@ -317,9 +325,26 @@ impl HoldAsk {
     }
 }
 
+impl HoldAsk {
+    fn alert(&self, reached: &Reached<'_>, now: Now) -> Alert {
+        Alert {
+            budget: reached.ask.name.clone(),
+            subject: std::sync::Arc::clone(&reached.ask.subject),
+            period: reached.ask.period,
+            percent: reached.percent,
+            limit: reached.limit,
+            spent: reached.spent,
+            request: self.request.clone(),
+            workspace: self.workspace.clone(),
+            key: self.key.clone(),
+            at_ms: now.unix_ms,
+        }
+    }
+}
+
 impl Changes {
     fn of(entries: Vec<Entry>) -> Self {
-        Self { entries, quotas: Vec::new() }
+        Self { entries, ..Self::default() }
     }
 }
 
@@ -331,6 +356,7 @@ fn lapse(grant: &Grant, now: Now) -> Entry {
         target: Account::Expired,
         grant: grant.new.id.clone(),
         hold: None,
+        adjustment: None,
         amount: grant.balance.available,
         request: None,
         key: None,

@@ -1,5 +1,7 @@
-//! A notice: the order to tell an app, at the address that it gave, that its job has ended. What an
-//! answer to it means, when it is said again, and when that is given up.
+//! A notice: the order to tell an app, at the address that it gave, that its job has ended, or whoever
+//! a budget names that a part of it is spent.
+//!
+//! What an answer to it means, when it is said again, and when that is given up.
 //!
 //! Signed as Standard Webhooks (<https://www.standardwebhooks.com>) asks. Who may be told is
 //! [`crate::reach`]'s; the store keeps what is decided here.
@@ -31,8 +33,8 @@ const WAITS_GROW_BY: u32 = 4;
 pub struct Notice {
     /// Its name; the same at every try.
     pub id: NoticeId,
-    /// The job that ended.
-    pub job: JobId,
+    /// What it tells of.
+    pub about: About,
     /// Whose notices wait for each other, and for no one else's.
     pub lane: Lane,
     /// When the job ended, in milliseconds since the Unix epoch.
@@ -41,6 +43,15 @@ pub struct Notice {
     pub at_ms: i64,
     /// How often it was tried.
     pub tries: u32,
+}
+
+/// What a notice tells of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    /// The end of this job.
+    Job(JobId),
+    /// A part of the budget of this name that is spent.
+    Budget(String),
 }
 
 /// The notices of one workspace to one host.
@@ -216,6 +227,16 @@ impl Notice {
 
     fn ends_by_ms(&self, patience: &Patience) -> i64 {
         self.created_at_ms.saturating_add(millis(patience.time_max))
+    }
+}
+
+impl About {
+    /// The name of the job or the budget.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Job(job) => job.as_str(),
+            Self::Budget(name) => name,
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use crate::rules::Rules;
 use crate::secret::Secret;
 
 mod bounds;
+mod budgets;
 mod build;
 mod inputs;
 mod moderation;
@@ -35,6 +36,7 @@ mod tariff;
 mod vendor;
 mod webhooks;
 
+pub use budgets::{Budget, Payer, Pick};
 pub use build::build;
 pub use inputs::InputPictures;
 pub use moderation::{Moderator, OnFailure};
@@ -65,6 +67,8 @@ pub struct Policy {
     pub moderator: Option<Moderator>,
     /// Who may be told of the ends of jobs; nobody unless policy lists hosts.
     pub webhooks: Webhooks,
+    /// How much may be spent, and who hears of it.
+    pub budgets: BTreeMap<String, Arc<Budget>>,
     /// Which addresses of input pictures are fetched.
     pub input_pictures: InputPictures,
     /// What is refused before anything is consumed.
@@ -229,6 +233,14 @@ impl Period {
         match self {
             Self::Day => now.utc_day(),
             Self::Month => now.utc_month(),
+        }
+    }
+
+    /// Its name in policy.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Month => "month",
         }
     }
 

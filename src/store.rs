@@ -5,7 +5,6 @@
 //! Async threads never wait on the disk, only for an answer; when too much waits, holds are refused
 //! and settlements wait in line.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::io;
 use std::path::Path;
@@ -21,15 +20,17 @@ use crate::clock::{Clock, Now};
 use crate::config;
 use crate::credits::Credits;
 use crate::id::{HoldId, KeyId, WorkspaceId, random_number};
-use crate::ledger::{Balance, Held, HoldAsk, NewGrant, QuotaUnit, Settled};
+use crate::ledger::{Held, HoldAsk, Settled};
 use crate::receipt::Receipt;
 
+mod alerts;
 mod answers;
 mod ask;
 mod books;
 mod cells;
 mod command;
 mod condition;
+mod credits;
 mod desk;
 mod disk;
 mod embedded;
@@ -53,6 +54,7 @@ mod tests;
 mod verify;
 mod writer;
 
+pub use alerts::{AlertTried, Untold};
 pub use answers::{AnswerKept, KeptAnswer, ROW_BYTES_MAX, USUAL_BOUNDS};
 pub use command::{Command, GrantSummary, KeySummary, Outcome};
 pub use error::StoreError;
@@ -236,33 +238,6 @@ impl Store {
     /// Remembers that a key was used; written once a minute.
     pub fn touch(&self, key: &KeyId) {
         self.shared.touch(key, self.clock.now().unix_ms);
-    }
-
-    /// Adds credits to a workspace. The grant's id makes it safe to ask again.
-    pub async fn grant(&self, new: NewGrant) -> Result<(), StoreError> {
-        self.ask(|reply| Ask::Chore(Chore::Grant(Box::new(new), reply))).await
-    }
-
-    /// From now on, plans give these credits each month. A workspace is granted the most that any of
-    /// its live keys' plans gives, once a month, when something is first asked of its credits.
-    pub fn set_allowances(&self, by_plan: HashMap<String, Credits>) {
-        // A store that is closed grants nothing any more.
-        drop(self.send(Ask::Allowances(by_plan), None));
-    }
-
-    /// Where the credits of a workspace are; zero throughout for one that has none.
-    pub async fn balance(&self, workspace: &WorkspaceId) -> Result<Balance, StoreError> {
-        self.ask(|reply| Ask::Balance(workspace.clone(), reply)).await
-    }
-
-    /// How much of a calendar quota is used.
-    pub async fn quota_used(
-        &self,
-        subject: Arc<str>,
-        unit: QuotaUnit,
-        period: i64,
-    ) -> Result<u64, StoreError> {
-        self.ask(|reply| Ask::QuotaUsed(subject, unit, period, reply)).await
     }
 
     /// Makes a workspace.

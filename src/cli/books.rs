@@ -9,11 +9,14 @@ use crate::auth::{KeyStatus, Mode, is_key_prefix};
 use crate::config::Config;
 use crate::control;
 use crate::credits::Credits;
-use crate::id::{GrantId, KeyId, WorkspaceId};
-use crate::ledger::{NewGrant, PRIORITY_USUAL};
+use crate::id::{AdjustmentId, GrantId, KeyId, WorkspaceId};
+use crate::ledger::{NewAdjustment, NewGrant, PRIORITY_USUAL};
 use crate::store::{self, Command, GrantSummary, KeySummary, Outcome, VerifyReport};
 
 use super::{CliError, say};
+
+/// The longest reason that is written beside credits.
+const MEMO_BYTES_MAX: usize = 1_000;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum WorkspaceVerb {
@@ -96,6 +99,28 @@ pub(super) enum CreditsVerb {
         /// Seconds since the Unix epoch after which what is left lapses.
         #[arg(long, value_name = "SECONDS")]
         expires: Option<i64>,
+        /// Why, for the books.
+        #[arg(long, default_value = "")]
+        memo: String,
+        /// A name of your own: the same grant under it is given once.
+        #[arg(long)]
+        id: Option<String>,
+    },
+    /// Takes credits of a workspace back, as an entry of its own; no more than is available.
+    Take {
+        /// Whose.
+        workspace: String,
+        /// How many, such as 500 or 0.04.
+        amount: Credits,
+        /// Why, for the books.
+        #[arg(long, value_parser = memo)]
+        memo: String,
+        /// The grant that they are taken from; as they would be spent when not given.
+        #[arg(long)]
+        grant: Option<String>,
+        /// A name of your own: the same credits under it are taken once.
+        #[arg(long)]
+        id: Option<String>,
     },
     /// Prints what a workspace has, holds and has spent, and the grants that are not spent yet.
     Balance {
@@ -108,6 +133,14 @@ pub(super) enum CreditsVerb {
 pub(super) enum LedgerVerb {
     /// Recomputes every balance from the entries and says what does not agree.
     Verify,
+}
+
+fn memo(text: &str) -> Result<String, String> {
+    if (1..=MEMO_BYTES_MAX).contains(&text.trim().len()) {
+        Ok(text.trim().to_owned())
+    } else {
+        Err(format!("say why in one to {MEMO_BYTES_MAX} bytes"))
+    }
 }
 
 fn key_prefix(text: &str) -> Result<String, String> {
@@ -156,10 +189,21 @@ pub(super) async fn key(config: &Config, verb: KeyVerb) -> Result<(), CliError> 
 
 pub(super) async fn credits(config: &Config, verb: CreditsVerb) -> Result<(), CliError> {
     match verb {
-        CreditsVerb::Grant { workspace, amount, source, expires } => {
+        CreditsVerb::Grant { workspace, amount, source, expires, memo, id } => {
             let workspace = WorkspaceId::known(&workspace);
             let new = manual_grant(&workspace, amount, &source, expires);
-            run(config, Command::Grant(new)).await
+            let id = id.map_or(new.id, |id| GrantId::known(&id));
+            run(config, Command::Grant(NewGrant { id, memo, ..new })).await
+        }
+        CreditsVerb::Take { workspace, amount, memo, grant, id } => {
+            let new = NewAdjustment {
+                id: id.map_or_else(AdjustmentId::random, |id| AdjustmentId::known(&id)),
+                workspace: WorkspaceId::known(&workspace),
+                grant: grant.map(|grant| GrantId::known(&grant)),
+                amount,
+                memo,
+            };
+            run(config, Command::Adjust(new)).await
         }
         CreditsVerb::Balance { workspace } => {
             let workspace = WorkspaceId::known(&workspace);
@@ -195,6 +239,7 @@ pub(super) fn manual_grant(
         promotional: source == "promo",
         effective_at_ms: 0,
         expires_at_ms: expires.map(|seconds| seconds.saturating_mul(1000)),
+        memo: String::new(),
     }
 }
 

@@ -1,9 +1,10 @@
 //! A vendor's invoice beside the books, from the command line.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::config::Config;
 use crate::credits::Cost;
 use crate::finance::{Billed, Difference, Invoice, Reconciliation, UsageLine, reconcile};
 use crate::store::Books;
@@ -43,17 +44,19 @@ pub(super) struct ReconcileArgs {
     tolerance: Cost,
 }
 
-pub(super) fn run(folder: &Path, args: &ReconcileArgs) -> Result<(), CliError> {
+pub(super) async fn run(config: &Config, args: &ReconcileArgs) -> Result<(), CliError> {
     let span = args.span.span()?;
     let invoiced = args.read_invoice()?;
     let mut booked = Invoice::default();
-    Books::open(folder)?.usage(span, |line| -> Result<(), CliError> {
+    let books = Books::open_for(config).await?;
+    let add = |line: UsageLine| -> Result<(), CliError> {
         let is_theirs = line.vendor.as_deref() == Some(&args.vendor);
         if is_theirs && (line.cost_nanos != 0 || line.outcome_unknown) {
             booked.add(args.name_of(&line), line.cost_nanos, line.outcome_unknown)?;
         }
         Ok(())
-    })?;
+    };
+    books.usage(span, add).await?;
     let found = reconcile(&booked, &invoiced, args.tolerance.nanos())?;
     say(&told(&found));
     if found.differences.is_empty() { Ok(()) } else { Err(CliError::Unreconciled) }

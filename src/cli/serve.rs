@@ -123,6 +123,7 @@ pub(super) async fn start(
     }
     keep_house(&gateway, &config, store.is_shared(), &mut background);
     background.spawn(Arc::clone(&gateway).tell_apps());
+    background.spawn(Arc::clone(&gateway).tell_of_budgets());
     let edge = Edge::start(&gateway, &config.public, public, admin)?;
     Ok(Running { store, edge, gateway, config, background, signals })
 }

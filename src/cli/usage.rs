@@ -4,15 +4,17 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::clock::{Clock as _, SystemClock};
+use crate::config::Config;
 use crate::credits::{Cost, Credits};
 use crate::export::{Export, Form, Written};
 use crate::finance::{
-    By, Column, Day, Exposure, Focus, Forecast, Row, Span, Statement, Sums, UsageLine, forecast,
+    By, Column, Day, Exposure, Focus, Forecast, Row, Span, Statement, Sums, UsageLine, Worth,
+    forecast,
 };
 use crate::store::Books;
 
@@ -52,6 +54,12 @@ pub(super) struct ExportArgs {
     /// Who sends the bill, in the columns of FOCUS.
     #[arg(long, default_value = "Pixelgate", requires = "focus")]
     issuer: String,
+    /// The currency of the bill, in the columns of FOCUS, such as USD.
+    #[arg(long, requires = "focus", requires = "credit_worth", value_parser = currency)]
+    currency: Option<String>,
+    /// What a credit is worth in it, such as 0.01.
+    #[arg(long, requires = "currency")]
+    credit_worth: Option<Cost>,
     #[command(flatten)]
     file: FileArgs,
 }
@@ -113,22 +121,22 @@ impl SpanArgs {
     }
 }
 
-pub(super) fn usage(folder: &Path, verb: UsageVerb) -> Result<(), CliError> {
-    let books = Books::open(folder)?;
+pub(super) async fn usage(config: &Config, verb: UsageVerb) -> Result<(), CliError> {
+    let books = Books::open_for(config).await?;
     match verb {
-        UsageVerb::Export(args) => export(&books, args),
+        UsageVerb::Export(args) => export(&books, args).await,
         UsageVerb::Exposures { span, file } => {
-            let exposures = books.exposures(span.span()?)?.into_iter().map(Exposure::row);
+            let exposures = books.exposures(span.span()?).await?.into_iter().map(Exposure::row);
             let written = write_all(&file, Exposure::columns(), exposures)?;
             say_aside(&format!("{} rows; sha256 {}", written.rows, written.digest));
             Ok(())
         }
-        UsageVerb::Statement(args) => statement(&books, &args),
-        UsageVerb::Forecast { workspace } => tell_forecast(&books, workspace.as_deref()),
+        UsageVerb::Statement(args) => statement(&books, &args).await,
+        UsageVerb::Forecast { workspace } => tell_forecast(&books, workspace.as_deref()).await,
     }
 }
 
-fn export(books: &Books, args: ExportArgs) -> Result<(), CliError> {
+async fn export(books: &Books, args: ExportArgs) -> Result<(), CliError> {
     let span = args.span.span()?;
     let (mut charged, mut cost) = (Credits::ZERO, Cost::ZERO);
     let mut count = |line: &UsageLine| -> Result<(), CliError> {
@@ -138,25 +146,33 @@ fn export(books: &Books, args: ExportArgs) -> Result<(), CliError> {
     };
     let written = if !args.by.is_empty() {
         let mut sums = Sums::by(args.by);
-        books.usage(span, |line| -> Result<(), CliError> {
-            count(&line)?;
-            Ok(sums.add(&line)?)
-        })?;
+        books
+            .usage(span, |line| -> Result<(), CliError> {
+                count(&line)?;
+                Ok(sums.add(&line)?)
+            })
+            .await?;
         write_all(&args.file, sums.columns(), sums.rows())?
     } else if args.focus {
-        let focus = Focus { issuer: args.issuer, currency: "credits".to_owned() };
+        let worth = args.currency.zip(args.credit_worth);
+        let worth = worth.map(|(currency, worth)| Worth { currency, nanos: worth.nanos() });
+        let focus = Focus { issuer: args.issuer, worth };
         let mut file = begin(&args.file, Focus::columns())?;
-        books.usage(span, |line| -> Result<(), CliError> {
-            count(&line)?;
-            focus.row(&line).map_or(Ok(()), |row| Ok(file.write(row)?))
-        })?;
+        books
+            .usage(span, |line| -> Result<(), CliError> {
+                count(&line)?;
+                focus.row(&line)?.map_or(Ok(()), |row| Ok(file.write(row)?))
+            })
+            .await?;
         file.finish()?
     } else {
         let mut file = begin(&args.file, UsageLine::columns())?;
-        books.usage(span, |line| -> Result<(), CliError> {
-            count(&line)?;
-            Ok(file.write(line.row())?)
-        })?;
+        books
+            .usage(span, |line| -> Result<(), CliError> {
+                count(&line)?;
+                Ok(file.write(line.row())?)
+            })
+            .await?;
         file.finish()?
     };
     say_aside(&format!(
@@ -169,9 +185,9 @@ fn export(books: &Books, args: ExportArgs) -> Result<(), CliError> {
     Ok(())
 }
 
-fn statement(books: &Books, args: &StatementArgs) -> Result<(), CliError> {
+async fn statement(books: &Books, args: &StatementArgs) -> Result<(), CliError> {
     let span = Span::month(&args.month)?;
-    let mut statements = books.statements(span)?;
+    let mut statements = books.statements(span).await?;
     if let Some(workspace) = &args.workspace {
         statements.retain(|statement| statement.workspace == *workspace);
         if statements.is_empty() {
@@ -188,20 +204,23 @@ fn statement(books: &Books, args: &StatementArgs) -> Result<(), CliError> {
     Ok(())
 }
 
-fn tell_forecast(books: &Books, workspace: Option<&str>) -> Result<(), CliError> {
+async fn tell_forecast(books: &Books, workspace: Option<&str>) -> Result<(), CliError> {
     let today = today();
     let span = Span { since: today.month_begins().plus(-7), until: today.plus(1) };
     let mut spent: BTreeMap<Day, i64> = BTreeMap::new();
-    books.usage(span, |line| -> Result<(), CliError> {
-        if line.charged_nanos > 0
-            && workspace.is_none_or(|id| line.workspace.as_deref() == Some(id))
-        {
-            let day = spent.entry(line.day()).or_default();
-            let sum = Credits::from_nanos(*day).plus(Credits::from_nanos(line.charged_nanos))?;
-            *day = sum.nanos();
-        }
-        Ok(())
-    })?;
+    books
+        .usage(span, |line| -> Result<(), CliError> {
+            if line.charged_nanos > 0
+                && workspace.is_none_or(|id| line.workspace.as_deref() == Some(id))
+            {
+                let day = spent.entry(line.day()).or_default();
+                let sum =
+                    Credits::from_nanos(*day).plus(Credits::from_nanos(line.charged_nanos))?;
+                *day = sum.nanos();
+            }
+            Ok(())
+        })
+        .await?;
     say(&match forecast(&spent, today)? {
         None => "not enough days yet: three whole days since the first spend are needed".to_owned(),
         Some(said) => told(said),
@@ -219,6 +238,14 @@ fn told(said: Forecast) -> String {
         credits(low_nanos),
         credits(high_nanos),
     )
+}
+
+fn currency(text: &str) -> Result<String, String> {
+    if text.len() == 3 && text.bytes().all(|letter| letter.is_ascii_uppercase()) {
+        Ok(text.to_owned())
+    } else {
+        Err("use the three letters of ISO 4217, such as USD".to_owned())
+    }
 }
 
 fn today() -> Day {

@@ -62,6 +62,10 @@ pub struct UsageLine {
     pub outcome_unknown: bool,
     /// The policy that priced it.
     pub policy_version: String,
+    /// The version of the price that the caller paid by.
+    pub price_version: Option<String>,
+    /// The version of the vendor's cost that was booked.
+    pub cost_version: Option<String>,
 }
 
 impl UsageLine {
@@ -95,6 +99,8 @@ impl UsageLine {
             ("status", Whole),
             ("outcome_unknown", Flag),
             ("policy_version", Text),
+            ("price_version", Text),
+            ("cost_version", Text),
         ]
         .into_iter()
         .map(|(name, kind)| Column::new(name, kind))
@@ -131,6 +137,8 @@ impl UsageLine {
             self.status.into(),
             self.outcome_unknown.into(),
             self.policy_version.into(),
+            self.price_version.into(),
+            self.cost_version.into(),
         ]
     }
 

@@ -14,6 +14,8 @@ pub struct Movement {
     pub source: String,
     /// The account that they went to.
     pub target: String,
+    /// Whether an operator took them back.
+    pub is_adjusted: bool,
     /// Where the grant came from: pack, plan, manual, refund and so on.
     pub grant_source: String,
     /// The sum, in nano-credits.
@@ -35,6 +37,8 @@ pub struct Statement {
     pub spent_nanos: i64,
     /// What reached its end unspent.
     pub expired_nanos: i64,
+    /// What an operator took back.
+    pub adjusted_nanos: i64,
     /// What is there after it, those that are set aside among them.
     pub closing_nanos: i64,
     /// Of the closing sum, what is set aside for requests that are not over.
@@ -57,8 +61,12 @@ impl Statement {
             held_nanos,
             ..Self::default()
         };
-        for Movement { source, target, grant_source, nanos } in movements {
+        for Movement { source, target, is_adjusted, grant_source, nanos } in movements {
             match (source.as_str(), target.as_str()) {
+                (_, "expired") if is_adjusted => {
+                    statement.closing_nanos = less(statement.closing_nanos, nanos)?;
+                    statement.adjusted_nanos = plus(statement.adjusted_nanos, nanos)?;
+                }
                 ("issued", _) => {
                     statement.closing_nanos = plus(statement.closing_nanos, nanos)?;
                     statement.granted.push((grant_source, nanos));
@@ -78,7 +86,7 @@ impl Statement {
     }
 
     /// `workspace`, `workspace_name`, `line` and `credits`: opening, each source of grants, spent,
-    /// expired, closing, and what of it is held.
+    /// expired, adjusted where an operator took credits back, closing, and what of it is held.
     pub fn columns() -> Vec<Column> {
         vec![
             Column::new("workspace", Kind::Text),
@@ -99,6 +107,9 @@ impl Statement {
         rows.extend(granted.map(|(source, nanos)| line(format!("granted ({source})"), nanos)));
         rows.push(line("spent".to_owned(), self.spent_nanos.saturating_neg()));
         rows.push(line("expired".to_owned(), self.expired_nanos.saturating_neg()));
+        if self.adjusted_nanos != 0 {
+            rows.push(line("adjusted".to_owned(), self.adjusted_nanos.saturating_neg()));
+        }
         rows.push(line("closing".to_owned(), self.closing_nanos));
         rows.push(line("of which held".to_owned(), self.held_nanos));
         rows
@@ -113,9 +124,14 @@ fn less(sum: i64, away: i64) -> Result<i64, Overflow> {
 mod tests {
     use super::*;
 
+    fn taken_back(nanos: i64) -> Movement {
+        Movement { is_adjusted: true, ..movement("available", "expired", "pack", nanos) }
+    }
+
     fn movement(source: &str, target: &str, grant_source: &str, nanos: i64) -> Movement {
         let (source, target) = (source.to_owned(), target.to_owned());
-        Movement { source, target, grant_source: grant_source.to_owned(), nanos }
+        let grant_source = grant_source.to_owned();
+        Movement { source, target, is_adjusted: false, grant_source, nanos }
     }
 
     #[test]
@@ -127,10 +143,11 @@ mod tests {
             movement("held", "available", "pack", 10),
             movement("held", "spent", "pack", 30),
             movement("available", "expired", "plan", 20),
+            taken_back(3),
         ];
         let names = ("ws_1".to_owned(), "Acme".to_owned());
         let statement = Statement::of(names, 7, 0, movements).unwrap();
-        assert_eq!(statement.closing_nanos, 7 + 500 + 50 - 30 - 20);
+        assert_eq!(statement.closing_nanos, 7 + 500 + 50 - 30 - 20 - 3);
         let rows = statement.rows();
         let nanos = |row: &Row| match row[3] {
             Cell::Whole(nanos) => nanos,

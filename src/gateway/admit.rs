@@ -20,7 +20,7 @@ use crate::turnstile::Lease;
 use super::limits::Asking;
 use super::once::Keeping;
 use super::permit::subject;
-use super::{Fulfilled, Gateway, Visit, micros, refuse};
+use super::{Fulfilled, Gateway, Visit, budgets, micros, refuse};
 
 /// A hold outlives the request's deadline by this, so that a settlement is never late.
 const HOLD_MARGIN: Duration = Duration::from_mins(1);
@@ -72,6 +72,7 @@ impl Gateway {
             }
             Err(error) => {
                 let refusal = refuse::hold(&error, asking, now);
+                self.note_budget_met(&error);
                 lease.take_back();
                 Err(Refusal { standings: self.standings_of(asking, now), ..refusal })
             }
@@ -94,7 +95,9 @@ impl Gateway {
             request: receipt.request_id.clone(),
             amount: stake.amount,
             expires_at_ms: now.unix_ms.saturating_add(life_ms),
-            quotas: quotas(asking, stake, now),
+            quotas: quotas(asking, stake, now)
+                .chain(budgets::asks(asking, stake.amount, receipt, now))
+                .collect(),
             policy_version: Arc::clone(&receipt.policy_version),
             weighs: Weighed {
                 model: asking.model.map(str::to_owned),
@@ -183,9 +186,13 @@ fn tell_of_lost_void(receipt: &Receipt, error: &StoreError) {
     );
 }
 
-fn quotas(asking: &Asking<'_>, stake: &Stake, now: Now) -> Vec<QuotaAsk> {
+fn quotas<'a>(
+    asking: &'a Asking<'_>,
+    stake: &'a Stake,
+    now: Now,
+) -> impl Iterator<Item = QuotaAsk> + 'a {
     let weight = stake.weight();
-    let ask = |(quota, model): (&Quota, Option<&str>)| QuotaAsk {
+    let ask = move |(quota, model): (&Quota, Option<&str>)| QuotaAsk {
         name: quota.name.clone(),
         subject: subject(asking.caller, quota, model),
         unit: quota_unit(quota.unit),
@@ -196,8 +203,9 @@ fn quotas(asking: &Asking<'_>, stake: &Stake, now: Now) -> Vec<QuotaAsk> {
         },
         each: stake.pixels.div_ceil(u64::from(stake.images.max(1))),
         most: quota.most,
+        budget: None,
     };
-    quotas_of(asking.policy, asking.plan, asking.model).map(ask).collect()
+    quotas_of(asking.policy, asking.plan, asking.model).map(ask)
 }
 
 /// Every quota of a plan and of a model, the latter with its model.

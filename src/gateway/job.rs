@@ -203,6 +203,7 @@ impl Gateway {
             if let Some(bound) = bound_of(&error) {
                 self.telemetry.metrics().bound_met(bound);
             }
+            self.note_budget_met(&error);
             lease.take_back();
             return Err(refuse::hold(&error, &asking, now));
         }

@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -15,7 +16,9 @@ use crate::config;
 use crate::dialect::{self, Claim, Pieces, WireReply, WireRequest};
 use crate::id::random_number;
 use crate::job::{Job, State};
-use crate::notice::{Answer, Due, NoWebhook, Notice, Schedule, Verdict, Why, retry_after};
+use crate::notice::{
+    About, Answer, Due, NoWebhook, Notice, Schedule, Verdict, Webhooks, Why, retry_after,
+};
 use crate::policy::Policy;
 use crate::reach::{Barred, Host};
 use crate::store::{StoreError, Tried, notice_of};
@@ -66,7 +69,7 @@ impl Teller {
 }
 
 /// What is said to a receiver, and what came of it.
-enum Said {
+pub(super) enum Said {
     /// What is left to do with it needs nobody to be asked.
     Nothing(Why),
     /// It was said, or could not be.
@@ -204,7 +207,11 @@ impl Gateway {
             Ok(said) => said,
             Err(error) => {
                 let error = refuse::chain(&error);
-                tracing::error!(job = %notice.job, error, "what is to be told could not be read");
+                tracing::error!(
+                    job = notice.about.as_str(),
+                    error,
+                    "what is to be told could not be read"
+                );
                 let at_ms = self.clock.now().unix_ms.saturating_add(STORE_WAIT_MS);
                 return self.teller.again(due, at_ms, notice.tries);
             }
@@ -223,7 +230,11 @@ impl Gateway {
         if let Err(error) = self.store.note_tried(outcome).await {
             // It stays on disk as it was, and is told again after the next start.
             let error = refuse::chain(&error);
-            tracing::error!(job = %notice.job, error, "what was told could not be written down");
+            tracing::error!(
+                job = notice.about.as_str(),
+                error,
+                "what was told could not be written down"
+            );
         }
         self.count(&notice, answer, verdict, tries);
         match verdict {
@@ -234,7 +245,9 @@ impl Gateway {
 
     /// Says it, if it may still be said.
     async fn say(&self, notice: &Notice, policy: &Policy) -> Result<Said, StoreError> {
-        let Some((job, input)) = self.store.load_job(notice.job.clone()).await? else {
+        // Budgets are told of elsewhere.
+        let About::Job(job) = &notice.about else { return Ok(Said::Nothing(Why::Forgotten)) };
+        let Some((job, input)) = self.store.load_job(job.clone()).await? else {
             return Ok(Said::Nothing(Why::Forgotten));
         };
         let webhooks = &policy.webhooks;
@@ -253,6 +266,17 @@ impl Gateway {
         }
         let shown = self.shown_by_address(&job, input).await?;
         let body = dialect::encode_event(event(job.state), job.updated_at_ms, &shown);
+        Ok(self.post_signed(notice, (address, body), (webhooks, own)).await)
+    }
+
+    /// Says a body at an address that policy lists, and hears what is answered.
+    pub(super) async fn post_signed(
+        &self,
+        notice: &Notice,
+        (address, body): (&str, Bytes),
+        (webhooks, own): (&Webhooks, &[Host]),
+    ) -> Said {
+        let now = self.clock.now();
         let signed = webhooks.sign(notice, &body, now);
         let wire =
             signed.iter().fold(WireRequest::post_json(address, body), |wire, (name, value)| {
@@ -264,7 +288,7 @@ impl Gateway {
             redirects_max: 0,
         };
         let reached = self.upstream.reach(&webhooks.reach_with(own), &wire, bounds).await;
-        Ok(match reached {
+        match reached {
             Ok(reply) => Said::Answered(answered(&reply, now.unix_ms)),
             Err(Unreached::Late) => Said::Answered(Answer::TimedOut),
             Err(Unreached::Barred(Barred::Inside { .. })) => Said::Answered(Answer::Inside),
@@ -272,7 +296,7 @@ impl Gateway {
             Err(Unreached::Broken(_) | Unreached::TooLarge { .. } | Unreached::SentOn) => {
                 Said::Answered(Answer::Unreachable)
             }
-        })
+        }
     }
 
     /// One line and its counters. The address is the app's secret; its origin is not.
@@ -282,19 +306,20 @@ impl Gateway {
         if let Some(answer) = answer {
             metrics.webhook_tries.with_label_values(&[answer]).inc();
         }
-        let (job, to, answer) = (&notice.job, &notice.lane.origin, answer.unwrap_or_default());
+        let (job, to, answer) =
+            (notice.about.as_str(), &notice.lane.origin, answer.unwrap_or_default());
         match verdict {
             Verdict::Told => {
                 metrics.webhooks.with_label_values(&["told"]).inc();
-                tracing::info!(%job, to, tries, "an app was told of its job");
+                tracing::info!(job, to, tries, "an app was told of its job");
             }
             Verdict::Again { at_ms } => {
-                tracing::info!(%job, to, tries, answer, at_ms, "an app is told of its job later");
+                tracing::info!(job, to, tries, answer, at_ms, "an app is told of its job later");
             }
             Verdict::Dead(why) => {
                 let why = why.name();
                 metrics.webhooks.with_label_values(&[why]).inc();
-                tracing::warn!(%job, to, tries, answer, why, "an app will not be told of its job");
+                tracing::warn!(job, to, tries, answer, why, "an app will not be told of its job");
             }
         }
     }

@@ -206,11 +206,8 @@ pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
                 format!("this needs {required} credits and {remaining} are left; add credits"),
             )
         },
-        StoreError::Ledger(LedgerError::QuotaExhausted { name, most, .. }) => Refusal::new(
-            Kind::QuotaExhausted,
-            format!("the quota `{name}` of {most} is used up; it begins anew at 00:00 UTC"),
-        )
-        .retry_after(now.until_utc_midnight()),
+        StoreError::Ledger(LedgerError::QuotaExhausted { name, .. }) => used_up("quota", name, now),
+        StoreError::Ledger(LedgerError::BudgetSpent { name, .. }) => used_up("budget", name, now),
         StoreError::Job(JobError::Full { most }) => Refusal::new(
             Kind::ConcurrencyExceeded,
             format!("{most} jobs of this workspace are unfinished; wait for one to end"),
@@ -227,6 +224,7 @@ pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
         StoreError::Full => full(),
         StoreError::Ledger(
             LedgerError::UnknownHold
+            | LedgerError::UnknownGrant
             | LedgerError::AlreadyResolved
             | LedgerError::AboveHold
             | LedgerError::IdReused
@@ -266,6 +264,12 @@ fn full() -> Refusal {
 fn unavailable() -> Refusal {
     let message = "the books cannot be written now; nothing was charged, try again";
     Refusal::new(Kind::StoreUnavailable, message).retry_after(STORE_WAIT)
+}
+
+/// A no where it is not known what the period is; [`hold`] knows it.
+fn used_up(what: &str, name: &str, now: Now) -> Refusal {
+    let message = format!("the {what} `{name}` is used up; it begins anew at 00:00 UTC");
+    Refusal::new(Kind::QuotaExhausted, message).retry_after(now.until_utc_midnight())
 }
 
 pub(super) fn fault(fault: &VendorFault) -> Refusal {

@@ -82,6 +82,7 @@ impl Ledger {
                 promotional: false,
                 effective_at_ms: month.begins_at_ms,
                 expires_at_ms: Some(month.ends_at_ms),
+                memo: String::new(),
             };
             return Ok(self.grant(&new, now)?.changes);
         }
@@ -206,6 +207,7 @@ mod tests {
             promotional: false,
             effective_at_ms: 0,
             expires_at_ms: None,
+            memo: String::new(),
         };
         ledger.grant(&pack, at(NOVEMBER_MS)).unwrap();
         renew(&mut ledger, 50, at(NOVEMBER_MS));

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::credits::{Credits, Overflow};
-use crate::id::{GrantId, HoldId, KeyId, RequestId, WorkspaceId};
+use crate::id::{AdjustmentId, GrantId, HoldId, KeyId, RequestId, WorkspaceId};
 
 use super::entry::Entry;
 
@@ -29,6 +29,24 @@ pub struct NewGrant {
     pub effective_at_ms: i64,
     /// From when it may no longer be held.
     pub expires_at_ms: Option<i64>,
+    /// What whoever gave it wrote beside it; may be empty.
+    #[serde(default)]
+    pub memo: String,
+}
+
+/// Credits to be taken back from a workspace. The id makes it safe to ask again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewAdjustment {
+    /// The adjustment's own name.
+    pub id: AdjustmentId,
+    /// Whose credits.
+    pub workspace: WorkspaceId,
+    /// The grant that they are taken from; `None` takes them as they would be spent.
+    pub grant: Option<GrantId>,
+    /// How many; above zero, and no more than is available.
+    pub amount: Credits,
+    /// Why; never empty.
+    pub memo: String,
 }
 
 /// Credits and quotas to be set aside for one request, all of it or none.
@@ -75,6 +93,19 @@ pub struct QuotaAsk {
     pub each: u64,
     /// The most that may be counted in the period.
     pub most: u64,
+    /// What it is a share of, where that is a budget: then what is spent is counted as well, and told
+    /// of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Box<BudgetAsk>>,
+}
+
+/// What is told of a budget.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BudgetAsk {
+    /// What may be spent in the period, in nano-credits.
+    pub limit: u64,
+    /// Parts of it, in percent and rising: each is told of once when so much was spent.
+    pub alert_at: Vec<u8>,
 }
 
 /// What a request was admitted as, for whoever has to count it again after a restart.
@@ -111,8 +142,37 @@ pub struct QuotaUse {
     pub unit: QuotaUnit,
     /// The UTC day that the period begins with.
     pub period: i64,
-    /// How much.
+    /// How much, with what is set aside for requests that are not over.
     pub used: u64,
+    /// Of a budget, how much of that was spent.
+    pub spent: u64,
+    /// Of a budget, the highest part that was told of, in percent; zero for none.
+    pub told: u8,
+}
+
+/// A part of a budget was spent: somebody is to be told, once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// The budget's name.
+    pub budget: String,
+    /// Who is counted.
+    pub subject: Arc<str>,
+    /// The UTC day that the period begins with, counted from the Unix epoch.
+    pub period: i64,
+    /// The part, in percent.
+    pub percent: u8,
+    /// All of it, in nano-credits.
+    pub limit: u64,
+    /// What was spent by then, in nano-credits.
+    pub spent: u64,
+    /// The request that it was reached by, and whose that was.
+    pub request: RequestId,
+    /// Its workspace.
+    pub workspace: WorkspaceId,
+    /// Its key.
+    pub key: KeyId,
+    /// When, in milliseconds since the Unix epoch.
+    pub at_ms: i64,
 }
 
 /// The hold stands.
@@ -158,6 +218,8 @@ pub struct Changes {
     pub entries: Vec<Entry>,
     /// Quotas as they stand now.
     pub quotas: Vec<QuotaUse>,
+    /// What is to be told of budgets.
+    pub alerts: Vec<Alert>,
 }
 
 /// The ledger's no. Nothing changed.
@@ -181,6 +243,19 @@ pub enum LedgerError {
         /// What is used, without this request.
         used: u64,
     },
+    /// A budget that stops has too little left.
+    #[error("budget `{name}` allows {most} and {used} are used")]
+    BudgetSpent {
+        /// The budget's name.
+        name: String,
+        /// What it allows in the period, in nano-credits.
+        most: u64,
+        /// What is spent or set aside, without this request.
+        used: u64,
+    },
+    /// No grant of the workspace has this name.
+    #[error("the workspace has no such grant")]
+    UnknownGrant,
     /// No hold has this name.
     #[error("no such hold")]
     UnknownHold,

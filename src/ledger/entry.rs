@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::credits::{Credits, Overflow};
-use crate::id::{GrantId, HoldId, KeyId, RequestId, WorkspaceId};
+use crate::id::{AdjustmentId, GrantId, HoldId, KeyId, RequestId, WorkspaceId};
 
 /// One transfer between two accounts of one workspace; never changed once written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Entry {
     pub grant: GrantId,
     /// The hold they moved for.
     pub hold: Option<HoldId>,
+    /// The adjustment that they moved by.
+    pub adjustment: Option<AdjustmentId>,
     /// How many; always above zero.
     pub amount: Credits,
     /// The request they moved for.
@@ -45,6 +47,8 @@ pub enum EntryKind {
     Expire,
     /// A grant reached its end and what was left of it is gone.
     Lapse,
+    /// An operator took credits back.
+    Adjust,
 }
 
 /// A place where credits of a workspace can be.
@@ -58,7 +62,7 @@ pub enum Account {
     Held,
     /// Paid for pictures.
     Spent,
-    /// Gone with a grant that reached its end.
+    /// Gone unspent: with a grant that reached its end, or taken back.
     Expired,
 }
 
@@ -73,7 +77,7 @@ pub struct Balance {
     pub held: Credits,
     /// Paid for pictures.
     pub spent: Credits,
-    /// Gone with grants that reached their end.
+    /// Gone unspent: with grants that reached their end, or taken back.
     pub expired: Credits,
 }
 
@@ -151,7 +155,8 @@ named!(EntryKind {
     Settle = "settle",
     Void = "void",
     Expire = "expire",
-    Lapse = "lapse"
+    Lapse = "lapse",
+    Adjust = "adjust"
 });
 
 named!(Account {

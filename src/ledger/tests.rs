@@ -43,6 +43,16 @@ fn play(ledger: &mut Ledger, words: &[&str], at: Now) -> String {
             .settle(&hold, amount(2), 1, at)
             .map(|done| format!("left {}", done.outcome.remaining.nanos())),
         "void" => ledger.void(&hold, at).map(|_| "ok".to_owned()),
+        "adjust" => {
+            let new = NewAdjustment {
+                id: AdjustmentId::known(words[1]),
+                workspace: WorkspaceId::known("ws_one"),
+                grant: words.get(3).map(|id| GrantId::known(id)),
+                amount: amount(2),
+                memo: "a mistake".to_owned(),
+            };
+            ledger.adjust(&new, at).map(|_| "ok".to_owned())
+        }
         "sweep" => ledger.sweep(at).map(|done| {
             let swept = done.outcome;
             format!("{} expired {} lapsed", swept.expired.len(), swept.lapsed.len())
@@ -62,6 +72,24 @@ fn a_hold_is_settled_for_less_and_the_rest_comes_back() {
          3 | settle h1 25    | left 75          | 75 0 25 0
          3 | settle h1 24    | AlreadyResolved  | 75 0 25 0
          3 | void h1         | AlreadyResolved  | 75 0 25 0",
+    );
+}
+
+#[test]
+fn an_adjustment_takes_what_is_available_once_and_nothing_that_is_held() {
+    tell(
+        "0 | grant g1 10 prio=1 | ok          | 10 0 0 0
+         0 | grant g2 10 prio=2 | ok          | 20 0 0 0
+         1 | hold h1 4          | left 16     | 16 4 0 0
+         2 | adjust a1 8        | ok          | 8 4 0 8
+         2 | adjust a1 8        | ok          | 8 4 0 8
+         2 | adjust a1 7        | IdReused    | 8 4 0 8
+         3 | adjust a2 9        | Short { required: Credits(9), remaining: Credits(8) } | 8 4 0 8
+         3 | adjust a2 1 g1     | Short { required: Credits(1), remaining: Credits(0) } | 8 4 0 8
+         3 | adjust a2 1 g9     | UnknownGrant | 8 4 0 8
+         3 | adjust a2 0        | Overflow    | 8 4 0 8
+         3 | adjust a2 8 g2     | ok          | 0 4 0 16
+         4 | settle h1 3        | left 1      | 1 0 3 16",
     );
 }
 
@@ -170,6 +198,7 @@ fn quota(name: &str, unit: QuotaUnit, weight: u64, most: u64) -> QuotaAsk {
         weight,
         each: 0,
         most,
+        budget: None,
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::id::{JobId, NoticeId};
+use crate::id::NoticeId;
 
-use super::{Lane, Notice};
+use super::{About, Lane, Notice};
 
 /// Every notice that is not over, by its lane.
 ///
@@ -37,9 +37,9 @@ impl Due {
         &self.notice
     }
 
-    /// The job that it tells of.
-    pub const fn job(&self) -> &JobId {
-        &self.notice.job
+    /// What it tells of.
+    pub const fn about(&self) -> &About {
+        &self.notice.about
     }
 }
 

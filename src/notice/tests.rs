@@ -25,7 +25,7 @@ fn notice(nth: u32, tries: u32) -> Notice {
     let job = JobId::known(&format!("job_{nth}"));
     Notice {
         id: NoticeId::of(&job),
-        job,
+        about: About::Job(job),
         lane: Lane {
             workspace: WorkspaceId::known("ws_1"),
             origin: "https://hooks.example".to_owned(),
@@ -168,7 +168,7 @@ fn only_listed_hosts_are_told_and_a_plan_may_list_more() {
 
 /// The names of what is to be tried.
 fn names(taken: &[Due]) -> Vec<&str> {
-    taken.iter().map(|due| due.job().as_str()).collect()
+    taken.iter().map(|due| due.about().as_str()).collect()
 }
 
 #[test]
@@ -254,7 +254,7 @@ proptest! {
                 2 => if let Some(due) = out.pop() { schedule.again(due, ms, 1) },
                 _ => if let Some(due) = out.pop() {
                     schedule.over(&due);
-                    known.retain(|nth| format!("job_{nth}") != due.job().as_str());
+                    known.retain(|nth| format!("job_{nth}") != due.about().as_str());
                 },
             }
             prop_assert!(out.len() <= 4);

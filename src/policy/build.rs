@@ -10,8 +10,8 @@ use crate::rules::Rules;
 
 use super::raw::RawFile;
 use super::{
-    FindSecret, InputPictures, Policy, PolicyFault, PolicyText, bounds, inputs, moderation,
-    offering, plan, preset, prompts, rules, vendor, webhooks,
+    FindSecret, InputPictures, Policy, PolicyFault, PolicyText, bounds, budgets, inputs,
+    moderation, offering, plan, preset, prompts, rules, vendor, webhooks,
 };
 
 /// Every fault found so far, and the file that is being read.
@@ -49,6 +49,7 @@ pub fn build(
         prompts: None,
         moderator: None,
         webhooks: crate::notice::Webhooks::default(),
+        budgets: BTreeMap::new(),
         input_pictures: InputPictures::default(),
         rules: Rules::default(),
         warnings: Vec::new(),
@@ -74,6 +75,10 @@ pub fn build(
         moderation::moderation(&mut policy, file, &mut faults);
         rules::rules(&mut policy, file, &mut faults);
         defaults(&mut policy, file, &mut faults);
+    }
+    for (text, file) in &files {
+        faults.source = text;
+        budgets::budgets(&mut policy, file, &mut faults);
     }
     policy.warnings = left_out(&policy);
     policy.warnings.extend(missing.told());

@@ -31,6 +31,7 @@ pub(super) struct RawFile {
     pub(super) defaults: RawDefaults,
     pub(super) prompts: Option<Spanned<RawPrompts>>,
     pub(super) webhooks: Option<Spanned<RawWebhooks>>,
+    pub(super) budgets: BTreeMap<String, Spanned<RawBudget>>,
     pub(super) input_pictures: Option<Spanned<RawInputPictures>>,
 }
 
@@ -274,6 +275,20 @@ pub(super) struct RawQuota {
     pub(super) per: Period,
     #[serde(default)]
     pub(super) of: Of,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawBudget {
+    pub(super) workspace: Option<String>,
+    pub(super) key: Option<String>,
+    pub(super) label: Option<String>,
+    pub(super) credits: RawAmount,
+    pub(super) per: Period,
+    pub(super) alert_at: Option<Vec<u8>>,
+    #[serde(default)]
+    pub(super) stop: bool,
+    pub(super) webhook: Option<Spanned<String>>,
 }
 
 /// Whether pictures are kept, or what the storage is called that they are kept in.

@@ -11,10 +11,11 @@ use crate::auth::KeyStatus;
 use crate::canonical::Kept;
 use crate::credits::Credits;
 use crate::id::{HoldId, KeyId, MediaId, WorkspaceId};
-use crate::ledger::{Balance, Held, HoldAsk, NewGrant, QuotaUnit, Settled};
+use crate::ledger::{Balance, Held, HoldAsk, NewAdjustment, NewGrant, QuotaUnit, Settled};
 use crate::pledge::Pledge;
 use crate::receipt::Receipt;
 
+use super::alerts::AlertTried;
 use super::answers::AnswerKept;
 use super::error::StoreError;
 use super::jobs::JobAsk;
@@ -69,6 +70,8 @@ pub(super) type Meddling = Box<dyn FnOnce(&rusqlite::Connection) + Send>;
 #[derive(Clone)]
 pub(super) enum Chore {
     Grant(Box<NewGrant>, Reply<()>),
+    Adjust(Box<NewAdjustment>, Reply<()>),
+    AlertTried(Box<AlertTried>, Reply<()>),
     CreateWorkspace(String, Reply<WorkspaceId>),
     SuspendWorkspace(WorkspaceId, bool, Reply<()>),
     CreateKey(Box<NewKey>, Reply<(KeyId, String)>),
@@ -203,6 +206,8 @@ impl Chore {
     fn refuse(&self, why: fn() -> StoreError) {
         match self {
             Self::Grant(_, reply)
+            | Self::Adjust(_, reply)
+            | Self::AlertTried(_, reply)
             | Self::SuspendWorkspace(_, _, reply)
             | Self::SetKeyStatus(_, _, reply)
             | Self::KeepPicture(_, reply)
@@ -215,9 +220,13 @@ impl Chore {
     /// Whether it only adds to what the disk holds.
     pub(super) const fn is_growth(&self) -> bool {
         match self {
-            Self::Grant(..) | Self::CreateWorkspace(..) | Self::CreateKey(..) => true,
+            Self::Grant(..)
+            | Self::Adjust(..)
+            | Self::CreateWorkspace(..)
+            | Self::CreateKey(..) => true,
             Self::SuspendWorkspace(..)
             | Self::SetKeyStatus(..)
+            | Self::AlertTried(..)
             // Of requests that are in flight.
             | Self::KeepPicture(..)
             | Self::ErasePicture(..) => false,
@@ -235,7 +244,13 @@ impl Chore {
             | Self::SuspendWorkspace(..)
             | Self::CreateKey(..)
             | Self::SetKeyStatus(..) => touched.registry = Depth::Changed,
-            Self::KeepPicture(..) | Self::ErasePicture(..) => {}
+            Self::Adjust(new, _) => {
+                touched.workspaces.insert(new.workspace.clone());
+                touched.grants.extend(new.grant.clone());
+                touched.adjustments.insert(new.id.clone());
+                touched.registry = touched.registry.max(Depth::Looked);
+            }
+            Self::KeepPicture(..) | Self::ErasePicture(..) | Self::AlertTried(..) => {}
         }
     }
 }

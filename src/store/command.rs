@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::auth::{KeyStatus, Mode};
 use crate::credits::Credits;
 use crate::id::{GrantId, KeyId, WorkspaceId};
-use crate::ledger::{Balance, NewGrant};
+use crate::ledger::{Balance, NewAdjustment, NewGrant};
 
 use super::error::StoreError;
 use super::registry::{NewKey, Workspace};
@@ -46,6 +46,8 @@ pub enum Command {
     },
     /// Adds credits to a workspace.
     Grant(NewGrant),
+    /// Takes credits of a workspace back.
+    Adjust(NewAdjustment),
     /// Asks where the credits of a workspace are.
     Balance {
         /// Whose.
@@ -166,6 +168,10 @@ impl Store {
             }
             Command::Grant(new) => {
                 self.grant(new).await?;
+                Outcome::Done
+            }
+            Command::Adjust(new) => {
+                self.adjust(new).await?;
                 Outcome::Done
             }
             Command::Balance { workspace } => Outcome::Balance(self.balance(&workspace).await?),

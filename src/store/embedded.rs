@@ -6,9 +6,9 @@ use std::sync::Arc;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params_from_iter};
 
 use crate::clock::Now;
-use crate::id::{HoldId, JobId};
+use crate::id::{AdjustmentId, HoldId, JobId};
 use crate::job::Job;
-use crate::ledger::{Hold, Ledger, QUOTA_DAYS_MAX};
+use crate::ledger::{Hold, Ledger, NewAdjustment, QUOTA_DAYS_MAX};
 use crate::pledge::{Pledge, Pledges, Scope};
 
 use super::answers::Answers;
@@ -18,7 +18,7 @@ use super::disk::{self, Lock};
 use super::error::StoreError;
 use super::registry::Registry;
 use super::reserve::{Reserve, is_full};
-use super::rows::{Rows, jobs, ledger, notices, pledges, registry};
+use super::rows::{Rows, adjustments, jobs, ledger, notices, pledges, registry};
 use super::shared::Shared;
 use super::tables::{Broken, Standing, Stands, Tables, Touched};
 use super::writer::OpenJobs;
@@ -132,6 +132,10 @@ impl Tables for Embedded {
 
     fn find_hold(&self, id: &HoldId) -> Result<Option<Hold>, StoreError> {
         self.ask_one(FIND_HOLD, id.as_str().into(), ledger::hold)
+    }
+
+    fn find_adjustment(&self, id: &AdjustmentId) -> Result<Option<NewAdjustment>, StoreError> {
+        self.ask_one(adjustments::FIND, id.as_str().into(), adjustments::adjustment)
     }
 
     fn find_pledge(&self, scope: &Scope) -> Result<Option<Pledge>, StoreError> {

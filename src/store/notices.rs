@@ -3,7 +3,7 @@
 
 use crate::id::NoticeId;
 use crate::job::Job;
-use crate::notice::{Answer, Lane, Notice, Verdict};
+use crate::notice::{About, Answer, Lane, Notice, Verdict};
 use crate::reach::Target;
 
 use super::Store;
@@ -45,7 +45,7 @@ pub fn notice_of(job: &Job) -> Option<Notice> {
     let origin = Target::parse(address).map(|target| target.origin()).unwrap_or_default();
     Some(Notice {
         id: NoticeId::of(&job.id),
-        job: job.id.clone(),
+        about: About::Job(job.id.clone()),
         lane: Lane { workspace: job.workspace.clone(), origin },
         created_at_ms: job.updated_at_ms,
         at_ms: job.updated_at_ms,

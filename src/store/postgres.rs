@@ -7,9 +7,9 @@ use std::sync::Arc;
 use tokio::runtime::Runtime;
 
 use crate::clock::Now;
-use crate::id::{HoldId, JobId, WorkspaceId};
+use crate::id::{AdjustmentId, HoldId, JobId, WorkspaceId};
 use crate::job::Job;
-use crate::ledger::Hold;
+use crate::ledger::{Hold, NewAdjustment};
 use crate::pledge::{Pledge, Scope};
 
 use super::books::Books;
@@ -22,13 +22,16 @@ use super::tables::{Broken, Depth, Standing, Stands, Tables, Touched};
 mod begin;
 mod commit;
 mod desk;
+mod moment;
 mod open;
 mod take_up;
 mod watch;
 mod wire;
 
 pub(super) use desk::PostgresDesk;
+pub(super) use moment::Moment;
 pub(super) use open::{open, open_desk};
+pub(super) use watch::GONE_MS;
 pub(super) use wire::Address;
 
 use wire::{Saying, Wire, read};
@@ -62,6 +65,7 @@ struct Found {
     /// What is known under names that nothing open has.
     pledges: HashMap<Scope, Pledge>,
     jobs: HashMap<JobId, Job>,
+    adjustments: HashMap<AdjustmentId, NewAdjustment>,
     /// The number of the last entry of each workspace.
     entries: HashMap<WorkspaceId, i64>,
     is_any_forgotten: bool,
@@ -109,7 +113,7 @@ impl Postgres {
 
     async fn adopt(&self) -> Result<Vec<Job>, StoreError> {
         let wire = self.wire()?;
-        let gone_ms = watch::database_ms(wire).await?.saturating_sub(watch::GONE_MS);
+        let gone_ms = watch::database_ms(wire).await?.saturating_sub(GONE_MS);
         let whose = || -> wire::Told<'_> { vec![Box::new(self.run), Box::new(gone_ms)] };
         let places = wire.ask(&Saying::new(ADOPTABLE, whose())).await?;
         let places = read(&places, |row| row.text("workspace"))?;
@@ -151,6 +155,10 @@ impl Tables for Postgres {
     /// The books know every hold that a batch touches.
     fn find_hold(&self, _: &HoldId) -> Result<Option<Hold>, StoreError> {
         Ok(None)
+    }
+
+    fn find_adjustment(&self, id: &AdjustmentId) -> Result<Option<NewAdjustment>, StoreError> {
+        Ok(self.found.adjustments.get(id).cloned())
     }
 
     fn find_pledge(&self, scope: &Scope) -> Result<Option<Pledge>, StoreError> {

@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use crate::credits::Credits;
 use crate::id::{GrantId, HoldId, KeyId, WorkspaceId};
-use crate::ledger::{Changes, QuotaUnit};
+use crate::ledger::{Alert, Changes, NewAdjustment, QuotaUnit, QuotaUse};
 use crate::receipt::Receipt;
 
+use super::alerts::AlertTried;
 use super::books::Books;
 use super::error::StoreError;
 use super::shape::RowSet;
 
+pub(super) mod adjustments;
+pub(super) mod alerts;
 pub(super) mod jobs;
 pub(super) mod ledger;
 pub(super) mod media;
@@ -30,7 +33,13 @@ pub(super) struct Rows {
     grants: BTreeSet<GrantId>,
     opened: Vec<HoldId>,
     ended: Vec<HoldId>,
-    quotas: BTreeMap<(i64, Arc<str>, QuotaUnit), u64>,
+    quotas: BTreeMap<(i64, Arc<str>, QuotaUnit), QuotaUse>,
+    /// What is to be told of budgets.
+    pub(super) alerts: Vec<Alert>,
+    /// Notices of such alerts that were tried.
+    pub(super) alerts_tried: Vec<AlertTried>,
+    /// Adjustments, and when they were made.
+    adjustments: Vec<(NewAdjustment, i64)>,
     receipts: Vec<Receipt>,
     pub(super) jobs: jobs::JobRows,
     pub(super) pledges: PledgeRows,
@@ -52,13 +61,15 @@ impl Rows {
             && self.keys.is_empty()
             && self.touched.is_empty()
             && self.media.is_empty()
+            && self.alerts_tried.is_empty()
     }
 
     pub(super) fn change(&mut self, changes: Changes) {
         for quota in changes.quotas {
-            let counter = (quota.period, quota.subject, quota.unit);
-            self.quotas.insert(counter, quota.used);
+            let counter = (quota.period, Arc::clone(&quota.subject), quota.unit);
+            self.quotas.insert(counter, quota);
         }
+        self.alerts.extend(changes.alerts);
         for entry in &changes.entries {
             if !self.grants.contains(&entry.grant) {
                 self.grants.insert(entry.grant.clone());
@@ -67,12 +78,22 @@ impl Rows {
         self.entries.extend(changes.entries);
     }
 
+    /// An adjustment; its entries are a change like any other.
+    pub(super) fn adjust(&mut self, new: NewAdjustment, at_ms: i64) {
+        self.adjustments.push((new, at_ms));
+    }
+
     pub(super) fn open(&mut self, hold: HoldId) {
         self.opened.push(hold);
     }
 
     pub(super) fn end(&mut self, hold: HoldId) {
         self.ended.push(hold);
+    }
+
+    /// The names of what is to be told of budgets.
+    pub(super) fn alert_ids(&self) -> Vec<String> {
+        self.alerts.iter().map(|alert| alerts::id(alert).as_str().to_owned()).collect()
     }
 
     /// A usage row; what it says was charged is what the ledger took, whatever the receipt says.
@@ -99,9 +120,12 @@ impl Rows {
             ledger::opened(self.opened.iter().filter_map(find_hold))?,
             ledger::ended(self.ended.iter().filter_map(find_hold)),
             ledger::quotas(&self.quotas),
+            adjustments::made(&self.adjustments),
+            alerts::opened(&self.alerts),
             usage::set(&self.receipts)?,
         ];
         sets.extend(self.jobs.sets()?);
+        sets.extend(alerts::tried(&self.alerts_tried));
         sets.push(registry::touched(&self.touched));
         sets.extend(media::sets(&self.media));
         sets.retain(|set| !set.rows.is_empty());

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering}
 
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use crate::auth::KeyRing;
 use crate::id::KeyId;
@@ -30,6 +31,8 @@ pub(super) struct Shared {
     dropped: AtomicU64,
     /// Last uses that are not written yet; as many as there are keys, at most.
     touched: Mutex<HashMap<KeyId, i64>>,
+    /// There may be something to tell of budgets.
+    pub(super) alerted: Notify,
 }
 
 impl Shared {
@@ -47,6 +50,7 @@ impl Shared {
             kept_bytes: AtomicI64::new(0),
             dropped: AtomicU64::new(0),
             touched: Mutex::new(HashMap::new()),
+            alerted: Notify::new(),
         }
     }
 

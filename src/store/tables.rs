@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::clock::Now;
-use crate::id::{GrantId, HoldId, JobId, WorkspaceId};
+use crate::id::{AdjustmentId, GrantId, HoldId, JobId, WorkspaceId};
 use crate::job::Job;
-use crate::ledger::{Hold, QuotaAsk, QuotaUnit};
+use crate::ledger::{Hold, NewAdjustment, QuotaAsk, QuotaUnit};
 use crate::pledge::{Pledge, Scope};
 
 use super::books::Books;
@@ -21,6 +21,9 @@ pub(super) trait Tables: Send {
 
     /// A hold that the books do not know, however long ago it ended.
     fn find_hold(&self, id: &HoldId) -> Result<Option<Hold>, StoreError>;
+
+    /// An adjustment that the books do not know, however long ago it was made.
+    fn find_adjustment(&self, id: &AdjustmentId) -> Result<Option<NewAdjustment>, StoreError>;
 
     /// What is known under a name that nothing open has.
     fn find_pledge(&self, scope: &Scope) -> Result<Option<Pledge>, StoreError>;
@@ -102,6 +105,7 @@ pub(super) struct Touched {
     pub(super) looked_at: BTreeSet<WorkspaceId>,
     pub(super) grants: BTreeSet<GrantId>,
     pub(super) holds: BTreeSet<HoldId>,
+    pub(super) adjustments: BTreeSet<AdjustmentId>,
     pub(super) quotas: BTreeSet<(i64, Arc<str>, QuotaUnit)>,
     pub(super) scopes: BTreeSet<Scope>,
     /// Jobs that are worked on.

@@ -1,10 +1,12 @@
 //! What the store promises: nothing lost, nothing spent twice, and a lie in the books is found.
 
+use std::collections::HashMap;
+
 use rusqlite::Connection;
 use tokio::task::JoinSet;
 
 use crate::auth::{AuthError, KeyStatus, Mode};
-use crate::ledger::{LedgerError, Weighed};
+use crate::ledger::{Balance, LedgerError, NewGrant, QuotaUnit, Weighed};
 
 use super::*;
 
@@ -32,7 +34,9 @@ macro_rules! on_every_store {
 mod agreement;
 mod allowance;
 mod books;
+mod budgets;
 mod faults;
+mod finance;
 mod jobs;
 mod nodes;
 mod notices;

@@ -273,6 +273,9 @@ impl Writer {
             self.shared.set_open_holds(self.books.ledger.open_holds());
             self.shared.set_open_jobs(self.books.jobs.len());
         }
+        if !rows.alerts.is_empty() {
+            self.shared.alerted.notify_one();
+        }
         if !rows.keys.is_empty() || !rows.workspaces.is_empty() {
             self.shared.set_keys(self.books.registry.ring());
         }

@@ -10,10 +10,12 @@ use prometheus::{
 use super::bound::Bound;
 use super::kinds::{counter, counters, floats, gauge, gauges, histogram, histograms};
 
+mod budgets;
 mod prices;
 mod rules;
 mod store;
 
+pub use budgets::BudgetMetrics;
 pub use prices::PriceMetrics;
 pub use rules::RuleMetrics;
 pub use store::StoreMetrics;
@@ -22,6 +24,8 @@ pub use store::StoreMetrics;
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    /// What was told of budgets.
+    pub budgets: BudgetMetrics,
     /// What went wrong with prices.
     pub prices: PriceMetrics,
     /// What rules came to.
@@ -134,6 +138,7 @@ impl Metrics {
     pub(super) fn new() -> Result<Self, prometheus::Error> {
         let r = Registry::new();
         Ok(Self {
+            budgets: BudgetMetrics::new(&r)?,
             prices: PriceMetrics::new(&r)?,
             rules: RuleMetrics::new(&r)?,
             store: StoreMetrics::new(&r)?,

@@ -205,3 +205,31 @@ async fn until(world: &World, line: &str) {
     };
     tokio::time::timeout(std::time::Duration::from_secs(30), asking).await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn credits_that_were_given_by_mistake_are_taken_back_once_and_stated() {
+    let world = world();
+    let take = |amount: &str, id: &str| {
+        let args = ["credits", "take", &world.workspace, amount, "--memo", "twice", "--id", id];
+        world.try_cli(&args).status.success()
+    };
+    assert!(take("40", "fix-1"));
+    assert!(take("40", "fix-1"), "asking again is answered as the first time");
+    assert!(!take("41", "fix-1"), "another amount is another adjustment");
+    assert!(!take("60.1", "fix-2"), "no more than is available");
+    let refund = ["--source", "refund", "--memo", "two tails", "--id", "refund-1"];
+    for _ in 0..2 {
+        world.cli(&[&["credits", "grant", &world.workspace, "2.5"], &refund[..]].concat());
+    }
+    assert_eq!(world.available(), "62.5");
+    let statement =
+        lines(&world.cli(&["usage", "statement", "--month", &month(), "--format", "jsonl"]));
+    let stated: Vec<(&str, &str)> = statement
+        .iter()
+        .map(|line| (line["line"].as_str().unwrap(), line["credits"].as_str().unwrap()))
+        .collect();
+    for line in [("granted (refund)", "2.5"), ("adjusted", "-40"), ("closing", "62.5")] {
+        assert!(stated.contains(&line), "{line:?} in {stated:?}");
+    }
+    world.verify();
+}

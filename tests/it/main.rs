@@ -22,6 +22,7 @@ mod bad_input;
 mod bounds;
 mod browser;
 mod bucket;
+mod budgets;
 mod crash;
 mod demo;
 mod failover;

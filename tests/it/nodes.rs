@@ -12,13 +12,13 @@ use crate::world::{OPENAI, PAINTED, World};
 
 /// A database of one's own, and the config of gateways on it. Pictures would be in a bucket; here
 /// they are given inline.
-struct Shared {
-    config: String,
+pub(crate) struct Shared {
+    pub(crate) config: String,
     _secret: NamedTempFile,
 }
 
 impl Shared {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut secret = NamedTempFile::new().unwrap();
         secret.write_all(server().new_database().as_bytes()).unwrap();
         let config = format!(
@@ -98,7 +98,7 @@ async fn a_gateway_that_is_killed_in_mid_flight_takes_nothing_with_it() {
 }
 
 /// So many calls at once, over all nodes; how many were served, and what the others were told.
-async fn paint_at_once(nodes: &[World], calls: usize) -> (usize, Vec<String>) {
+pub(crate) async fn paint_at_once(nodes: &[World], calls: usize) -> (usize, Vec<String>) {
     let asked = (0..calls).map(|number| nodes[number % nodes.len()].paint());
     let replies = futures_util::future::join_all(asked).await;
     let no = replies.iter().filter(|reply| reply.status != 200);

@@ -10,6 +10,7 @@ use crate::receiver::{Receiver, Says, Told};
 use crate::vendor::TlsVendor;
 use crate::world::{OPENAI, PAINTED, Reply, World, read};
 
+mod budgets;
 mod documented;
 mod faults;
 mod refused;

@@ -11,6 +11,7 @@ use crate::policy::{Period, Quota};
 use crate::store::StoreError;
 
 use super::super::admit::quotas_of;
+use super::super::budgets;
 use super::super::limits::Asking;
 use super::super::permit::standing;
 use super::store;
@@ -56,6 +57,9 @@ pub(in super::super) fn limit(denial: Denial) -> Refusal {
 
 /// The ledger's no to a hold: a quota is refilled when its own period is over.
 pub(in super::super) fn hold(error: &StoreError, asking: &Asking<'_>, now: Now) -> Refusal {
+    if let StoreError::Ledger(LedgerError::BudgetSpent { name, most, used }) = error {
+        return budgets::spent(asking.policy, (name, *most, *used), now);
+    }
     let StoreError::Ledger(LedgerError::QuotaExhausted { name, most, used }) = error else {
         return store(error, now);
     };

@@ -16,6 +16,7 @@ pub(crate) enum Event {
     Hold { id: u8, workspace: u8, amount: i64, lasts_ms: i64, weight: u32, counted: u8 },
     Settle { id: u8, price: i64, images: u32 },
     Void { id: u8 },
+    Adjust { id: u8, workspace: u8, amount: i64, grant: Option<u8> },
     Sweep,
     Wait { ms: i64 },
 }
@@ -31,6 +32,9 @@ pub(crate) fn event() -> impl Strategy<Value = Event> {
         4 => (0..40_u8, 0..80_i64, 0..4_u32)
             .prop_map(|(id, price, images)| Event::Settle { id, price, images }),
         2 => (0..40_u8).prop_map(|id| Event::Void { id }),
+        1 => (0..9_u8, 0..3_u8, 0..60_i64, prop::option::of(0..20_u8)).prop_map(
+            |(id, workspace, amount, grant)| Event::Adjust { id, workspace, amount, grant }
+        ),
         1 => Just(Event::Sweep),
         2 => (0..200_i64).prop_map(|ms| Event::Wait { ms }),
     ]
@@ -61,6 +65,7 @@ pub(crate) fn grant_of(id: &str, amount: i64, facts: &[&str]) -> NewGrant {
         promotional: facts.contains(&"promo"),
         effective_at_ms: fact("from=").unwrap_or(0),
         expires_at_ms: fact("until="),
+        memo: String::new(),
     }
 }
 
@@ -92,6 +97,7 @@ pub(crate) fn new_grant(event: &Event, at_ms: i64) -> Option<NewGrant> {
         promotional: facts & 0b10 != 0,
         effective_at_ms: if facts & 0b100 != 0 { at_ms + 50 } else { 0 },
         expires_at_ms: (facts & 0b1_1000 == 0b1_1000).then_some(at_ms + 150),
+        memo: String::new(),
         ..grant_of("", *amount, &[])
     })
 }
@@ -115,6 +121,8 @@ pub(crate) fn hold_ask(event: &Event, at_ms: i64) -> Option<HoldAsk> {
         },
         each,
         most,
+        budget: (unit == QuotaUnit::Credits)
+            .then(|| Box::new(BudgetAsk { limit: most, alert_at: vec![10, 50, 100] })),
     };
     let picked = QUOTAS.into_iter().enumerate().filter(|(bit, _)| counted >> bit & 1 != 0);
     Some(HoldAsk {
@@ -124,9 +132,24 @@ pub(crate) fn hold_ask(event: &Event, at_ms: i64) -> Option<HoldAsk> {
     })
 }
 
+/// What an event asks for, in the ledger's own words.
+pub(crate) fn new_adjustment(event: &Event) -> Option<NewAdjustment> {
+    let Event::Adjust { id, workspace, amount, grant } = event else {
+        return None;
+    };
+    Some(NewAdjustment {
+        id: AdjustmentId::known(&format!("adj_{id}")),
+        workspace: WorkspaceId::known(&format!("ws_{workspace}")),
+        grant: grant.map(|grant| GrantId::known(&format!("grant_{grant}"))),
+        amount: Credits::from_nanos(*amount),
+        memo: "a mistake".to_owned(),
+    })
+}
+
 /// Plays a history; gives what was persisted along the way.
 fn play(events: &[Event]) -> (Ledger, Vec<Entry>) {
     let (mut ledger, mut entries, mut at_ms) = (Ledger::default(), Vec::new(), 0);
+    let mut told: Vec<(Arc<str>, u8)> = Vec::new();
     for event in events {
         let at = now(at_ms);
         let changes = match event {
@@ -147,13 +170,23 @@ fn play(events: &[Event]) -> (Ledger, Vec<Entry>) {
                 let hold = HoldId::known(&format!("hold_{id}"));
                 ledger.void(&hold, at).map(|done| done.changes)
             }
+            Event::Adjust { .. } => {
+                ledger.adjust(&new_adjustment(event).unwrap(), at).map(|done| done.changes)
+            }
             Event::Sweep => ledger.sweep(at).map(|done| done.changes),
             Event::Wait { ms } => {
                 at_ms += ms;
                 Ok(Changes::default())
             }
         };
-        entries.extend(changes.unwrap_or_default().entries);
+        let changes = changes.unwrap_or_default();
+        for alert in changes.alerts {
+            assert!(alert.spent * 100 >= alert.limit * u64::from(alert.percent), "{alert:?}");
+            let new = (alert.subject, alert.percent);
+            assert!(!told.contains(&new), "told twice of {new:?}");
+            told.push(new);
+        }
+        entries.extend(changes.entries);
         check(&ledger, &entries);
     }
     (ledger, entries)

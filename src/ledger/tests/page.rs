@@ -12,7 +12,8 @@ const BEGIN: &str = "<!-- the day, written by a test -->\n";
 const END: &str = "<!-- the end of the day -->\n";
 
 /// One day of a workspace: a pack is bought, a month's credits are spent first, a picture costs less
-/// than was held, one is refused, one is lost in a crash, and at midnight the month's credits end.
+/// than was held, one is refused, one is lost in a crash, a mistake is put right and a picture refunded,
+/// and at midnight the month's credits end.
 fn day() -> Vec<(i64, Entry)> {
     let credits = |text: &str| text.parse::<Credits>().unwrap().nanos();
     let mut ledger = Ledger::default();
@@ -43,6 +44,17 @@ fn day() -> Vec<(i64, Entry)> {
         ..grant_of("gift", credits("0.25"), &["until=86400000", "promo"])
     };
     wrote(ledger.grant(&small, now(14 * HOUR_MS)).unwrap().changes);
+    let mistake = NewAdjustment {
+        id: AdjustmentId::known("mistake"),
+        workspace: WorkspaceId::known("ws_one"),
+        grant: Some(GrantId::known("pack")),
+        amount: Credits::from_nanos(credits("0.5")),
+        memo: "half a credit too many".to_owned(),
+    };
+    wrote(ledger.adjust(&mistake, now(15 * HOUR_MS)).unwrap().changes);
+    let refund =
+        NewGrant { source: "refund".to_owned(), ..grant_of("refund", credits("0.5"), &[]) };
+    wrote(ledger.grant(&refund, now(16 * HOUR_MS)).unwrap().changes);
     wrote(ledger.sweep(now(24 * HOUR_MS)).unwrap().changes);
     let balance = ledger.balance(&WorkspaceId::known("ws_one"));
     assert_eq!(balance.available.nanos(), credits("9.5"));

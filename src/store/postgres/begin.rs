@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use tokio_postgres::Row;
 
 use crate::clock::Now;
-use crate::id::{GrantId, HoldId, JobId, WorkspaceId};
+use crate::id::{AdjustmentId, GrantId, HoldId, JobId, WorkspaceId};
 use crate::ledger::SWEEP_MAX;
 
 use super::super::error::StoreError;
@@ -80,6 +80,8 @@ const QUOTAS: &str = with_holds!(
                WHERE id IN (SELECT id FROM touched))"
 );
 
+const ADJUSTMENTS: &str = "SELECT * FROM adjustment WHERE id = ANY($1::text[])";
+
 const PLEDGES: &str =
     with_holds!("$2", "$3",
     "SELECT scope, key, fingerprint, implied, hold, request, run, opened_at_ms, until_ms, state,
@@ -132,6 +134,7 @@ pub(super) enum Part {
     Holds,
     Quotas,
     Pledges,
+    Adjustments,
     Jobs,
     Notices,
     LastEntries,
@@ -162,6 +165,7 @@ impl Touched {
             && self.looked_at.is_empty()
             && self.grants.is_empty()
             && self.holds.is_empty()
+            && self.adjustments.is_empty()
             && self.quotas.is_empty()
             && self.scopes.is_empty()
             && self.jobs.is_empty()
@@ -182,6 +186,7 @@ impl Touched {
                     .map(|(period, subject, unit)| format!("q:{period}:{}:{subject}", unit.name())),
             );
         }
+        names.extend(self.adjustments.iter().map(|id| format!("a:{id}")));
         if self.registry == Depth::Changed {
             names.push(REGISTRY.to_owned());
         }
@@ -326,6 +331,10 @@ fn add_rest<'a>(
         let scopes: Vec<&[u8]> = touched.scopes.iter().map(|scope| &scope.0[..]).collect();
         let told: Told<'a> = vec![Box::new(scopes), Box::new(holds), Box::new(jobs)];
         trip.push((Part::Pledges, Saying::new(PLEDGES, told)));
+    }
+    if !touched.adjustments.is_empty() {
+        let named: Vec<&str> = touched.adjustments.iter().map(AdjustmentId::as_str).collect();
+        trip.push((Part::Adjustments, Saying::new(ADJUSTMENTS, vec![Box::new(named)])));
     }
     if !(jobs.is_empty() && touched.jobs_of.is_empty()) {
         let counted: Vec<&str> = touched.jobs_of.iter().map(WorkspaceId::as_str).collect();

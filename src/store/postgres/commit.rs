@@ -17,6 +17,9 @@ use super::wire::{Saying, read_number};
 /// Jobs `$2` are this node's, `$1`.
 const OWN: &str = "UPDATE job SET run = $1 WHERE id = ANY($2::text[])";
 
+/// So are these alerts to tell.
+const OWN_ALERTS: &str = "UPDATE budget_alert SET run = $1 WHERE id = ANY($2::text[])";
+
 /// The node's own mark, and its heart beat.
 const MARK: &str = "UPDATE node SET batch = $2,
          beat_at_ms = CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint)
@@ -52,6 +55,10 @@ impl Postgres {
         let accepted: Vec<&str> = rows.jobs.accepted().collect();
         if !accepted.is_empty() {
             trip.push(Saying::new(OWN, vec![Box::new(self.run), Box::new(accepted)]));
+        }
+        let alerts = rows.alert_ids();
+        if !alerts.is_empty() {
+            trip.push(Saying::new(OWN_ALERTS, vec![Box::new(self.run), Box::new(alerts)]));
         }
         trip.push(Saying::new(MARK, vec![Box::new(self.run), Box::new(number)]));
         let mark = trip.len().saturating_sub(1);

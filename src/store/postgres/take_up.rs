@@ -10,7 +10,7 @@ use crate::pledge::{Pledge, Pledges, State as PledgeState};
 use super::super::books::Books;
 use super::super::cells::Cells;
 use super::super::error::StoreError;
-use super::super::rows::{jobs, ledger, notices, pledges, registry};
+use super::super::rows::{adjustments, jobs, ledger, notices, pledges, registry};
 use super::super::tables::Touched;
 use super::super::writer::OpenJobs;
 use super::begin::{Loaded, Part};
@@ -36,6 +36,11 @@ impl Postgres {
                 Part::Quotas => quotas = read(rows, ledger::quota)?,
                 Part::Pledges => {
                     open_pledges = self.found.sort_pledges(read(rows, pledges::pledge)?);
+                }
+                Part::Adjustments => {
+                    let made = read(rows, adjustments::adjustment)?;
+                    let made = made.into_iter().map(|made| (made.id.clone(), made));
+                    self.found.adjustments.extend(made);
                 }
                 Part::Jobs => {
                     let known = read(rows, |row| Ok((jobs::job(row)?, row.number("run")?)))?;

@@ -17,7 +17,7 @@ use super::wire::{Address, Saying, Told, Wire, read, read_number};
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// A node that has not beaten for so long is gone.
-pub(super) const GONE_MS: i64 = 10_000;
+pub(in super::super) const GONE_MS: i64 = 10_000;
 
 /// Looks between two counts and tidyings.
 const LOOKS_PER_COUNT: u32 = 10;

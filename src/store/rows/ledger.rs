@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::credits::Credits;
-use crate::id::{GrantId, HoldId, KeyId, RequestId, WorkspaceId};
+use crate::id::{AdjustmentId, GrantId, HoldId, KeyId, RequestId, WorkspaceId};
 use crate::ledger::{
     Balance, Ended, Ending, Entry, Grant, Held, Hold, HoldAsk, NewGrant, Pinned, QuotaAsk,
     QuotaUnit, QuotaUse, Weighed,
@@ -39,6 +39,7 @@ static ENTRY: Shape = Shape {
         ("request", Kind::Text),
         ("key", Kind::Text),
         ("at_ms", Kind::Number),
+        ("adjustment", Kind::Text),
     ],
     way: Way::Insert { conflict: "" },
 };
@@ -59,6 +60,7 @@ static GRANT: Shape = Shape {
         ("held_nanos", Kind::Number),
         ("spent_nanos", Kind::Number),
         ("expired_nanos", Kind::Number),
+        ("memo", Kind::Text),
     ],
     way: Way::Insert {
         conflict: "ON CONFLICT (id) DO UPDATE SET available_nanos = excluded.available_nanos,
@@ -108,9 +110,12 @@ static QUOTA: Shape = Shape {
         ("subject", Kind::Text),
         ("unit", Kind::Text),
         ("used", Kind::Number),
+        ("spent", Kind::Number),
+        ("told", Kind::Number),
     ],
     way: Way::Insert {
-        conflict: "ON CONFLICT (period, subject, unit) DO UPDATE SET used = excluded.used",
+        conflict: "ON CONFLICT (period, subject, unit) DO UPDATE SET used = excluded.used,
+                       spent = excluded.spent, told = excluded.told",
     },
 };
 
@@ -128,6 +133,7 @@ pub(super) fn entries<'a>(entries: impl Iterator<Item = Numbered<'a>>) -> RowSet
             entry.request.as_ref().map(RequestId::as_str).into(),
             entry.key.as_ref().map(KeyId::as_str).into(),
             entry.at_ms.into(),
+            entry.adjustment.as_ref().map(AdjustmentId::as_str).into(),
         ]
     });
     RowSet::new(&ENTRY, rows.collect())
@@ -150,6 +156,7 @@ pub(super) fn grants<'a>(grants: impl Iterator<Item = &'a Grant>) -> RowSet<'a> 
             balance.held.into(),
             balance.spent.into(),
             balance.expired.into(),
+            Value::from(&new.memo),
         ]
     });
     RowSet::new(&GRANT, rows.collect())
@@ -202,9 +209,17 @@ pub(super) fn ended<'a>(holds: impl Iterator<Item = &'a Hold>) -> RowSet<'a> {
     RowSet::new(&HOLD_END, rows.collect())
 }
 
-pub(super) fn quotas(quotas: &BTreeMap<(i64, Arc<str>, QuotaUnit), u64>) -> RowSet<'_> {
-    let rows = quotas.iter().map(|((period, subject, unit), used)| {
-        vec![(*period).into(), (&**subject).into(), unit.name().into(), (*used).into()]
+pub(super) fn quotas(quotas: &BTreeMap<(i64, Arc<str>, QuotaUnit), QuotaUse>) -> RowSet<'_> {
+    let rows = quotas.values().map(|quota| {
+        let QuotaUse { subject, unit, period, used, spent, told } = quota;
+        vec![
+            (*period).into(),
+            (&**subject).into(),
+            unit.name().into(),
+            (*used).into(),
+            (*spent).into(),
+            (*told).into(),
+        ]
     });
     RowSet::new(&QUOTA, rows.collect())
 }
@@ -221,6 +236,7 @@ pub(in super::super) fn grant(row: &dyn Cells) -> Result<Grant, StoreError> {
             promotional: row.flag("promotional")?,
             effective_at_ms: row.number("effective_at_ms")?,
             expires_at_ms: row.maybe_number("expires_at_ms")?,
+            memo: row.text("memo")?,
         },
         granted_at_ms: row.number("granted_at_ms")?,
         balance: Balance {
@@ -295,5 +311,7 @@ pub(in super::super) fn quota(row: &dyn Cells) -> Result<QuotaUse, StoreError> {
         unit: row.named("unit", QuotaUnit::named)?,
         period: row.number("period")?,
         used: row.count("used")?,
+        spent: row.count("spent")?,
+        told: row.small("told")?,
     })
 }

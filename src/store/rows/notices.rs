@@ -2,7 +2,7 @@
 
 use crate::id::{JobId, NoticeId, WorkspaceId};
 use crate::job::Job;
-use crate::notice::{Lane, Notice, Verdict};
+use crate::notice::{About, Lane, Notice, Verdict};
 
 use super::super::cells::{Cells, Kind, Query, Value};
 use super::super::error::StoreError;
@@ -61,7 +61,7 @@ pub(super) fn opened<'a>(jobs: impl Iterator<Item = &'a Job>) -> RowSet<'a> {
     let rows = jobs.filter_map(notice_of).map(|notice| {
         vec![
             notice.id.as_str().to_owned().into(),
-            notice.job.as_str().to_owned().into(),
+            notice.about.as_str().to_owned().into(),
             notice.lane.workspace.as_str().to_owned().into(),
             notice.lane.origin.into(),
             notice.created_at_ms.into(),
@@ -102,7 +102,7 @@ pub(super) fn tried(tried: &[Tried]) -> [RowSet<'_>; 3] {
 pub(in super::super) fn notice(row: &dyn Cells) -> Result<Notice, StoreError> {
     Ok(Notice {
         id: NoticeId::known(&row.text("id")?),
-        job: JobId::known(&row.text("job")?),
+        about: About::Job(JobId::known(&row.text("job")?)),
         lane: Lane {
             workspace: WorkspaceId::known(&row.text("workspace")?),
             origin: row.text("origin")?,

@@ -1,13 +1,11 @@
 //! The store and the pure ledger are told the same history and must answer the same.
 
-use std::collections::HashMap;
-
 use proptest::prelude::*;
 
 use crate::clock::{ManualClock, Now};
 use crate::id::RequestId;
 use crate::ledger::Ledger;
-use crate::ledger::tests::histories::{Event, QUOTAS, event, hold_ask, new_grant};
+use crate::ledger::tests::histories::{Event, QUOTAS, event, hold_ask, new_adjustment, new_grant};
 
 use super::world::Place;
 use super::*;
@@ -63,6 +61,12 @@ impl Pair {
                 let hold = HoldId::known(&format!("hold_{id}"));
                 let pure = self.ledger.void(&hold, now).map(|done| done.outcome);
                 (told(pure), told(self.store.void(hold, receipt()).await))
+            }
+            Event::Adjust { .. } => {
+                let mut new = new_adjustment(event).unwrap();
+                new.workspace = self.names[&new.workspace].clone();
+                let pure = self.ledger.adjust(&new, now).map(|done| done.outcome);
+                (told(pure), told(self.store.adjust(new).await))
             }
             Event::Sweep => {
                 let pure = self.ledger.sweep(now).map(|_| ());

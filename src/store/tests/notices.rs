@@ -34,7 +34,7 @@ async fn tried(world: &World, job: &str, tries: u32, verdict: Verdict) {
 
 async fn waiting(world: &World) -> Vec<(String, i64, u32)> {
     let waiting = world.store().waiting_notices().await.unwrap();
-    waiting.into_iter().map(|n| (n.job.as_str().to_owned(), n.at_ms, n.tries)).collect()
+    waiting.into_iter().map(|n| (n.about.as_str().to_owned(), n.at_ms, n.tries)).collect()
 }
 
 /// The process dies; the one after it takes up what was its own, as a gateway does.

@@ -279,6 +279,7 @@ pub(super) fn grant(workspace: &WorkspaceId, id: &str, whole: i64) -> NewGrant {
         promotional: false,
         effective_at_ms: 0,
         expires_at_ms: None,
+        memo: String::new(),
     }
 }
 
@@ -291,5 +292,6 @@ pub(super) fn pictures_of_the_day(weight: u64) -> QuotaAsk {
         weight,
         each: 0,
         most: 100,
+        budget: None,
     }
 }

@@ -6,7 +6,7 @@
 use super::super::cells::Query;
 
 /// Every check, in the order in which it is told.
-pub(super) const FAULTS: [(&str, Query); 11] = [
+pub(super) const FAULTS: [(&str, Query); 13] = [
     ("the database file is damaged", Query::each(
      "SELECT 'integrity' AS place, integrity_check AS detail FROM pragma_integrity_check
       WHERE integrity_check <> 'ok'",
@@ -37,7 +37,16 @@ pub(super) const FAULTS: [(&str, Query); 11] = [
           ('settle', 'held', 'spent'), ('settle', 'held', 'available'), ('settle', 'held', 'expired'),
           ('void', 'held', 'available'), ('void', 'held', 'expired'),
           ('expire', 'held', 'available'), ('expire', 'held', 'expired'),
-          ('lapse', 'available', 'expired'))")),
+          ('lapse', 'available', 'expired'), ('adjust', 'available', 'expired'))")),
+
+    ("an adjustment is not what its entries moved", Query::same(
+     "WITH sides AS (
+          SELECT id, workspace, amount_nanos AS said, 0 AS moved FROM adjustment
+          UNION ALL
+          SELECT coalesce(adjustment, ''), workspace, 0, amount_nanos FROM entry
+          WHERE kind = 'adjust' OR adjustment IS NOT NULL)
+      SELECT id AS place, sum(said) || ' said, ' || sum(moved) || ' moved, of ' || workspace AS detail
+      FROM sides GROUP BY id, workspace HAVING sum(said) <> sum(moved)")),
 
     ("a grant is not where its entries put it", Query::same(
      "WITH moved AS (
@@ -129,4 +138,9 @@ pub(super) const FAULTS: [(&str, Query); 11] = [
     ("a quota is below zero", Query::same(
      "SELECT subject || ' ' || unit || ' ' || period AS place, CAST(used AS TEXT) AS detail
       FROM quota WHERE used < 0")),
+
+    ("a budget was spent that is not used", Query::same(
+     "SELECT subject || ' ' || unit || ' ' || period AS place,
+             CAST(spent AS TEXT) || ' spent, ' || CAST(used AS TEXT) || ' used' AS detail
+      FROM quota WHERE spent < 0 OR spent > used")),
 ];

@@ -6,7 +6,7 @@
 use crate::clock::Now;
 use crate::credits::Credits;
 use crate::id::HoldId;
-use crate::ledger::{Done, Held, HoldAsk, LedgerError};
+use crate::ledger::{Done, Held, HoldAsk, LedgerError, NewAdjustment};
 use crate::pledge::{End, Gone, Pledge, Verdict};
 use crate::receipt::{Receipt, ReceiptCaller};
 
@@ -76,7 +76,7 @@ impl Writer {
             }
             #[cfg(test)]
             Ask::Crash(crashed) => batch.crash = Some(crashed),
-            Ask::Chore(chore) => self.chore(chore, batch, now),
+            Ask::Chore(chore) => self.chore(chore, batch, now)?,
             Ask::Job(ask) => self.job(ask, batch, now)?,
         }
         Ok(())
@@ -152,7 +152,7 @@ impl Writer {
     }
 
     /// What asks of operators and of the media library decide.
-    fn chore(&mut self, chore: Chore, batch: &mut Batch, now: Now) {
+    fn chore(&mut self, chore: Chore, batch: &mut Batch, now: Now) -> Result<(), StoreError> {
         let answer = match chore {
             Chore::Grant(new, reply) => {
                 let verdict = self.books.registry.must_know(&new.workspace).and_then(|()| {
@@ -161,6 +161,11 @@ impl Writer {
                     Ok(())
                 });
                 Answer::new(reply, verdict)
+            }
+            Chore::Adjust(new, reply) => Answer::new(reply, self.adjust(*new, batch, now)?),
+            Chore::AlertTried(tried, reply) => {
+                batch.rows.alerts_tried.push(*tried);
+                Answer::new(reply, Ok(()))
             }
             Chore::CreateWorkspace(name, reply) => {
                 let verdict = self.books.registry.create_workspace(name, now);
@@ -198,6 +203,33 @@ impl Writer {
             }
         };
         batch.answers.push(answer);
+        Ok(())
+    }
+
+    /// Takes credits back, once for each name: the tables remember all of them.
+    fn adjust(
+        &mut self,
+        new: NewAdjustment,
+        batch: &mut Batch,
+        now: Now,
+    ) -> Result<Result<(), StoreError>, StoreError> {
+        if self.books.ledger.find_adjustment(&new.id).is_none()
+            && let Some(made) = self.tables.find_adjustment(&new.id)?
+        {
+            self.books.ledger.recall_adjustment(made);
+        }
+        if let Err(unknown) = self.books.registry.must_know(&new.workspace) {
+            return Ok(Err(unknown));
+        }
+        Ok(match self.books.ledger.adjust(&new, now) {
+            Ok(done) if done.repeated => Ok(()),
+            Ok(done) => {
+                batch.rows.change(done.changes);
+                batch.rows.adjust(new, now.unix_ms);
+                Ok(())
+            }
+            Err(no) => Err(no.into()),
+        })
     }
 
     /// The end of a hold: its rows, and the usage row with it.
