@@ -198,6 +198,7 @@ fn grants(workspace: &WorkspaceId, seed: u64) -> Vec<NewGrant> {
         promotional: number == 2,
         effective_at_ms: 0,
         expires_at_ms: None,
+        memo: String::new(),
     };
     (0..3).map(grant).collect()
 }
@@ -243,6 +244,7 @@ fn any(workspace: &WorkspaceId, chances: &mut Chances) -> Asked {
                 weight: images.into(),
                 each: 0,
                 most: 12,
+                budget: None,
             };
             Asked::Hold(Box::new(HoldAsk {
                 hold,
