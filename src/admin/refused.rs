@@ -182,7 +182,11 @@ impl From<StoreError> for Refused {
                 Self::new((404, "not_found"), said, "list the jobs")
             }
             StoreError::Job(_) => Self::new((409, "job_refused"), said, "look at the job again"),
-            StoreError::Busy | StoreError::Away | StoreError::Closed | StoreError::Poisoned => {
+            StoreError::Busy
+            | StoreError::Full
+            | StoreError::Away
+            | StoreError::Closed
+            | StoreError::Poisoned => {
                 Self::new((503, "store_unavailable"), said, "try again; look at /readyz")
             }
             StoreError::Pledged(_)

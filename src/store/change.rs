@@ -157,6 +157,24 @@ impl Change {
         }
     }
 
+    /// Whether it only adds to what the disk holds; what takes a right away never waits for room.
+    pub(super) const fn is_growth(&self) -> bool {
+        match self {
+            Self::Grant(..)
+            | Self::Adjust(..)
+            | Self::CreateWorkspace(..)
+            | Self::CreateKey(..)
+            | Self::RotateKey(..)
+            | Self::CreateToken(..) => true,
+            Self::SuspendWorkspace(..)
+            | Self::SetKeyStatus(..)
+            | Self::RevokeToken(..)
+            | Self::Drain(..)
+            | Self::Resume(..)
+            | Self::Note(..) => false,
+        }
+    }
+
     /// What deciding it needs to be known.
     pub(super) fn touch(&self, touched: &mut Touched) {
         match self {
