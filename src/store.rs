@@ -15,11 +15,11 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::auth::{KeyRing, KeyStatus};
+use crate::auth::KeyRing;
 use crate::clock::{Clock, Now};
 use crate::config;
 use crate::credits::Credits;
-use crate::id::{HoldId, KeyId, WorkspaceId, random_number};
+use crate::id::{HoldId, KeyId, random_number};
 use crate::ledger::{Held, HoldAsk, Settled};
 use crate::receipt::Receipt;
 
@@ -28,9 +28,11 @@ mod answers;
 mod ask;
 mod books;
 mod cells;
+mod change;
 mod command;
 mod condition;
 mod credits;
+mod deed;
 mod desk;
 mod disk;
 mod embedded;
@@ -38,6 +40,7 @@ mod error;
 mod finance;
 mod jobs;
 mod library;
+mod lists;
 mod notices;
 mod once;
 mod postgres;
@@ -56,10 +59,13 @@ mod writer;
 
 pub use alerts::{AlertTried, Untold};
 pub use answers::{AnswerKept, KeptAnswer, ROW_BYTES_MAX, USUAL_BOUNDS};
-pub use command::{Command, GrantSummary, KeySummary, Outcome};
+pub use change::{Drain, Rotation};
+pub use command::{Command, GrantSummary, KeySummary, Outcome, TokenSummary};
+pub use deed::{Actor, Deed};
 pub use error::StoreError;
 pub use finance::Books;
 pub use jobs::{JobEnd, JobPage, Named, Whose};
+pub use lists::{AuditLine, EntryLine, JobLine, Page, WorkspaceBalance};
 pub use notices::{Tried, notice_of};
 pub use reader::Admission;
 pub use registry::{NewKey, Workspace};
@@ -67,7 +73,7 @@ pub use rows::media::MediaTotal;
 pub use verify::{VerifyReport, verify, verify_for};
 
 use answers::{Answers, Shelf};
-use ask::{Answered, Ask, Chore, Letter, Reply};
+use ask::{Answered, Ask, Letter, Reply};
 use desk::{Desk, EmbeddedDesk};
 use embedded::Embedded;
 use postgres::Address;
@@ -238,30 +244,6 @@ impl Store {
     /// Remembers that a key was used; written once a minute.
     pub fn touch(&self, key: &KeyId) {
         self.shared.touch(key, self.clock.now().unix_ms);
-    }
-
-    /// Makes a workspace.
-    pub async fn create_workspace(&self, name: String) -> Result<WorkspaceId, StoreError> {
-        self.ask(|reply| Ask::Chore(Chore::CreateWorkspace(name, reply))).await
-    }
-
-    /// Shuts out all keys of a workspace, or lets them in again.
-    pub async fn suspend_workspace(
-        &self,
-        workspace: WorkspaceId,
-        suspended: bool,
-    ) -> Result<(), StoreError> {
-        self.ask(|reply| Ask::Chore(Chore::SuspendWorkspace(workspace, suspended, reply))).await
-    }
-
-    /// Makes a key; its text is in the answer and nowhere else.
-    pub async fn create_key(&self, new: NewKey) -> Result<(KeyId, String), StoreError> {
-        self.ask(|reply| Ask::Chore(Chore::CreateKey(Box::new(new), reply))).await
-    }
-
-    /// Puts a key in or out of use. Revoking is for good.
-    pub async fn set_key_status(&self, key: KeyId, status: KeyStatus) -> Result<(), StoreError> {
-        self.ask(|reply| Ask::Chore(Chore::SetKeyStatus(key, status, reply))).await
     }
 
     /// Gives back overdue holds and closes ended grants now; it also happens every second.

@@ -31,6 +31,7 @@ macro_rules! on_every_store {
     };
 }
 
+mod admin;
 mod agreement;
 mod allowance;
 mod books;

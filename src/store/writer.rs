@@ -20,6 +20,7 @@ use super::rows::Rows;
 use super::shared::Shared;
 use super::tables::{Broken, Depth, Standing, Tables, Touched};
 
+mod change;
 mod decide;
 mod jobs;
 mod mend;

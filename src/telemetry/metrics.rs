@@ -24,6 +24,8 @@ pub use store::StoreMetrics;
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    /// Requests to the admin API, by route and outcome.
+    pub admin_requests: IntCounterVec,
     /// What was told of budgets.
     pub budgets: BudgetMetrics,
     /// What went wrong with prices.
@@ -140,6 +142,12 @@ impl Metrics {
         Ok(Self {
             budgets: BudgetMetrics::new(&r)?,
             prices: PriceMetrics::new(&r)?,
+            admin_requests: counters(
+                &r,
+                "pixelgate_admin_requests_total",
+                "Requests to the admin API, by route and outcome",
+                &["route", "outcome"],
+            )?,
             rules: RuleMetrics::new(&r)?,
             store: StoreMetrics::new(&r)?,
             requests: counters(

@@ -4,7 +4,7 @@ use tempfile::TempDir;
 
 use crate::clock::{ManualClock, Now};
 use crate::id::{GrantId, RequestId};
-use crate::ledger::{QuotaAsk, Weighed};
+use crate::ledger::{NewGrant, QuotaAsk, Weighed};
 
 use super::super::ask::{Ask, Meddling};
 use super::super::cells::{Cells, Query};

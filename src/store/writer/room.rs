@@ -83,10 +83,11 @@ impl Ask {
     fn is_growth(&self) -> bool {
         match self {
             Self::Note(_) => true,
-            Self::Chore(chore) => chore.is_growth(),
+            Self::Change(_, change) => change.is_growth(),
             Self::Hold(..) | Self::Job(_) => self.is_beginning(),
             Self::Settle(..)
             | Self::Void(..)
+            | Self::Chore(_)
             | Self::Allowances(_)
             | Self::Balance(..)
             | Self::Spendable(..)
