@@ -29,6 +29,7 @@ mod ask;
 mod books;
 mod cells;
 mod command;
+mod condition;
 mod credits;
 mod desk;
 mod disk;
@@ -42,6 +43,7 @@ mod once;
 mod postgres;
 mod reader;
 mod registry;
+mod reserve;
 mod rows;
 mod shape;
 mod shared;
@@ -69,6 +71,7 @@ use ask::{Answered, Ask, Chore, Letter, Reply};
 use desk::{Desk, EmbeddedDesk};
 use embedded::Embedded;
 use postgres::Address;
+use reserve::Reserve;
 use shared::Shared;
 use tables::Tables;
 use writer::Writer;
@@ -99,14 +102,15 @@ pub struct Store {
 impl Store {
     /// Opens the store in `dir`, which is made if it is not there, and takes up where it was left.
     pub fn open(dir: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        Self::open_within(dir, clock, USUAL_BOUNDS)
+        Self::open_within(dir, clock, (USUAL_BOUNDS, 0))
     }
 
-    /// The same, with bounds of one's own on the answers that are kept.
+    /// The same, with bounds of one's own on the answers that are kept, and so many bytes of the disk
+    /// kept free for ending what was begun.
     pub fn open_within(
         dir: &Path,
         clock: Arc<dyn Clock>,
-        bounds: config::Answers,
+        (bounds, reserve_bytes): (config::Answers, u64),
     ) -> Result<Self, StoreError> {
         let lock = disk::lock(dir)?;
         let database = disk::open_writer(dir)?;
@@ -117,7 +121,10 @@ impl Store {
         let shared = Arc::new(Shared::new(books.registry.ring()));
         let kept_bytes = embedded::number(&database, "SELECT ifnull(sum(bytes), 0) FROM pledge")?;
         shared.set_kept_bytes(kept_bytes);
+        let reserve = Reserve::of(dir, reserve_bytes);
+        shared.set_full(!reserve.lay());
         let tables = Embedded {
+            reserve,
             kept_bytes,
             kept_bytes_max: bounds.all_bytes_max,
             answers: answers.clone(),
@@ -151,10 +158,11 @@ impl Store {
         config: &config::Config,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
-        match &config.postgres {
-            Some(place) => Self::open_shared(place, clock, config.answers).await,
-            None => Self::open_within(&config.store_directory, clock, config.answers),
+        if let Some(place) = &config.postgres {
+            return Self::open_shared(place, clock, config.answers).await;
         }
+        let bounds = (config.answers, config.store_reserve_bytes);
+        Self::open_within(&config.store_directory, clock, bounds)
     }
 
     /// The same; whether the clock is to be believed rather than the database's is for tests.
@@ -189,11 +197,6 @@ impl Store {
         let writer = Writer::new((tables, books), Arc::clone(&clock), told);
         let places = Arc::new(Semaphore::new(QUEUE_MAX));
         (Self { outbox, places, shared, desk, shelf, bounds, run, clock }, writer)
-    }
-
-    /// Whether other processes may serve this store too.
-    pub const fn is_shared(&self) -> bool {
-        matches!(self.desk, Desk::Postgres(_))
     }
 
     /// Sets credits and quota shares aside; durable when answered. Refused when too much waits.
@@ -266,31 +269,6 @@ impl Store {
         self.ask(Ask::Sweep).await
     }
 
-    /// How many holds are open.
-    pub fn open_holds(&self) -> usize {
-        self.shared.open_holds()
-    }
-
-    /// How many jobs have not ended.
-    pub fn open_jobs_count(&self) -> usize {
-        self.shared.open_jobs()
-    }
-
-    /// How many asks wait for the writer.
-    pub fn queue_depth(&self) -> usize {
-        QUEUE_MAX.saturating_sub(self.places.available_permits())
-    }
-
-    /// Whether a commit failed: then nothing is accepted until a restart.
-    pub fn poisoned(&self) -> bool {
-        self.shared.poisoned()
-    }
-
-    /// Whether a shared store cannot be reached. It is tried again all the time.
-    pub fn is_away(&self) -> bool {
-        self.shared.is_away()
-    }
-
     /// Writes what waits, folds the log in and gives the lock back. Other handles are closed too.
     pub async fn close(self) -> Result<(), StoreError> {
         let (reply, answer) = Reply::new();
@@ -311,6 +289,9 @@ impl Store {
     async fn ask_now<T>(&self, ask: impl FnOnce(Reply<T>) -> Ask) -> Result<T, StoreError> {
         if self.shared.is_away() {
             return Err(StoreError::Away);
+        }
+        if self.shared.is_full() {
+            return Err(StoreError::Full);
         }
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| StoreError::Busy)?;
         let (reply, answer) = Reply::new();

@@ -35,6 +35,12 @@ impl Admin {
         if self.gateway.store.poisoned() {
             return (503, "the store failed; restart after looking at its disk\n");
         }
+        if self.gateway.store.is_full() {
+            return (
+                503,
+                "the store's disk is full; what was begun is ended, nothing new begins\n",
+            );
+        }
         (200, "ready\n")
     }
 }
@@ -67,6 +73,9 @@ impl ServeHttp for Admin {
                 metrics.webhooks_oldest_seconds.set(age_ms / 1000);
                 metrics.holds_open.set(i64::try_from(store.open_holds()).unwrap_or(i64::MAX));
                 metrics.answers_bytes.set(store.kept_bytes());
+                metrics.store.full.set(i64::from(store.is_full()));
+                metrics.store.poisoned.set(i64::from(store.poisoned()));
+                metrics.store.away.set(i64::from(store.is_away()));
                 let dropped = metrics.answers_not_kept.with_label_values(&[Gone::Dropped.name()]);
                 dropped.inc_by(store.take_dropped());
                 tell_of_counting(metrics, self.gateway.turnstile.take_decided());

@@ -91,7 +91,10 @@ impl Gateway {
         let check = |name, is_healthy| Check { name, is_healthy };
         HealthReport {
             checks: vec![
-                check("store", !(self.store.poisoned() || self.store.is_away())),
+                check(
+                    "store",
+                    !(self.store.poisoned() || self.store.is_away() || self.store.is_full()),
+                ),
                 check("queue", self.store.queue_depth() < QUEUE_MAX),
                 check("models", models),
             ],

@@ -217,6 +217,22 @@ impl Chore {
         }
     }
 
+    /// Whether it only adds to what the disk holds.
+    pub(super) const fn is_growth(&self) -> bool {
+        match self {
+            Self::Grant(..)
+            | Self::Adjust(..)
+            | Self::CreateWorkspace(..)
+            | Self::CreateKey(..) => true,
+            Self::SuspendWorkspace(..)
+            | Self::SetKeyStatus(..)
+            | Self::AlertTried(..)
+            // Of requests that are in flight.
+            | Self::KeepPicture(..)
+            | Self::ErasePicture(..) => false,
+        }
+    }
+
     fn touch(&self, touched: &mut Touched) {
         match self {
             Self::Grant(new, _) => {

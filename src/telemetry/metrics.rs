@@ -13,10 +13,12 @@ use super::kinds::{counter, counters, floats, gauge, gauges, histogram, histogra
 mod budgets;
 mod prices;
 mod rules;
+mod store;
 
 pub use budgets::BudgetMetrics;
 pub use prices::PriceMetrics;
 pub use rules::RuleMetrics;
+pub use store::StoreMetrics;
 
 /// Every metric of this process.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub struct Metrics {
     pub prices: PriceMetrics,
     /// What rules came to.
     pub rules: RuleMetrics,
+    /// What stops the store.
+    pub store: StoreMetrics,
     /// Requests answered, by dialect and outcome (`ok` or a refusal's code).
     pub requests: IntCounterVec,
     /// Refusals, by code and whose they are.
@@ -137,6 +141,7 @@ impl Metrics {
             budgets: BudgetMetrics::new(&r)?,
             prices: PriceMetrics::new(&r)?,
             rules: RuleMetrics::new(&r)?,
+            store: StoreMetrics::new(&r)?,
             requests: counters(
                 &r,
                 "pixelgate_requests_total",

@@ -46,7 +46,7 @@ impl Place {
         let begun = tokio::time::Instant::now();
         match self {
             Self::Folder(dir) => loop {
-                match Store::open_within(dir.path(), Arc::clone(&clock), bounds) {
+                match Store::open_within(dir.path(), Arc::clone(&clock), (bounds, 0)) {
                     // A program that another test is just starting has a copy of every open file
                     // until it runs, of the lock too.
                     Err(StoreError::Locked { .. }) if begun.elapsed() < PATIENCE => {
