@@ -2,10 +2,10 @@
 //! moments of its asking and its answer; then all are replayed through the pure ledger, in the order
 //! that the entries have. Every answer must be the ledger's.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::io::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use pixelgate::clock::{Clock as _, SystemClock};
@@ -74,28 +74,6 @@ struct Line {
 struct Log {
     grants: Vec<NewGrant>,
     lines: Vec<Line>,
-}
-
-/// Holds that somebody was told of.
-type Made = Mutex<HashSet<HoldId>>;
-
-impl Asked {
-    /// A hold is ended by who was told of it, which is the gateway's habit and what nodes that share
-    /// a store rely on; whoever was not asks for one that never is.
-    fn of_made(self, made: &Made) -> Self {
-        let never = |hold: HoldId| {
-            if made.lock().unwrap().contains(&hold) {
-                hold
-            } else {
-                HoldId::known(&format!("{hold}_never"))
-            }
-        };
-        match self {
-            Self::Hold(ask) => Self::Hold(ask),
-            Self::Settle(hold, price, images) => Self::Settle(never(hold), price, images),
-            Self::Void(hold) => Self::Void(never(hold)),
-        }
-    }
 }
 
 /// What moved credits, as its entries name it.
@@ -178,10 +156,9 @@ async fn play_one(nodes: &[Store], seed: u64, number: u64) -> (String, Log) {
     for grant in &grants {
         nodes[0].grant(grant.clone()).await.unwrap();
     }
-    let made = Made::default();
     let clients = (0..CLIENTS).map(|client| {
         let chances = Chances::of(seed, &format!("client {client}"));
-        ask_all(&nodes[client % nodes.len()], (&workspace, &made), chances)
+        ask_all(&nodes[client % nodes.len()], &workspace, chances)
     });
     let lines = futures_util::future::join_all(clients).await.concat();
     (workspace.to_string(), Log { grants, lines })
@@ -203,14 +180,10 @@ fn grants(workspace: &WorkspaceId, seed: u64) -> Vec<NewGrant> {
     (0..3).map(grant).collect()
 }
 
-async fn ask_all(
-    store: &Store,
-    (workspace, made): (&WorkspaceId, &Made),
-    mut chances: Chances,
-) -> Vec<Line> {
+async fn ask_all(store: &Store, workspace: &WorkspaceId, mut chances: Chances) -> Vec<Line> {
     let mut log = Vec::new();
     for _ in 0..ASKS {
-        let asked = any(workspace, &mut chances).of_made(made);
+        let asked = any(workspace, &mut chances);
         let invoked = tick();
         let answer = match asked.clone() {
             Asked::Hold(ask) => told(store.hold(*ask).await),
@@ -220,11 +193,6 @@ async fn ask_all(
             }
             Asked::Void(hold) => told(store.void(hold, receipt()).await),
         };
-        if let Asked::Hold(ask) = &asked
-            && answer.starts_with("Held")
-        {
-            made.lock().unwrap().insert(ask.hold.clone());
-        }
         log.push(Line { asked, invoked, answered: tick(), answer });
     }
     log
