@@ -1,0 +1,170 @@
+"""Measures the gateway with everything on, beside a plain proxy and beside the disk, in the same run."""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import resource
+import subprocess
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from machines import SIZES, Gateway, PlainProxy, Vendor, free_port
+from measure import load, median, round_of, syncs_per_second
+from parked import park
+
+PATH = "/v1/images/generations"
+CLIENTS = {"1k": 64, "100k": 64, "2m": 32, "10m": 8}
+
+
+def body(model):
+    return json.dumps({"model": model, "prompt": "a fox", "size": "1024x1024"})
+
+
+def line(*cells):
+    print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
+
+
+def title(text, *cells):
+    print(f"\n{text}\n")
+    line(*cells)
+    line(*["---"] * len(cells))
+
+
+def throughput(world, options):
+    """In turn, several rounds: the plain proxy, the same dialect, another dialect."""
+    cells = ("answer", "clients", "what", "requests/s", "p50 ms", "p99 ms", "CPU µs", "CPU ÷ nginx", "peak MB", "void rounds")
+    title("Throughput and CPU of the process itself, per request", *cells)
+    for size, clients in CLIENTS.items():
+        ways = {
+            "nginx": (world.proxy, f"http://127.0.0.1:{world.proxy.port}/openai/{size}{PATH}", body("x")),
+            "pixelgate": (world.gateway, f"http://127.0.0.1:{world.gateway.port}{PATH}", body(f"same-{size}")),
+            "pixelgate, translated": (world.gateway, f"http://127.0.0.1:{world.gateway.port}{PATH}", body(f"other-{size}")),
+        }
+        if options.other_url:
+            ways[options.other_url] = (None, options.other_url + PATH, body(options.other_model))
+        rounds = {name: [] for name in ways}
+        for _ in range(options.rounds):
+            for name, (process, url, asked) in ways.items():
+                key = world.gateway.key if process else options.other_key
+                if process:
+                    told = round_of(process, world.folder, url, asked, key, clients, options.seconds)
+                else:
+                    told = load(world.folder, url, asked, key, clients, options.seconds) | {"cpu_us": float("nan"), "peak_mb": float("nan")}
+                rounds[name].append(told)
+        plain = median(rounds["nginx"], "cpu_us")
+        for name, told in rounds.items():
+            cpu = median(told, "cpu_us")
+            line(
+                size,
+                clients,
+                name,
+                f"{median(told, 'rate'):,.0f}",
+                f"{median(told, 'p50') * 1e3:.2f}",
+                f"{median(told, 'p99') * 1e3:.2f}",
+                f"{cpu:,.0f}",
+                f"{cpu / plain:.2f}",
+                f"{median(told, 'peak_mb'):.0f}",
+                sum(bool(one["failed"]) for one in told),
+            )
+
+
+def latency(world, options):
+    """One client, 1 KiB: what is added, and what the two syncs of the disk are of it."""
+    straight, through = [], []
+    for _ in range(options.rounds):
+        straight.append(load(world.folder, f"http://127.0.0.1:{world.vendor.port}/openai/1k{PATH}", body("x"), "", 1, options.seconds))
+        through.append(load(world.folder, f"http://127.0.0.1:{world.gateway.port}{PATH}", body("same-1k"), world.gateway.key, 1, options.seconds))
+    sync_ms = 1e3 / syncs_per_second(world.folder)
+    title("One client, 1 KiB", "what", "p50 ms", "p99 ms")
+    for name, told in (("straight to the vendor", straight), ("through pixelgate", through)):
+        line(name, f"{median(told, 'p50') * 1e3:.3f}", f"{median(told, 'p99') * 1e3:.3f}")
+    added = median(through, "p50") * 1e3 - median(straight, "p50") * 1e3
+    line("added, and without two syncs of this disk", f"{added:.3f}", f"{added - 2 * sync_ms:.3f} at the middle")
+
+
+def upsets(world, options):
+    """Load while policy is reloaded each second, and while a vendor loses three calls of ten."""
+    title("Failed requests", "what", "requests", "failed")
+    url = f"http://127.0.0.1:{world.gateway.port}{PATH}"
+    done = threading.Event()
+    file = world.folder / "policies" / "p.toml"
+    text = file.read_text()
+
+    def edit():
+        count = 0
+        while not done.wait(1):
+            count += 1
+            file.write_text(f"{text}\n# {count}\n")
+
+    editor = threading.Thread(target=edit)
+    editor.start()
+    told = load(world.folder, url, body("same-1k"), world.gateway.key, 32, max(options.seconds, 5))
+    done.set()
+    editor.join()
+    file.write_text(text)
+    line("policy reloaded each second", told["requests"], told["failed"])
+    told = load(world.folder, url, body("lossy"), world.gateway.key, 32, options.seconds)
+    line("a vendor that loses 30 % of calls, another beside it", told["requests"], told["failed"])
+
+
+def memory(world, options):
+    each_kb, failed = asyncio.run(park(world.gateway, world.slow_port, options.parked))
+    time.sleep(1)
+    title("Memory", "what", "is")
+    line("settled after all the load", f"{world.gateway.memory_mb('VmRSS'):.0f} MB")
+    line(f"each of {options.parked:,} parked connections", f"{each_kb:.1f} KB, {failed} failed")
+    world.gateway.stop()
+    world.gateway.start()
+    line("start to ready, with the books of this run", f"{world.gateway.started_ms:.0f} ms")
+    line("idle after it", f"{world.gateway.memory_mb('VmRSS'):.0f} MB")
+
+
+class World:
+    def __init__(self, folder, options):
+        self.folder = folder
+        self.vendor = Vendor(folder)
+        self.slow_port = free_port()
+        self.proxy = PlainProxy(folder, self.vendor.port)
+        self.gateway = Gateway(folder, options.binary, self.vendor.port, self.slow_port, options.config)
+
+    def stop(self):
+        for process in (self.gateway, self.proxy, self.vendor):
+            process.stop()
+
+
+def main():
+    read = argparse.ArgumentParser(description=__doc__)
+    read.add_argument("--binary", default="target/release/pixelgate")
+    read.add_argument("--rounds", type=int, default=5)
+    read.add_argument("--seconds", type=int, default=5, help="of each round")
+    read.add_argument("--parked", type=int, default=5000, help="connections")
+    read.add_argument("--config", default="", help="more of the gateway's config, such as Redis and PostgreSQL")
+    read.add_argument("--other-url", help="another gateway, in turn with the rest")
+    read.add_argument("--other-key", default="")
+    read.add_argument("--other-model", default="")
+    read.add_argument("--only", choices=["throughput", "latency", "upsets", "memory"], action="append")
+    options = read.parse_args()
+    options.binary = os.path.abspath(options.binary)
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    parts = {"throughput": throughput, "latency": latency, "upsets": upsets, "memory": memory}
+    with tempfile.TemporaryDirectory(prefix="bench") as folder:
+        world = World(Path(folder), options)
+        version = subprocess.run([options.binary, "--version"], capture_output=True, text=True).stdout.strip()
+        nginx = subprocess.run(["nginx", "-v"], capture_output=True, text=True).stderr.strip()
+        print(f"{version}; {nginx}; {os.cpu_count()} CPUs, {platform.platform()}")
+        print(f"floor: {syncs_per_second(Path(folder)):,.0f} syncs of 600 bytes a second, one after another")
+        print(f"rounds: {options.rounds} of {options.seconds} s, medians")
+        for name, part in parts.items():
+            if not options.only or name in options.only:
+                part(world, options)
+        world.stop()
+        assert world.gateway.cli("ledger", "verify"), "the books are proved"
+
+
+if __name__ == "__main__":
+    main()
