@@ -19,6 +19,7 @@ use crate::dialect::{Claim, ClientSide, WireReply, WireRequest};
 use crate::id::HoldId;
 use crate::limit::Guesses;
 use crate::media::Media;
+use crate::played::Moment;
 use crate::policy::Plan;
 use crate::reload::LivePolicy;
 use crate::routing::Candidate;
@@ -52,6 +53,7 @@ mod once;
 mod open;
 pub mod passthrough;
 mod permit;
+mod play;
 mod prompt;
 pub mod quote;
 mod refuse;
@@ -210,6 +212,7 @@ impl Gateway {
         visit: &mut Visit,
         body: Bytes,
     ) -> Result<WireReply, Refusal> {
+        visit.read_played().await?;
         visit.must_not_ask_for_webhook()?;
         Ok(match visit.claim.clone() {
             Claim::Images => self.answer_once(visit, body).await?,
@@ -329,10 +332,12 @@ impl Gateway {
     /// Pictures from the first candidate that delivers, made ready for the caller, and their price.
     async fn draw(&self, visit: &mut Visit, work: &Work) -> Result<(Delivered, Credits), Refusal> {
         let deadline = visit.deadline(work.model.deadline);
-        let delivery = self
-            .attempt_each(visit, work, deadline)
-            .await
-            .map_err(|fault| refuse::fault(&fault))?;
+        visit.play(Moment::Early, deadline).await?;
+        let live = self.begin(visit, &work.request);
+        visit.play(Moment::Drawing, deadline).await?;
+        let attempted = self.attempt_each(visit, work, (deadline, live.as_ref())).await;
+        let delivery = attempted.map_err(|fault| refuse::fault(&fault))?;
+        let delivery = visit.cut_short(delivery, work.request.count);
         self.hand_over(visit, work, delivery, deadline).await
     }
 
@@ -363,7 +368,8 @@ impl Gateway {
         if !visit.became_job {
             self.telemetry.tell(receipt, visit.said.as_deref());
         }
-        reply.with_header("x-request-id", receipt.request_id.as_str())
+        let reply = reply.with_header("x-request-id", receipt.request_id.as_str());
+        visit.marked_as_played(reply)
     }
 }
 

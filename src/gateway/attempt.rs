@@ -96,12 +96,11 @@ impl Gateway {
         &self,
         visit: &mut Visit,
         work: &Work,
-        deadline: Instant,
+        (deadline, live): (Instant, Option<&Live>),
     ) -> Result<Delivery, VendorFault> {
         let request_id = visit.receipt.request_id.clone();
-        let live = self.begin(visit, &work.request);
         let errand = visit.errand.clone();
-        let (live, errand) = (live.as_ref(), errand.as_deref());
+        let errand = errand.as_deref();
         let attempt = Attempt { request_id: &request_id, work, deadline, live, errand };
         let mut last = VendorFault::Unreachable { detail: "no candidate was tried".to_owned() };
         let mut left = work.candidates.get(..ATTEMPTS_MAX).unwrap_or(&work.candidates);

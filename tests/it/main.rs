@@ -46,6 +46,7 @@ mod openapi;
 mod orders;
 mod passthrough;
 mod path;
+mod played;
 mod prices;
 mod quote;
 mod reload;

@@ -14,6 +14,7 @@ use crate::dialect::{self, Claim, WireRequest};
 use crate::fault::Next;
 use crate::id::WorkspaceId;
 use crate::job::{self, AtStart, Failure, Input, Job, Outcome};
+use crate::played::Played;
 use crate::receipt::Receipt;
 use crate::routing::{self, Candidate};
 use crate::store::{JobEnd, StoreError};
@@ -191,6 +192,8 @@ impl Gateway {
             named: None,
             turn: None,
             kept: None,
+            // It was read when the job was accepted.
+            played: input.played.as_deref().and_then(|text| Played::parse(text).ok()),
         }
     }
 
