@@ -1,3 +1,5 @@
+//! What the header says, and what it cannot.
+
 use super::*;
 
 fn outcome(text: &str) -> Option<Outcome> {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::jobs::ended;
 use crate::matrix::{clients, models};
-use crate::world::{NEARIQ, OPENAI, PAINTED, Reply, World, read};
+use crate::world::{OPENAI, PAINTED, Reply, World, read};
 
 const SIMULATE: &str = "pixelgate-simulate";
 
@@ -24,6 +24,8 @@ fn world() -> World {
         );
         policy.push_str(&row);
     }
+    let batch = "batch = { items_max = 4, concurrency_max = 2 }";
+    let policy = policy.replace("show_offering = true", &format!("show_offering = true\n{batch}"));
     let mut world = World::with(&policy, "0", "");
     world.key = world.new_key(&["--plan", "open", "--test"]);
     world
@@ -47,8 +49,8 @@ async fn openai(world: &World, played: &str) -> Reply {
 }
 
 async fn batch(world: &World, items: &Value, played: &str) -> Reply {
-    let side = pixelgate::dialect::by_name("neariq").and_then(|dialect| dialect.client).unwrap();
-    post_as(world, (side, NEARIQ), items, played).await
+    let side = pixelgate::dialect::by_name("imageapi").and_then(|dialect| dialect.client).unwrap();
+    post_as(world, (side, "/api/v1/generate"), items, played).await
 }
 
 /// The status by which a dialect says no.
@@ -172,8 +174,8 @@ async fn a_job_is_not_accepted_or_fails_as_the_real_one_would() {
 async fn one_request_of_a_batch_may_fail_alone() {
     let world = world();
     let items = json!({"items": [
-        {"prompt": "a fox", "width": 32, "height": 32},
-        {"prompt": "a hen", "width": 32, "height": 32},
+        {"prompt": "a fox", "width": 256, "height": 256},
+        {"prompt": "a hen", "width": 256, "height": 256},
     ]});
     let one = batch(&world, &items, "fault=broken; item=1").await;
     let failed = |reply: &Reply| reply.json().to_string().matches("no vendor could draw").count();
