@@ -38,6 +38,7 @@ mod choose;
 mod deliver;
 mod exchange;
 mod fan_out;
+mod foresee;
 mod health;
 mod hedge;
 mod inputs;
@@ -57,6 +58,7 @@ mod play;
 mod prompt;
 pub mod quote;
 mod refuse;
+pub mod replay;
 mod reply;
 mod rules;
 mod treat;
@@ -66,7 +68,7 @@ mod worth;
 use admit::Stake;
 use health::HealthBoard;
 use limits::Asking;
-use note::{note_asked, note_caller, note_delivered};
+use note::{note_asked, note_caller, note_came, note_delivered, note_judged};
 use once::Running;
 use permit::{model, plan};
 use treat::{Treated, treat};
@@ -319,7 +321,10 @@ impl Gateway {
         let Treated { request, changes, .. } =
             treat(&policy, (&plan, &model), &asked, &ruled).kept(&plan, &model)?;
 
-        let mut candidates = self.candidates(&model, &request, (&visit.caller, &plan, &ruled))?;
+        note_judged(&mut visit.receipt, self.clock.now());
+        let whose = (&visit.caller, &*plan, &ruled);
+        let sketch = visit.receipt.sketch.as_deref_mut();
+        let mut candidates = self.candidates(&model, &request, whose, sketch)?;
         self.has_room(visit, &plan, &request).await?;
         let (tariff, quote) =
             self.quote_by_rules(visit, (&model, &ruled), &mut candidates, &request)?;
@@ -353,6 +358,8 @@ impl Gateway {
         let cost = self.booked(&work.model, candidate, (*cost, response.usage));
         // Booked even if the rest fails: the vendor has drawn.
         visit.receipt.cost = visit.receipt.cost.plus(cost).unwrap_or(cost);
+        let own = worth::cost_of(candidate, &work.request, response).unwrap_or(cost);
+        note_came(&mut visit.receipt, &work.request, (&delivery, own));
         let delivered = self.deliver(visit, work, delivery, deadline).await?;
         let price = self.charge(work, &delivered, &visit.caller)?;
         Ok((delivered, price))

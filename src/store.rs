@@ -42,6 +42,7 @@ mod once;
 mod postgres;
 mod reader;
 mod registry;
+mod replay;
 mod rows;
 mod shape;
 mod shared;
@@ -61,6 +62,7 @@ pub use jobs::{JobEnd, JobPage, Named, Whose};
 pub use notices::{Tried, notice_of};
 pub use reader::Admission;
 pub use registry::{NewKey, Workspace};
+pub use replay::RECORDED_MAX;
 pub use rows::media::MediaTotal;
 pub use verify::{VerifyReport, verify, verify_for};
 

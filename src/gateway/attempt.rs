@@ -16,6 +16,7 @@ use super::exchange::Terms;
 use super::hedge::Placed;
 use super::job::Errand;
 use super::live::Live;
+use super::note::note_away;
 use super::{Gateway, Visit, Work};
 
 /// Candidates that one request may go through.
@@ -117,7 +118,10 @@ impl Gateway {
             match tried {
                 Ok(delivery) => return Ok(delivery),
                 Err(Some(fault)) if attempt.next(&fault) == Next::GiveUp => return Err(fault),
-                Err(Some(fault)) => last = fault,
+                Err(Some(fault)) => {
+                    note_away(&mut visit.receipt, &first.offering.name);
+                    last = fault;
+                }
                 // It rests after all; another request took its one trial.
                 Err(None) => {}
             }

@@ -55,6 +55,7 @@ mod sdk;
 mod seeds;
 mod shared;
 mod signed;
+mod simulate;
 mod streaming;
 mod tls;
 mod upload;

@@ -99,7 +99,8 @@ impl Gateway {
         let mut work = work_again(visit, job, input)?;
         let plan = super::super::plan(&visit.policy, &visit.caller)?;
         let whose = (&visit.caller, &*plan, &work.ruled);
-        work.candidates = self.candidates(&work.model, &work.request, whose)?;
+        let sketch = visit.receipt.sketch.as_deref_mut();
+        work.candidates = self.candidates(&work.model, &work.request, whose, sketch)?;
         visit.receipt.size = work.candidates.first().map(delivered_size);
         visit.receipt.pixels_asked = worth::pixels(&work.candidates, &work.request);
         let policy = Arc::clone(&visit.policy);
@@ -133,7 +134,7 @@ impl Gateway {
         };
         let plan = super::super::plan(&visit.policy, &visit.caller)?;
         let whose = (&visit.caller, &*plan, &work.ruled);
-        let others = self.candidates(&work.model, &work.request, whose);
+        let others = self.candidates(&work.model, &work.request, whose, None);
         work.candidates = others.unwrap_or_default();
         work.candidates.retain(|other| other.offering.name != candidate.offering.name);
         let is_wanted = errand.is_some_and(|errand| !errand.is_unwanted());
