@@ -4,11 +4,10 @@
 //! is the rest. It never fails and is never cancelled half-way: the edge runs it as a task of its
 //! own, so that a client who leaves does not leave a hold behind.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use dashmap::DashMap;
-use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::canonical::{Change, ImageRequest, ImageResponse, QuotaStanding, Refusal, Standing};
@@ -19,7 +18,6 @@ use crate::dialect::{Claim, ClientSide, WireReply, WireRequest};
 use crate::id::HoldId;
 use crate::limit::Guesses;
 use crate::media::Media;
-use crate::played::Moment;
 use crate::policy::Plan;
 use crate::reload::LivePolicy;
 use crate::routing::Candidate;
@@ -36,6 +34,7 @@ mod batch;
 mod budgets;
 mod choose;
 mod deliver;
+mod draw;
 mod exchange;
 mod fan_out;
 mod foresee;
@@ -61,14 +60,16 @@ mod refuse;
 pub mod replay;
 mod reply;
 mod rules;
+mod shadow;
 mod treat;
 mod usage;
 mod worth;
 
 use admit::Stake;
+use draw::{Delivered, delivered_size};
 use health::HealthBoard;
 use limits::Asking;
-use note::{note_asked, note_caller, note_came, note_delivered, note_judged};
+use note::{note_asked, note_caller, note_delivered, note_judged};
 use once::Running;
 use permit::{model, plan};
 use treat::{Treated, treat};
@@ -102,6 +103,8 @@ pub struct Gateway {
     teller: notices::Teller,
     running: Running,
     inputs: inputs::Room,
+    /// A policy that is tried beside the one in force.
+    shadow: OnceLock<Arc<LivePolicy>>,
 }
 
 impl std::fmt::Debug for Gateway {
@@ -196,6 +199,7 @@ impl Gateway {
             teller: notices::Teller::new(&webhooks),
             running: Running::default(),
             inputs,
+            shadow: OnceLock::new(),
         })
     }
 
@@ -302,7 +306,7 @@ impl Gateway {
     }
 
     /// What is to be done, by whom it can be, and what it may cost: nothing is counted yet.
-    async fn understand(
+    async fn understand_alone(
         &self,
         visit: &mut Visit,
         mut asked: ImageRequest,
@@ -334,37 +338,6 @@ impl Gateway {
         Ok((plan, Work { model, tariff, asked, request, changes, ruled, candidates, quote }))
     }
 
-    /// Pictures from the first candidate that delivers, made ready for the caller, and their price.
-    async fn draw(&self, visit: &mut Visit, work: &Work) -> Result<(Delivered, Credits), Refusal> {
-        let deadline = visit.deadline(work.model.deadline);
-        visit.play(Moment::Early, deadline).await?;
-        let live = self.begin(visit, &work.request);
-        visit.play(Moment::Drawing, deadline).await?;
-        let attempted = self.attempt_each(visit, work, (deadline, live.as_ref())).await;
-        let delivery = attempted.map_err(|fault| refuse::fault(&fault))?;
-        let delivery = visit.cut_short(delivery, work.request.count);
-        self.hand_over(visit, work, delivery, deadline).await
-    }
-
-    /// A delivery made ready for the caller, and its price.
-    async fn hand_over(
-        &self,
-        visit: &mut Visit,
-        work: &Work,
-        delivery: attempt::Delivery,
-        deadline: Instant,
-    ) -> Result<(Delivered, Credits), Refusal> {
-        let attempt::Delivery { response, candidate, cost, .. } = &delivery;
-        let cost = self.booked(&work.model, candidate, (*cost, response.usage));
-        // Booked even if the rest fails: the vendor has drawn.
-        visit.receipt.cost = visit.receipt.cost.plus(cost).unwrap_or(cost);
-        let own = worth::cost_of(candidate, &work.request, response).unwrap_or(cost);
-        note_came(&mut visit.receipt, &work.request, (&delivery, own));
-        let delivered = self.deliver(visit, work, delivery, deadline).await?;
-        let price = self.charge(work, &delivered, &visit.caller)?;
-        Ok((delivered, price))
-    }
-
     /// The last line of every request: its time, its size, its story.
     fn close(&self, mut visit: Visit, reply: WireReply) -> WireReply {
         let receipt = &mut visit.receipt;
@@ -384,18 +357,6 @@ fn decode(client: &dyn ClientSide, wire: &WireRequest) -> Result<ImageRequest, R
     client.decode_request(wire)
 }
 
-/// The pixels that the caller will get from this candidate.
-fn delivered_size(candidate: &Candidate) -> crate::canonical::Size {
-    candidate.crop_to.unwrap_or(candidate.size)
-}
-
 fn micros(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// What was delivered, reworked and ready to be written, and by whom.
-struct Delivered {
-    response: ImageResponse,
-    changes: Vec<Change>,
-    candidate: Candidate,
 }

@@ -14,7 +14,7 @@ mod kinds;
 mod metrics;
 
 pub use bound::Bound;
-pub use metrics::{BudgetMetrics, Metrics, PriceMetrics, RuleMetrics};
+pub use metrics::{BudgetMetrics, Metrics, PriceMetrics, RuleMetrics, ShadowMetrics};
 
 /// Where receipts are told.
 #[derive(Clone, Debug)]

@@ -5,7 +5,7 @@ use crate::canonical::Sketch;
 use super::line::UsageLine;
 
 /// A line of usage with everything that judging it again takes.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Recorded {
     /// What finance reads of it.
     pub line: UsageLine,

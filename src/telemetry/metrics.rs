@@ -13,10 +13,12 @@ use super::kinds::{counter, counters, floats, gauge, gauges, histogram, histogra
 mod budgets;
 mod prices;
 mod rules;
+mod shadow;
 
 pub use budgets::BudgetMetrics;
 pub use prices::PriceMetrics;
 pub use rules::RuleMetrics;
+pub use shadow::ShadowMetrics;
 
 /// Every metric of this process.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub struct Metrics {
     pub prices: PriceMetrics,
     /// What rules came to.
     pub rules: RuleMetrics,
+    /// What a shadow policy would have made of requests.
+    pub shadow: ShadowMetrics,
     /// Requests answered, by dialect and outcome (`ok` or a refusal's code).
     pub requests: IntCounterVec,
     /// Refusals, by code and whose they are.
@@ -137,6 +141,7 @@ impl Metrics {
             budgets: BudgetMetrics::new(&r)?,
             prices: PriceMetrics::new(&r)?,
             rules: RuleMetrics::new(&r)?,
+            shadow: ShadowMetrics::new(&r)?,
             requests: counters(
                 &r,
                 "pixelgate_requests_total",

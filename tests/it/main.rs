@@ -53,6 +53,7 @@ mod reload;
 mod rules;
 mod sdk;
 mod seeds;
+mod shadow;
 mod shared;
 mod signed;
 mod simulate;

@@ -141,7 +141,8 @@ async fn another_price_limit_or_vendor_counts_as_the_judges_say() {
 async fn people_read_a_table_and_what_they_must_know_of_it() {
     let (world, policy, _vendor) = played().await;
     let folder = tempfile::tempdir().unwrap();
-    let words = "[[rules.rule]]\nname = \"cats\"\nif = \"request.prompt.contains('cat')\"\ndeny = \"no\"\n";
+    let words =
+        "[[rules.rule]]\nname = \"cats\"\nif = \"request.prompt.contains('cat')\"\ndeny = \"no\"\n";
     std::fs::write(folder.path().join("policy.toml"), format!("{policy}\n{words}")).unwrap();
     let folder = folder.path().to_str().unwrap();
     let done = world.try_cli(&["simulate", "--policy", folder, "--workspace", "test"]);
