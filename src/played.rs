@@ -122,8 +122,10 @@ impl Played {
     fn wait(&mut self, wait: Option<Duration>) -> Result<(), Refusal> {
         let Some(wait) = wait else { return Ok(()) };
         match &mut self.outcome {
-            Some(Outcome::Refused { retry_after, .. }) => *retry_after = Some(wait),
-            Some(Outcome::Fault(VendorFault::Busy { retry_after })) => *retry_after = Some(wait),
+            Some(
+                Outcome::Refused { retry_after, .. }
+                | Outcome::Fault(VendorFault::Busy { retry_after }),
+            ) => *retry_after = Some(wait),
             None | Some(Outcome::Fault(_) | Outcome::Hang | Outcome::Images(_)) => {
                 return Err(bad(
                     "has `retry_after`, which goes with `status`, `refusal` or `fault=busy` only",

@@ -18,6 +18,7 @@ const TEXT_CHARS_MAX: usize = 1 << 20;
 /// A request without its words, and what came of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "each says that something was there")]
 #[expect(missing_docs, reason = "what is not told here is as in `ImageRequest`")]
 pub struct Sketch {
     #[serde(skip_serializing_if = "is_default")]

@@ -96,7 +96,9 @@ pub(super) async fn run(config: &Config, args: &SimulateArgs) -> Result<(), CliE
         Form::Json => say(&serde_json::to_string_pretty(&replayed).unwrap_or_default()),
         Form::Table => say(table(&replayed).trim_end()),
     }
-    notes(&replayed).iter().for_each(|note| say_aside(&format!("note: {note}")));
+    for note in notes(&replayed) {
+        say_aside(&format!("note: {note}"));
+    }
     Ok(())
 }
 

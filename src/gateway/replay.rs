@@ -308,7 +308,7 @@ fn server<'f>(one: &Recorded, foreseen: &'f Foreseen) -> Option<&'f Candidate> {
         let name = &candidate.offering.name;
         Some(&**name) == served || !away.contains(name)
     };
-    candidates.iter().find(is_there).or(same).or(candidates.first())
+    candidates.iter().find(is_there).or(same).or_else(|| candidates.first())
 }
 
 fn receipt_of(one: &Recorded, asked: &ImageRequest, policy: &Policy) -> Receipt {

@@ -120,10 +120,10 @@ async fn another_price_limit_or_vendor_counts_as_the_judges_say() {
     // Only what five pictures leave room for.
     let tighter = policy.replace("images = 13", "images = 5");
     let said = simulated(&world, &tighter);
-    let would = &said["total"]["would"];
-    assert!(would["refusals"]["rate_limited"].as_u64().unwrap() > 2, "{would}");
+    let sums = &said["total"]["would"];
+    assert!(sums["refusals"]["rate_limited"].as_u64().unwrap() > 2, "{sums}");
     // The test key's windows are its own.
-    assert_eq!(would["images"], 6, "{would}");
+    assert_eq!(sums["images"], 6, "{sums}");
 
     // With room for all, what was refused counts with the most that it may come to.
     let wider = policy.replace("images = 13", "images = 100");

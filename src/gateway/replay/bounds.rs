@@ -1,6 +1,6 @@
 //! Windows, leases, quotas and budgets of then, counted anew by the judges that count them now.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use crate::auth::Caller;
@@ -8,7 +8,7 @@ use crate::canonical::RefusalKind;
 use crate::clock::Now;
 use crate::credits::Credits;
 use crate::id::{GrantId, HoldId, WorkspaceId};
-use crate::ledger::{Ledger, LedgerError, NewGrant};
+use crate::ledger::{HoldAsk, Ledger, LedgerError, NewGrant};
 use crate::limit::{self, DenialReason, Place, Ticket, Verdict, Windows};
 use crate::policy::{Period, Plan, Policy};
 use crate::receipt::Receipt;
@@ -28,7 +28,7 @@ const PLENTY: i64 = i64::MAX / 1024;
 pub(super) struct Bounds {
     windows: HashMap<String, Windows>,
     ledger: Ledger,
-    known: HashMap<WorkspaceId, ()>,
+    known: HashSet<WorkspaceId>,
 }
 
 /// What an admitted request has taken.
@@ -59,24 +59,19 @@ impl Bounds {
         };
         let ask = asking.ask(stake.weight());
         let (subjects, ticket) = self.count(&ask, now)?;
-        let (no, hold) = if is_short {
-            (Some(RefusalKind::CreditsShort), None)
+        let held = if is_short {
+            Err(RefusalKind::CreditsShort)
         } else {
             self.provide(caller.workspace(), now);
-            let mut asked = Gateway::hold_ask(&asking, &stake, receipt, now);
-            asked.expires_at_ms = i64::MAX;
-            match self.ledger.hold(&asked, now) {
-                Ok(_) => (None, Some(asked.hold)),
-                Err(error) => (Some(no_of(&error)), None),
-            }
+            let asked = Gateway::hold_ask(&asking, &stake, receipt, now);
+            let asked = HoldAsk { expires_at_ms: i64::MAX, ..asked };
+            let held = self.ledger.hold(&asked, now).map_err(|error| no_of(&error));
+            held.map(|_| asked.hold)
         };
-        match hold {
-            Some(hold) => Ok(Admitted { subjects, ticket, hold }),
-            None => {
-                self.each(&subjects, &ticket, |windows| windows.take_back(&ticket));
-                Err(no.unwrap_or(RefusalKind::QuotaExhausted))
-            }
+        if held.is_err() {
+            self.each(&subjects, &ticket, |windows| windows.take_back(&ticket));
         }
+        Ok(Admitted { subjects, ticket, hold: held? })
     }
 
     fn count(&mut self, ask: &Ask, now: Now) -> Result<(Vec<String>, Ticket), RefusalKind> {
@@ -129,7 +124,7 @@ impl Bounds {
     }
 
     fn provide(&mut self, workspace: &WorkspaceId, now: Now) {
-        if self.known.insert(workspace.clone(), ()).is_some() {
+        if !self.known.insert(workspace.clone()) {
             return;
         }
         let plenty = NewGrant {
