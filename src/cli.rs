@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use crate::config::{Config, ConfigError};
 use crate::reload;
 
+mod admin;
 mod books;
 mod demo;
 mod quote;
@@ -52,6 +53,9 @@ enum Verb {
     /// API keys.
     #[command(subcommand)]
     Key(books::KeyVerb),
+    /// The admin API and the console: who may use them.
+    #[command(subcommand)]
+    Admin(admin::AdminVerb),
     /// Credits of a workspace.
     #[command(subcommand)]
     Credits(books::CreditsVerb),
@@ -169,6 +173,7 @@ async fn run(cli: Cli) -> Result<(), CliError> {
         Verb::Simulate(args) => simulate::run(&config, &args).await,
         Verb::Workspace(verb) => books::workspace(&config, verb).await,
         Verb::Key(verb) => books::key(&config, verb).await,
+        Verb::Admin(verb) => admin::admin(&config, verb).await,
         Verb::Credits(verb) => books::credits(&config, verb).await,
         Verb::Webhook(verb) => webhook::run(verb, &config.policy_directory),
         Verb::Ledger(verb) => books::ledger(&config, &verb).await,

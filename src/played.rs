@@ -197,6 +197,7 @@ const fn moment_of(kind: Kind) -> Moment {
         | Kind::Unpriced
         | Kind::Overloaded
         | Kind::StoreUnavailable
+        | Kind::StoreFull
         | Kind::RuleFailed => Moment::Early,
     }
 }

@@ -20,7 +20,7 @@ impl Gateway {
         sketch: Option<&mut Sketch>,
     ) -> Result<Vec<Candidate>, Refusal> {
         let now = self.clock.now();
-        let health = |offering: &str| self.health.view(offering, now);
+        let health = |offering: &str| self.health.routed(offering, now);
         let want = Want {
             request,
             test_mode: caller.is_test(),
