@@ -14,6 +14,8 @@ mod refusal;
 mod report;
 mod request;
 mod response;
+mod simulate;
+mod sketch;
 
 pub use frame::{BadFrame, Frame, Ratio, Size};
 pub use labels::{LABEL_CHARS_MAX, LABELS_HEADER, LABELS_MAX, bad_labels, read_labels};
@@ -28,6 +30,8 @@ pub use request::{Background, Delivery, ImageRequest, InputImage, Operation, Qua
 pub use response::{
     Answer, Change, Image, ImageResponse, QuotaStanding, Standing, Stored, TokenUsage,
 };
+pub use simulate::{SIMULATE_HEADER, bad_simulation};
+pub use sketch::{Came, Length, Sketch};
 
 /// The header by which an app says, in any dialect, where it wants to be told of its job's end.
 pub const WEBHOOK_HEADER: &str = "pixelgate-webhook";

@@ -14,6 +14,7 @@ mod demo;
 mod quote;
 mod reconcile;
 mod serve;
+mod simulate;
 mod usage;
 mod webhook;
 
@@ -44,6 +45,8 @@ enum Verb {
     },
     /// Says what a request would come to under a policy: who can draw it, the price, the changes.
     Quote(quote::QuoteArgs),
+    /// Says what recorded usage would have come to under another policy.
+    Simulate(simulate::SimulateArgs),
     /// Workspaces: who pays.
     #[command(subcommand)]
     Workspace(books::WorkspaceVerb),
@@ -167,6 +170,7 @@ async fn run(cli: Cli) -> Result<(), CliError> {
         Verb::Demo(args) => demo::demo(config, cli.data, args).await,
         Verb::Check { folder } => check(&folder.unwrap_or(config.policy_directory)),
         Verb::Quote(args) => quote::run(&args, &config.policy_directory),
+        Verb::Simulate(args) => simulate::run(&config, &args).await,
         Verb::Workspace(verb) => books::workspace(&config, verb).await,
         Verb::Key(verb) => books::key(&config, verb).await,
         Verb::Admin(verb) => admin::admin(&config, verb).await,

@@ -42,6 +42,8 @@ pub struct Config {
     pub answers: Answers,
     /// The folder of policy.
     pub policy_directory: PathBuf,
+    /// The folder of a policy that is tried beside it; `None` for none.
+    pub shadow_directory: Option<PathBuf>,
     /// Pictures worked on at once; `None` for one per core.
     pub media_workers_max: Option<usize>,
     /// Bounds on requests whose clients do not wait.

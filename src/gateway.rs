@@ -4,11 +4,10 @@
 //! is the rest. It never fails and is never cancelled half-way: the edge runs it as a task of its
 //! own, so that a client who leaves does not leave a hold behind.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use dashmap::DashMap;
-use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::canonical::{Change, ImageRequest, ImageResponse, QuotaStanding, Refusal, Standing};
@@ -35,8 +34,10 @@ mod batch;
 mod budgets;
 mod choose;
 mod deliver;
+mod draw;
 mod exchange;
 mod fan_out;
+mod foresee;
 mod health;
 mod hedge;
 mod inputs;
@@ -53,19 +54,23 @@ mod open;
 mod operate;
 pub mod passthrough;
 mod permit;
+mod play;
 mod prompt;
 pub mod quote;
 mod refuse;
+pub mod replay;
 mod reply;
 mod rules;
+mod shadow;
 mod treat;
 mod usage;
 mod worth;
 
 use admit::Stake;
+use draw::{Delivered, delivered_size};
 use health::HealthBoard;
 use limits::Asking;
-use note::{note_asked, note_caller, note_delivered};
+use note::{note_asked, note_caller, note_delivered, note_judged};
 use once::Running;
 use permit::{model, plan};
 use treat::{Treated, treat};
@@ -100,6 +105,8 @@ pub struct Gateway {
     teller: notices::Teller,
     running: Running,
     inputs: inputs::Room,
+    /// A policy that is tried beside the one in force.
+    shadow: OnceLock<Arc<LivePolicy>>,
 }
 
 impl std::fmt::Debug for Gateway {
@@ -194,6 +201,7 @@ impl Gateway {
             teller: notices::Teller::new(&webhooks),
             running: Running::default(),
             inputs,
+            shadow: OnceLock::new(),
         })
     }
 
@@ -212,6 +220,7 @@ impl Gateway {
         visit: &mut Visit,
         body: Bytes,
     ) -> Result<WireReply, Refusal> {
+        visit.read_played().await?;
         visit.must_not_ask_for_webhook()?;
         Ok(match visit.claim.clone() {
             Claim::Images => self.answer_once(visit, body).await?,
@@ -299,7 +308,7 @@ impl Gateway {
     }
 
     /// What is to be done, by whom it can be, and what it may cost: nothing is counted yet.
-    async fn understand(
+    async fn understand_alone(
         &self,
         visit: &mut Visit,
         mut asked: ImageRequest,
@@ -318,7 +327,10 @@ impl Gateway {
         let Treated { request, changes, .. } =
             treat(&policy, (&plan, &model), &asked, &ruled).kept(&plan, &model)?;
 
-        let mut candidates = self.candidates(&model, &request, (&visit.caller, &plan, &ruled))?;
+        note_judged(&mut visit.receipt, self.clock.now());
+        let whose = (&visit.caller, &*plan, &ruled);
+        let sketch = visit.receipt.sketch.as_deref_mut();
+        let mut candidates = self.candidates(&model, &request, whose, sketch)?;
         self.has_room(visit, &plan, &request).await?;
         let (tariff, quote) =
             self.quote_by_rules(visit, (&model, &ruled), &mut candidates, &request)?;
@@ -326,33 +338,6 @@ impl Gateway {
         visit.receipt.size = candidates.first().map(delivered_size);
         visit.receipt.pixels_asked = worth::pixels(&candidates, &request);
         Ok((plan, Work { model, tariff, asked, request, changes, ruled, candidates, quote }))
-    }
-
-    /// Pictures from the first candidate that delivers, made ready for the caller, and their price.
-    async fn draw(&self, visit: &mut Visit, work: &Work) -> Result<(Delivered, Credits), Refusal> {
-        let deadline = visit.deadline(work.model.deadline);
-        let delivery = self
-            .attempt_each(visit, work, deadline)
-            .await
-            .map_err(|fault| refuse::fault(&fault))?;
-        self.hand_over(visit, work, delivery, deadline).await
-    }
-
-    /// A delivery made ready for the caller, and its price.
-    async fn hand_over(
-        &self,
-        visit: &mut Visit,
-        work: &Work,
-        delivery: attempt::Delivery,
-        deadline: Instant,
-    ) -> Result<(Delivered, Credits), Refusal> {
-        let attempt::Delivery { response, candidate, cost, .. } = &delivery;
-        let cost = self.booked(&work.model, candidate, (*cost, response.usage));
-        // Booked even if the rest fails: the vendor has drawn.
-        visit.receipt.cost = visit.receipt.cost.plus(cost).unwrap_or(cost);
-        let delivered = self.deliver(visit, work, delivery, deadline).await?;
-        let price = self.charge(work, &delivered, &visit.caller)?;
-        Ok((delivered, price))
     }
 
     /// The last line of every request: its time, its size, its story.
@@ -365,7 +350,8 @@ impl Gateway {
         if !visit.became_job {
             self.telemetry.tell(receipt, visit.said.as_deref());
         }
-        reply.with_header("x-request-id", receipt.request_id.as_str())
+        let reply = reply.with_header("x-request-id", receipt.request_id.as_str());
+        visit.marked_as_played(reply)
     }
 }
 
@@ -373,18 +359,6 @@ fn decode(client: &dyn ClientSide, wire: &WireRequest) -> Result<ImageRequest, R
     client.decode_request(wire)
 }
 
-/// The pixels that the caller will get from this candidate.
-fn delivered_size(candidate: &Candidate) -> crate::canonical::Size {
-    candidate.crop_to.unwrap_or(candidate.size)
-}
-
 fn micros(duration: std::time::Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
-}
-
-/// What was delivered, reworked and ready to be written, and by whom.
-struct Delivered {
-    response: ImageResponse,
-    changes: Vec<Change>,
-    candidate: Candidate,
 }

@@ -53,6 +53,8 @@ pub struct Input {
     pub public_url: String,
     /// What its app put on it for finance, as the header spells it; empty for none.
     pub labels: String,
+    /// What a test-mode key has played, as the header spells it.
+    pub played: Option<String>,
 }
 
 /// What is known of a job.

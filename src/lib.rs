@@ -8,7 +8,7 @@
 //! | 5 path | [`control`], [`gateway`] |
 //! | 4 hands | [`export`], [`media`], [`painter`], [`reload`], [`store`], [`telemetry`], [`turnstile`], [`upstream`] |
 //! | 3 law | [`config`], [`policy`] |
-//! | 2 judges | [`auth`], [`dialect`], [`finance`], [`job`], [`ledger`], [`limit`], [`notice`], [`pledge`], [`price`], [`raster`], [`routing`], [`rules`] |
+//! | 2 judges | [`auth`], [`dialect`], [`finance`], [`job`], [`ledger`], [`limit`], [`notice`], [`played`], [`pledge`], [`price`], [`raster`], [`routing`], [`rules`] |
 //! | 1 shapes | [`canonical`], [`catalog`], [`fault`], [`receipt`] |
 //! | 0 ground | [`clock`], [`credits`], [`expression`], [`id`], [`reach`], [`scalar`], [`secret`] |
 
@@ -40,6 +40,7 @@ pub mod job;
 pub mod ledger;
 pub mod limit;
 pub mod notice;
+pub mod played;
 pub mod pledge;
 pub mod price;
 pub mod raster;

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::canonical::{Quality, RefusalKind, Size};
+use crate::canonical::{Quality, RefusalKind, Size, Sketch};
 use crate::credits::{Cost, Credits};
 use crate::id::{HoldId, KeyId, RequestId, WorkspaceId};
 
@@ -70,6 +70,8 @@ pub struct Receipt {
     pub outcome_unknown: bool,
     /// Whether it was cancelled by its app.
     pub cancelled: bool,
+    /// What it would be judged by again, once it is understood.
+    pub sketch: Option<Box<Sketch>>,
 }
 
 /// Who asked.
@@ -118,6 +120,7 @@ impl Receipt {
             cost_version: None,
             outcome_unknown: false,
             cancelled: false,
+            sketch: None,
         }
     }
 

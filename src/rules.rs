@@ -87,6 +87,11 @@ impl Rules {
         self.rules.iter().any(|rule| rule.looks_at_quote())
     }
 
+    /// Whether any rule, list or pattern is decided by what is said.
+    pub fn look_at_words(&self) -> bool {
+        !self.refused.is_empty() || self.rules.iter().any(|rule| rule.looks_at_words())
+    }
+
     /// Says no to what no prompt may hold.
     pub fn judge(&self, request: &ImageRequest) -> Result<(), Denied> {
         terms::judge(&self.refused, request)

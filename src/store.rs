@@ -46,6 +46,7 @@ mod once;
 mod postgres;
 mod reader;
 mod registry;
+mod replay;
 mod reserve;
 mod rows;
 mod shape;
@@ -69,6 +70,7 @@ pub use lists::{AuditLine, EntryLine, JobLine, Page, WorkspaceBalance};
 pub use notices::{Tried, notice_of};
 pub use reader::Admission;
 pub use registry::{NewKey, Workspace};
+pub use replay::RECORDED_MAX;
 pub use rows::media::MediaTotal;
 pub use verify::{VerifyReport, verify, verify_for};
 

@@ -16,7 +16,7 @@ mod recent;
 
 pub use bound::Bound;
 pub use metrics::{
-    BudgetMetrics, Metrics, PriceMetrics, RuleMetrics, StoreMetrics, WebhookMetrics,
+    BudgetMetrics, Metrics, PriceMetrics, RuleMetrics, ShadowMetrics, StoreMetrics, WebhookMetrics,
 };
 pub use recent::{Recent, Refused, SPAN_MS, SPANS_MAX, Span};
 

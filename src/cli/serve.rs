@@ -12,13 +12,16 @@ use crate::edge::{Edge, Socket};
 use crate::gateway::{Gateway, Hands};
 use crate::media::Media;
 use crate::painter;
-use crate::reload::LivePolicy;
+use crate::reload::{LivePolicy, Look};
 use crate::store::Store;
 use crate::telemetry::{self, Telemetry};
 use crate::turnstile::Turnstile;
 use crate::upstream::Upstream;
 
 use super::CliError;
+
+/// How often a shadow policy that cannot be used is looked at.
+const SHADOW_AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// A gateway that serves, and what it takes to stop it.
 pub(super) struct Running {
@@ -123,6 +126,9 @@ pub(super) async fn start(
         let policy = Arc::clone(&policy);
         background.spawn(policy.follow(move |look| told.tell_of_policy(look)));
     }
+    if let Some(folder) = config.shadow_directory.clone() {
+        background.spawn(follow_shadow(Arc::clone(&gateway), folder));
+    }
     keep_house(&gateway, &config, store.is_shared(), &mut background);
     background.spawn(Arc::clone(&gateway).tell_apps());
     background.spawn(Arc::clone(&gateway).tell_of_budgets());
@@ -171,6 +177,36 @@ async fn count(
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Follows the folder of a shadow policy from the moment at which it can be read. What is wrong with
+/// it is told, and is no fault of the policy in force.
+async fn follow_shadow(gateway: Arc<Gateway>, folder: std::path::PathBuf) {
+    let mut told = String::new();
+    let live = loop {
+        let own = folder.clone();
+        match tokio::task::spawn_blocking(move || LivePolicy::load(&own)).await {
+            Ok(Ok(live)) => break Arc::new(live),
+            Ok(Err(error)) if error.to_string() != told => {
+                told = error.to_string();
+                tracing::warn!(%error, "the shadow policy cannot be used; it is looked at again");
+            }
+            Ok(Err(_)) | Err(_) => {}
+        }
+        tokio::time::sleep(SHADOW_AGAIN).await;
+    };
+    tracing::info!(policy_version = &*live.current().version, "a shadow policy is tried");
+    gateway.try_beside(Arc::clone(&live));
+    live.follow(|look| match look {
+        Look::Same => {}
+        Look::Swapped(policy) => {
+            tracing::info!(policy_version = &*policy.version, "a new shadow policy is tried");
+        }
+        Look::Kept(error) => {
+            tracing::warn!(%error, "the shadow policy cannot be used; the old one stays tried");
+        }
+    })
+    .await;
 }
 
 impl Running {

@@ -59,7 +59,7 @@ sections! {
         postgres_authority: String,
     }
     RawIdempotency { answer_bytes_max: ByteCount, answers_bytes_max: ByteCount }
-    RawPolicy { directory: PathBuf }
+    RawPolicy { directory: PathBuf, shadow_directory: PathBuf }
     RawMedia {
         workers_max: usize,
         place: String,
@@ -151,6 +151,7 @@ impl RawConfig {
             audit_every: pause("store.audit_every", self.store.audit_every)?,
             answers: self.idempotency.build()?,
             policy_directory: set("policy.directory", self.policy.directory)?,
+            shadow_directory: self.policy.shadow_directory,
             media_workers_max: Some(workers).filter(|workers| *workers > 0),
             jobs: self.jobs.build()?,
             input_pictures: self.input_pictures.build()?,

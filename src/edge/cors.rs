@@ -42,7 +42,8 @@ fn allow(reply: WireReply, asked: &HeaderMap, (path, origins): (&str, &Origins))
 /// What a page may read besides the body.
 fn shown(reply: WireReply) -> WireReply {
     const SHOWN: &str = "x-request-id, retry-after, retry-after-ms, ratelimit, ratelimit-policy, \
-                         pixelgate-changed, idempotency-replayed, pixelgate-original-request";
+                         pixelgate-changed, pixelgate-simulated, idempotency-replayed, \
+                         pixelgate-original-request";
     reply.with_header("access-control-expose-headers", SHOWN)
 }
 

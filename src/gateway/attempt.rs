@@ -16,6 +16,7 @@ use super::exchange::Terms;
 use super::hedge::Placed;
 use super::job::Errand;
 use super::live::Live;
+use super::note::note_away;
 use super::{Gateway, Visit, Work};
 
 /// Candidates that one request may go through.
@@ -96,12 +97,11 @@ impl Gateway {
         &self,
         visit: &mut Visit,
         work: &Work,
-        deadline: Instant,
+        (deadline, live): (Instant, Option<&Live>),
     ) -> Result<Delivery, VendorFault> {
         let request_id = visit.receipt.request_id.clone();
-        let live = self.begin(visit, &work.request);
         let errand = visit.errand.clone();
-        let (live, errand) = (live.as_ref(), errand.as_deref());
+        let errand = errand.as_deref();
         let attempt = Attempt { request_id: &request_id, work, deadline, live, errand };
         let mut last = VendorFault::Unreachable { detail: "no candidate was tried".to_owned() };
         let mut left = work.candidates.get(..ATTEMPTS_MAX).unwrap_or(&work.candidates);
@@ -118,7 +118,10 @@ impl Gateway {
             match tried {
                 Ok(delivery) => return Ok(delivery),
                 Err(Some(fault)) if attempt.next(&fault) == Next::GiveUp => return Err(fault),
-                Err(Some(fault)) => last = fault,
+                Err(Some(fault)) => {
+                    note_away(&mut visit.receipt, &first.offering.name);
+                    last = fault;
+                }
                 // It rests after all; another request took its one trial.
                 Err(None) => {}
             }

@@ -170,6 +170,7 @@ impl Visit {
             labels: std::collections::BTreeMap::new(),
             errand: None,
             said: None,
+            played: self.played_for(index),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Whom a request may be given to: routing's answer, told how offerings are and what they cost.
 
 use crate::auth::Caller;
-use crate::canonical::{ImageRequest, Refusal};
+use crate::canonical::{ImageRequest, Refusal, Sketch};
 use crate::catalog::Model;
 use crate::policy::Plan;
-use crate::routing::{self, Candidate, Views, Want};
+use crate::routing::{self, BreakerState, Candidate, Views, Want};
 use crate::rules::Holding;
 
 use super::rules::left_of;
@@ -17,6 +17,7 @@ impl Gateway {
         model: &Model,
         request: &ImageRequest,
         (caller, plan, ruled): (&Caller, &Plan, &Holding),
+        sketch: Option<&mut Sketch>,
     ) -> Result<Vec<Candidate>, Refusal> {
         let now = self.clock.now();
         let health = |offering: &str| self.health.routed(offering, now);
@@ -24,12 +25,17 @@ impl Gateway {
             request,
             test_mode: caller.is_test(),
             fidelity: plan.fidelity.unwrap_or(model.fidelity),
-            dice: crate::id::random_number(),
+            dice: sketch.as_ref().map_or_else(crate::id::random_number, |sketch| sketch.dice),
             unix_ms: now.unix_ms,
         };
         let cost = |candidate: &Candidate| worth::cost_most(candidate, request);
         let model = &*left_of(model, ruled)?;
-        routing::candidates(model, want, Views { health: &health, cost: &cost }, now)
-            .map_err(|none| refuse::no_candidate(&model.name, none))
+        let found = routing::candidates(model, want, Views { health: &health, cost: &cost }, now);
+        if let Some(sketch) = sketch {
+            let rests = |name: &str| matches!(health(name).state, BreakerState::Open { .. });
+            let resting = model.offerings.iter().filter(|offering| rests(&offering.name));
+            sketch.away.extend(resting.map(|offering| offering.name.clone()));
+        }
+        found.map_err(|none| refuse::no_candidate(&model.name, none))
     }
 }

@@ -17,6 +17,7 @@ use crate::dialect::{Claim, WireReply};
 use crate::id::{JobId, WorkspaceId};
 use crate::job::{Input, Job, JobError, NewJob, State};
 use crate::ledger::HoldAsk;
+use crate::played::Moment;
 use crate::pledge;
 use crate::store::{StoreError, Whose};
 use crate::telemetry::Bound;
@@ -97,6 +98,7 @@ fn input_of(visit: &Visit, body: &Bytes) -> Input {
         body: body.to_vec(),
         public_url: visit.head.public_url.clone(),
         labels: format!("{}\n{}", labels.join(","), ruled.join(",")),
+        played: visit.played.as_ref().map(|played| played.text.clone()),
     }
 }
 
@@ -164,6 +166,7 @@ impl Gateway {
         self.may_be_job(visit, &body)?;
         let request = decode(visit.client, &visit.wire(body.clone()))?;
         let (plan, work) = self.understand(visit, request).await?;
+        visit.play(Moment::Early, Instant::now() + work.model.deadline).await?;
         let now = self.clock.now();
         let stake = Stake {
             amount: work.quote,

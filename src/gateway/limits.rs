@@ -25,7 +25,7 @@ pub(super) struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    fn ask(&self, weight: Weight) -> Ask {
+    pub(super) fn ask(&self, weight: Weight) -> Ask {
         let whose = Whose {
             key: self.caller.key().as_str(),
             workspace: self.caller.workspace().as_str(),
@@ -153,7 +153,7 @@ fn counts_credits(bounds: &Bounds) -> bool {
 }
 
 /// The longest window of any subject.
-fn longest(policy: &Policy) -> Option<Duration> {
+pub(super) fn longest(policy: &Policy) -> Option<Duration> {
     let plans = policy.plans.values().flat_map(|plan| &plan.bounds);
     let models = policy.model_bounds.values().flat_map(|model| &model.bounds);
     plans.chain(models).flat_map(|bounds| &bounds.limits).map(|limit| limit.window).max()

@@ -17,6 +17,7 @@ use crate::canonical::{
 use crate::clock::Now;
 use crate::dialect::{self, Batching, Claim, ClientSide, Pieces, WireReply, WireRequest};
 use crate::id::RequestId;
+use crate::played::Played;
 use crate::pledge::Named;
 use crate::policy::Policy;
 use crate::receipt::Receipt;
@@ -102,6 +103,8 @@ pub struct Visit {
     pub(super) kept: Option<WireReply>,
     /// The words of the refusal, for the log.
     pub(super) said: Option<Cow<'static, str>>,
+    /// What a test-mode key has played.
+    pub(super) played: Option<Played>,
 }
 
 impl Visit {
@@ -190,6 +193,7 @@ impl Gateway {
                     turn,
                     kept,
                     said,
+                    played: None,
                 })
             }
             Err(refusal) => Err(Box::new(self.turn_away(&head, client, receipt, &refusal))),

@@ -24,7 +24,7 @@ use crate::upstream::Account;
 use super::admit::Stake;
 use super::limits::Asking;
 use super::meet::labels;
-use super::{Gateway, Head, micros, note_caller, plan, refuse, reply};
+use super::{Gateway, Head, micros, note_caller, plan, play, refuse, reply};
 
 mod headers;
 mod keeper;
@@ -126,6 +126,7 @@ impl Gateway {
         let own = vendor.map(|vendor| &vendor.auth);
         let key = headers::presented_key(&head.headers, own);
         let caller = self.known_to_pass((head.client, key), receipt)?;
+        play::none_in_passing(&head.headers)?;
         let vendor = vendor.ok_or_else(|| no_fare(head))?;
         let path = format!("{}{}", vendor.prefix(), target.path);
         let fare = vendor.fare(&head.method, &path).ok_or_else(|| no_fare(head))?.clone();

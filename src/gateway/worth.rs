@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::auth::Caller;
-use crate::canonical::{ImageRequest, ImageResponse, Picture, Refusal, Size, TokenUsage};
+use crate::canonical::{Came, ImageRequest, ImageResponse, Picture, Refusal, Size, TokenUsage};
 use crate::catalog::{Fact, Model, Tariff};
 use crate::credits::{Cost, Credits};
 use crate::fault::{Bill, VendorFault};
@@ -99,6 +99,47 @@ impl Gateway {
     pub(super) fn count_unpriced(&self, model: &str, what: &str) {
         self.telemetry.metrics().prices.unpriced.with_label_values(&[model, what]).inc();
     }
+}
+
+/// The most that this may cost a caller; whoever's cost to us cannot be said is left out.
+pub(super) fn most_of(
+    tariff: &Tariff,
+    candidates: &mut Vec<Candidate>,
+    request: &ImageRequest,
+) -> Result<Credits, PriceError> {
+    let mut quotes =
+        candidates.iter().map(|candidate| price::quote(tariff, &asked(tariff, candidate, request)));
+    let most = quotes.try_fold(Credits::ZERO, |most, quote| quote.map(|quote| most.max(quote)))?;
+    candidates.retain(|candidate| candidate.cost_most.is_some());
+    if candidates.is_empty() { Err(PriceError::Unpriced) } else { Ok(most) }
+}
+
+/// What a caller pays for what came, by this tariff.
+pub(super) fn charge_of_came(
+    (tariff, quote): (&Tariff, Credits),
+    candidate: &Candidate,
+    request: &ImageRequest,
+    came: &Came,
+) -> Result<Credits, PriceError> {
+    let asked = asked(tariff, candidate, request);
+    let done = asked.delivered(came.count, came.quality, came.usage);
+    Ok(price::charge(tariff, &done, quote)?.price)
+}
+
+/// What a vendor charges for what came, by policy where it does not say so itself.
+pub(super) fn cost_of_came(
+    candidate: &Candidate,
+    request: &ImageRequest,
+    came: &Came,
+) -> Option<Cost> {
+    if let Some(nanos) = came.cost_nanos {
+        return Some(Cost::from_nanos(nanos));
+    }
+    let asked = drawn(candidate, request);
+    let quality = came.quality.or(asked.quality);
+    let work = Work { quality, count: came.count, ..asked };
+    let done = work.delivered(came.count, came.quality, came.usage);
+    price::cost(&candidate.tariff, &done).ok()
 }
 
 /// The most pixels that may come of it, of all its pictures together.

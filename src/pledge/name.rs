@@ -8,7 +8,7 @@ use memchr::memmem;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::canonical::{LABELS_HEADER, WEBHOOK_HEADER};
+use crate::canonical::{LABELS_HEADER, SIMULATE_HEADER, WEBHOOK_HEADER};
 use crate::id::{KeyId, random_text};
 
 /// The longest name.
@@ -17,8 +17,9 @@ pub const NAME_CHARS_MAX: usize = 255;
 /// The header that names a request (draft-ietf-httpapi-idempotency-key-header-07).
 const NAME: &str = "idempotency-key";
 
-/// Header fields that are a part of what is asked: who it is booked for, and who is told of it.
-const ASKING: [&str; 2] = [LABELS_HEADER, WEBHOOK_HEADER];
+/// Header fields that are a part of what is asked: who it is booked for, who is told of it, and what
+/// a test-mode key has played.
+const ASKING: [&str; 3] = [LABELS_HEADER, WEBHOOK_HEADER, SIMULATE_HEADER];
 
 /// Letters of a name that we give: more than anyone guesses.
 const IMPLIED_LETTERS: usize = 40;
@@ -234,13 +235,14 @@ mod tests {
             (LABELS_HEADER, "team=red"),
             (LABELS_HEADER, "team=blue"),
             (WEBHOOK_HEADER, "team=red"),
+            (SIMULATE_HEADER, "status=503"),
         ];
         let mut all: Vec<_> =
             asking.iter().map(|field| fingerprint(&headers(&[*field]), "/a", "{}").0).collect();
         all.push(one.0);
         all.sort_unstable();
         all.dedup();
-        assert_eq!(all.len(), 4);
+        assert_eq!(all.len(), 5);
     }
 
     #[test]

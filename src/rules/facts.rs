@@ -217,6 +217,11 @@ impl TextFact {
         matches!(self, Self::Offering | Self::Vendor)
     }
 
+    /// Whether it is what is said: of that nothing but its length is kept.
+    pub(super) const fn is_of_words(self) -> bool {
+        matches!(self, Self::Prompt | Self::NegativePrompt | Self::Style | Self::EndUser)
+    }
+
     pub(super) fn of<'a>(self, facts: &Facts<'a>) -> Cow<'a, str> {
         let Facts { request, caller, .. } = *facts;
         match self {

@@ -33,6 +33,16 @@ pub(super) const fn is_of_quote(found: &Typed) -> bool {
     }
 }
 
+/// Whether it is what is said.
+pub(super) const fn is_of_words(found: &Typed) -> bool {
+    match found {
+        Typed::Text(Text::Fact(fact)) => fact.is_of_words(),
+        Typed::Truth(_) | Typed::Number(_) | Typed::Text(_) | Typed::Scopes | Typed::Labels => {
+            false
+        }
+    }
+}
+
 /// Every name that there is.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     let numbers = NumberFact::ALL.iter().map(|fact| fact.name());

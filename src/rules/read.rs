@@ -12,7 +12,7 @@ use crate::expression::{
 
 use super::condition::{Number, Order, Sign, Text, Truth};
 use super::facts::LABELS;
-use super::names::{fact, is_of_quote, possible, unknown};
+use super::names::{fact, is_of_quote, is_of_words, possible, unknown};
 
 const BOUNDS: Bounds = Bounds {
     bytes_max: 2000,
@@ -42,14 +42,19 @@ pub(super) struct Read {
     pub(super) truth: Truth,
     /// Whether it can be worked out only when the quote is known.
     pub(super) looks_at_quote: bool,
+    /// Whether it looks at what is said, which no usage row keeps.
+    pub(super) looks_at_words: bool,
 }
 
 /// Reads a condition.
 pub(super) fn read(text: &str) -> Result<Read, BadExpression> {
     let parsed = parse(text, BOUNDS)?;
-    let reader = Reader { source: &parsed.source, looks_at_quote: Cell::new(false) };
+    let (looks_at_quote, looks_at_words) = (Cell::new(false), Cell::new(false));
+    let reader = Reader { source: &parsed.source, looks_at_quote, looks_at_words };
     let truth = reader.truth(&parsed.piece)?;
-    Ok(Read { truth, looks_at_quote: reader.looks_at_quote.get() })
+    let (looks_at_quote, looks_at_words) =
+        (reader.looks_at_quote.get(), reader.looks_at_words.get());
+    Ok(Read { truth, looks_at_quote, looks_at_words })
 }
 
 /// Compiles a pattern that takes time linear in what it looks at.
@@ -71,6 +76,7 @@ fn bad(problem: impl Into<String>, hint: impl Into<String>) -> BadExpression {
 struct Reader<'a> {
     source: &'a Source,
     looks_at_quote: Cell<bool>,
+    looks_at_words: Cell<bool>,
 }
 
 impl Reader<'_> {
@@ -153,6 +159,7 @@ impl Reader<'_> {
         };
         let found = fact(&name).ok_or_else(|| unknown(&name))?;
         self.looks_at_quote.set(self.looks_at_quote.get() || is_of_quote(&found));
+        self.looks_at_words.set(self.looks_at_words.get() || is_of_words(&found));
         Ok(found)
     }
 

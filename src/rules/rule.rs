@@ -19,6 +19,7 @@ pub struct Rule {
     pub name: Arc<str>,
     condition: Truth,
     looks_at_quote: bool,
+    looks_at_words: bool,
     /// What follows where it holds.
     pub follows: Follows,
     /// Whether it is only counted.
@@ -94,6 +95,7 @@ impl Rule {
             name: name.into(),
             condition: read.truth,
             looks_at_quote: read.looks_at_quote,
+            looks_at_words: read.looks_at_words,
             follows,
             is_shadow: false,
         })
@@ -102,6 +104,11 @@ impl Rule {
     /// Whether it can be worked out only when the quote is known.
     pub const fn looks_at_quote(&self) -> bool {
         self.looks_at_quote
+    }
+
+    /// Whether it looks at what is said.
+    pub const fn looks_at_words(&self) -> bool {
+        self.looks_at_words
     }
 
     pub(super) fn holds(&self, facts: &Facts<'_>) -> Result<bool, RuleError> {

@@ -111,7 +111,7 @@ impl Books {
         Ok(sums.first().copied().unwrap_or(0))
     }
 
-    async fn ask<T>(
+    pub(super) async fn ask<T>(
         &self,
         query: Query,
         values: Vec<Value<'static>>,
@@ -214,7 +214,7 @@ fn exposure(row: &dyn Cells) -> Result<Exposure, StoreError> {
     })
 }
 
-fn line(row: &dyn Cells) -> Result<UsageLine, StoreError> {
+pub(super) fn line(row: &dyn Cells) -> Result<UsageLine, StoreError> {
     Ok(UsageLine {
         seq: row.number("seq")?,
         at_ms: row.number("at_ms")?,

@@ -13,12 +13,14 @@ use super::kinds::{counter, counters, floats, gauge, gauges, histogram, histogra
 mod budgets;
 mod prices;
 mod rules;
+mod shadow;
 mod store;
 mod webhooks;
 
 pub use budgets::BudgetMetrics;
 pub use prices::PriceMetrics;
 pub use rules::RuleMetrics;
+pub use shadow::ShadowMetrics;
 pub use store::StoreMetrics;
 pub use webhooks::WebhookMetrics;
 
@@ -34,6 +36,8 @@ pub struct Metrics {
     pub prices: PriceMetrics,
     /// What rules came to.
     pub rules: RuleMetrics,
+    /// What a shadow policy would have made of requests.
+    pub shadow: ShadowMetrics,
     /// What stops the store.
     pub store: StoreMetrics,
     /// Requests answered, by dialect and outcome (`ok` or a refusal's code).
@@ -145,6 +149,7 @@ impl Metrics {
                 &["route", "outcome"],
             )?,
             rules: RuleMetrics::new(&r)?,
+            shadow: ShadowMetrics::new(&r)?,
             store: StoreMetrics::new(&r)?,
             requests: counters(
                 &r,

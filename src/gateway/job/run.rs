@@ -14,6 +14,7 @@ use crate::dialect::{self, Claim, WireRequest};
 use crate::fault::Next;
 use crate::id::WorkspaceId;
 use crate::job::{self, AtStart, Failure, Input, Job, Outcome};
+use crate::played::Played;
 use crate::receipt::Receipt;
 use crate::routing::{self, Candidate};
 use crate::store::{JobEnd, StoreError};
@@ -98,7 +99,8 @@ impl Gateway {
         let mut work = work_again(visit, job, input)?;
         let plan = super::super::plan(&visit.policy, &visit.caller)?;
         let whose = (&visit.caller, &*plan, &work.ruled);
-        work.candidates = self.candidates(&work.model, &work.request, whose)?;
+        let sketch = visit.receipt.sketch.as_deref_mut();
+        work.candidates = self.candidates(&work.model, &work.request, whose, sketch)?;
         visit.receipt.size = work.candidates.first().map(delivered_size);
         visit.receipt.pixels_asked = worth::pixels(&work.candidates, &work.request);
         let policy = Arc::clone(&visit.policy);
@@ -132,7 +134,7 @@ impl Gateway {
         };
         let plan = super::super::plan(&visit.policy, &visit.caller)?;
         let whose = (&visit.caller, &*plan, &work.ruled);
-        let others = self.candidates(&work.model, &work.request, whose);
+        let others = self.candidates(&work.model, &work.request, whose, None);
         work.candidates = others.unwrap_or_default();
         work.candidates.retain(|other| other.offering.name != candidate.offering.name);
         let is_wanted = errand.is_some_and(|errand| !errand.is_unwanted());
@@ -191,6 +193,8 @@ impl Gateway {
             named: None,
             turn: None,
             kept: None,
+            // It was read when the job was accepted.
+            played: input.played.as_deref().and_then(|text| Played::parse(text).ok()),
         }
     }
 

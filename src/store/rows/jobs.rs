@@ -46,6 +46,7 @@ static JOB: Shape = Shape {
         ("body", Kind::Bytes),
         ("public_url", Kind::Text),
         ("labels", Kind::Text),
+        ("played", Kind::Text),
         ("tariff", Kind::Text),
     ],
     way: Way::Insert { conflict: "" },
@@ -163,6 +164,7 @@ fn accepted<'a>(job: &'a Job, input: &'a Input) -> Result<Vec<Value<'a>>, StoreE
         input.body.as_slice().into(),
         Value::from(&input.public_url),
         Value::from(&input.labels),
+        input.played.as_deref().into(),
         job.tariff.as_ref().map(json).transpose()?.into(),
     ])
 }
@@ -231,5 +233,6 @@ pub(in super::super) fn input(row: &dyn Cells) -> Result<Input, StoreError> {
         body: row.bytes("body")?,
         public_url: row.text("public_url")?,
         labels: row.text("labels")?,
+        played: row.maybe_text("played")?,
     })
 }

@@ -42,6 +42,7 @@ static USAGE: Shape = Shape {
         ("pixels_asked", Kind::Number),
         ("price_version", Kind::Text),
         ("cost_version", Kind::Text),
+        ("sketch", Kind::Text),
     ],
     way: Way::Insert { conflict: "" },
 };
@@ -86,5 +87,6 @@ fn row(receipt: &Receipt) -> Result<Vec<Value<'_>>, StoreError> {
         receipt.pixels_asked.into(),
         receipt.price_version.as_deref().into(),
         receipt.cost_version.as_deref().into(),
+        receipt.sketch.as_deref().map(json).transpose()?.into(),
     ])
 }

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::canonical::{Quality, RefusalKind, Size};
+use crate::canonical::{Quality, RefusalKind, Size, Sketch};
 use crate::credits::Cost;
 use crate::finance::{Day, Exposure, Focus, Row, Span, Statement, UsageLine};
 use crate::id::{AdjustmentId, RequestId};
@@ -45,6 +45,7 @@ fn bought(world: &World, id: &str) -> Receipt {
         attempts: 2,
         price_version: Some("2026-03-01".into()),
         cost_version: Some("2026-02-01".into()),
+        sketch: Some(Box::new(Sketch { dice: u64::MAX, ..Sketch::default() })),
         ..receipt()
     }
 }
@@ -114,6 +115,10 @@ async fn finance_reads_the_same_of_the_same_books_on_either_store() {
     play(&shared).await;
     let ours = Books::open(embedded.dir()).unwrap();
     let theirs = Books::open_at(Address::new(shared.url(), None).unwrap()).await.unwrap();
+    let (own, other) = (ours.recorded(0, i64::MAX).await, theirs.recorded(0, i64::MAX).await);
+    let (own, other) = (own.unwrap(), other.unwrap());
+    assert_eq!(own, other);
+    assert!(own.iter().any(|one| one.sketch.as_ref().is_some_and(|s| s.dice == u64::MAX)));
     for (since, until) in [(0, 9), (0, 1), (1, 2), (5, 6)] {
         let span = Span { since: Day(since), until: Day(until) };
         let (own, other) = (told(&ours, span).await, told(&theirs, span).await);

@@ -54,6 +54,7 @@ pub(super) fn job(world: &World, id: &str, hold: &str) -> NewJob {
         body: b"{}".to_vec(),
         public_url: "http://gateway.example".to_owned(),
         labels: "team=red".to_owned(),
+        played: Some("after=1s".to_owned()),
     };
     NewJob { job, input, open_max: 2, untold_max: 2 }
 }
