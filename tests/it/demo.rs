@@ -69,6 +69,10 @@ fn the_printed_curl_lines_return_pictures_of_the_size_asked_for() {
     let quote: Value = serde_json::from_str(&line("/v1/quote")).unwrap();
     assert_eq!(quote["credits"]["is_enough"], true, "{quote}");
     assert!(line("/v1/models").contains("flux-schnell"));
+    let spent: Value = serde_json::from_str(&line("/admin/v1/usage")).unwrap();
+    assert!(spent["total"]["requests"].as_u64().unwrap() > 5, "{spent}");
+    let console = said.lines().map(str::trim).find(|line| line.ends_with("/console/")).unwrap();
+    assert!(run(&format!("curl -s {console}")).contains("<title>Pixelgate console"));
     assert!(line("/metrics").contains("pixelgate_requests_total"));
 }
 
@@ -83,7 +87,7 @@ fn json_is_one_line_with_what_a_script_needs_and_the_folder_is_kept_when_asked()
     let ready: Value = serde_json::from_str(&line).unwrap();
     let mut keys: Vec<&str> = ready.as_object().unwrap().keys().map(String::as_str).collect();
     keys.sort_unstable();
-    assert_eq!(keys, ["admin", "data", "key", "policies", "public", "workspace"]);
+    assert_eq!(keys, ["admin", "data", "key", "policies", "public", "token", "workspace"]);
     assert!(std::path::Path::new(ready["policies"].as_str().unwrap()).join("models.toml").exists());
     let stop = Command::new("kill").arg(process.0.id().to_string()).status().unwrap();
     assert!(stop.success() && process.0.wait().unwrap().success());

@@ -147,11 +147,7 @@ pub(crate) fn new_adjustment(event: &Event) -> Option<NewAdjustment> {
 }
 
 /// Asks of a ledger what an event is for; nothing where it only waits.
-pub(super) fn meet(
-    ledger: &mut Ledger,
-    event: &Event,
-    at_ms: i64,
-) -> Result<Changes, LedgerError> {
+pub(super) fn meet(ledger: &mut Ledger, event: &Event, at_ms: i64) -> Result<Changes, LedgerError> {
     let at = now(at_ms);
     match event {
         Event::Grant { .. } => {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::super::*;
-use super::histories::{Event, QUOTAS, event, grant_of, meet, new_adjustment, new_grant, now};
 use super::ask;
+use super::histories::{Event, QUOTAS, event, grant_of, meet, new_adjustment, new_grant, now};
 
 /// What a store keeps: made from what operations changed, and from nothing else.
 #[derive(Default)]
