@@ -15,7 +15,9 @@ mod metrics;
 mod recent;
 
 pub use bound::Bound;
-pub use metrics::{BudgetMetrics, Metrics, PriceMetrics, RuleMetrics, StoreMetrics};
+pub use metrics::{
+    BudgetMetrics, Metrics, PriceMetrics, RuleMetrics, StoreMetrics, WebhookMetrics,
+};
 pub use recent::{Recent, Refused, SPAN_MS, SPANS_MAX, Span};
 
 /// Where receipts are told.

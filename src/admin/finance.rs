@@ -98,9 +98,8 @@ impl Admin {
             Box::pin(async move {
                 let mut statements = books.statements(span).await?;
                 statements.retain(|one| whose.as_ref().is_none_or(|id| one.workspace == *id));
-                if let Some(id) = whose.filter(|_| statements.is_empty()) {
-                    return Err(refused::unknown("workspace", &id));
-                }
+                let nobody = whose.filter(|_| statements.is_empty());
+                nobody.map_or(Ok(()), |id| Err(refused::unknown("workspace", &id)))?;
                 let rows = statements.into_iter().flat_map(Statement::rows).collect();
                 Ok(Sheet {
                     name: "statement",

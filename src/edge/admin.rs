@@ -112,8 +112,8 @@ impl ServeHttp for Admin {
                 let (untold, oldest_ms) = self.gateway.untold();
                 let now_ms = self.gateway.clock.now().unix_ms;
                 let age_ms = oldest_ms.map_or(0, |ms| now_ms.saturating_sub(ms).max(0));
-                metrics.webhooks_waiting.set(i64::try_from(untold).unwrap_or(i64::MAX));
-                metrics.webhooks_oldest_seconds.set(age_ms / 1000);
+                metrics.webhooks.waiting.set(i64::try_from(untold).unwrap_or(i64::MAX));
+                metrics.webhooks.oldest_seconds.set(age_ms / 1000);
                 metrics.holds_open.set(i64::try_from(store.open_holds()).unwrap_or(i64::MAX));
                 metrics.answers_bytes.set(store.kept_bytes());
                 metrics.store.full.set(i64::from(store.is_full()));

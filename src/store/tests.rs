@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use tokio::task::JoinSet;
 
 use crate::auth::{AuthError, KeyStatus, Mode};
+use crate::id::WorkspaceId;
 use crate::ledger::{Balance, LedgerError, NewGrant, QuotaUnit, Weighed};
 
 use super::*;

@@ -92,6 +92,11 @@ proptest! {
                 at_ms += ms;
             }
             prop_assert_eq!(stopping.open_holds(), steady.open_holds());
+            let open = kept.holds.values().filter(|hold| hold.ended.is_none());
+            prop_assert_eq!(stopping.open_holds(), open.count());
+            for (id, grant) in &kept.grants {
+                prop_assert_eq!(stopping.find_grant(id), Some(grant));
+            }
             for number in 0..3 {
                 let workspace = WorkspaceId::known(&format!("ws_{number}"));
                 prop_assert_eq!(stopping.balance(&workspace), steady.balance(&workspace));

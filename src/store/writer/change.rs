@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use crate::auth::KeyStatus;
 use crate::clock::Now;
 use crate::id::{KeyId, WorkspaceId};
-use crate::ledger::NewGrant;
+use crate::ledger::{NewAdjustment, NewGrant};
 
 use super::super::ask::Answer;
 use super::super::change::{Change, Drain, Rotation};
@@ -32,11 +32,7 @@ impl Writer {
                 book.close(came, |answer| Answer::new(reply, answer));
             }
             Change::Adjust(new, reply) => {
-                let deed = Deed::new("credits.adjust", new.id.as_str())
-                    .of(new.workspace.as_str())
-                    .became(json!({ "amount": new.amount, "memo": new.memo, "grant": new.grant }));
-                let came = self.adjust(*new, book.batch, now)?;
-                let came = came.map(|is_news| ((), is_news.then_some(deed)));
+                let came = self.take_back(*new, (&mut *book.batch, now))?;
                 book.close(came, |answer| Answer::new(reply, answer));
             }
             Change::CreateWorkspace(name, reply) => {
@@ -73,11 +69,7 @@ impl Writer {
                 book.close(Ok(((), Some(deed))), |answer| Answer::new(reply, answer));
             }
             Change::Drain(offering, reason, reply) => {
-                let deed = Deed::new("offering.drain", &*offering)
-                    .became(json!({ "state": "drained", "reason": reason }));
-                let name = book.actor.as_ref().map(|actor| actor.name.clone()).unwrap_or_default();
-                let drain = Drain { offering, at_ms: now.unix_ms, reason, name };
-                book.batch.rows.audit.drains.push(drain);
+                let deed = book.drain(offering, reason);
                 book.close(Ok(((), Some(deed))), |answer| Answer::new(reply, answer));
             }
             Change::Resume(offering, reply) => {
@@ -105,6 +97,18 @@ impl Writer {
             }))
         };
         Ok(((), is_news.then(deed)))
+    }
+
+    fn take_back(
+        &mut self,
+        new: NewAdjustment,
+        (batch, now): (&mut Batch, Now),
+    ) -> Result<Came<()>, StoreError> {
+        let deed = Deed::new("credits.adjust", new.id.as_str())
+            .of(new.workspace.as_str())
+            .became(json!({ "amount": new.amount, "memo": new.memo, "grant": new.grant }));
+        let came = self.adjust(new, batch, now)?;
+        Ok(came.map(|is_news| ((), is_news.then_some(deed))))
     }
 
     fn make_workspace(
@@ -200,6 +204,15 @@ struct Book<'a> {
 }
 
 impl Book<'_> {
+    fn drain(&mut self, offering: String, reason: String) -> Deed {
+        let deed = Deed::new("offering.drain", &*offering)
+            .became(json!({ "state": "drained", "reason": reason }));
+        let name = self.actor.as_ref().map(|actor| actor.name.clone()).unwrap_or_default();
+        let drain = Drain { offering, at_ms: self.now.unix_ms, reason, name };
+        self.batch.rows.audit.drains.push(drain);
+        deed
+    }
+
     /// The answer, and the row of the audit log where something was changed.
     fn close<T>(&mut self, came: Came<T>, answer: impl FnOnce(Result<T, StoreError>) -> Answer) {
         let verdict = came.map(|(said, deed)| {
