@@ -125,7 +125,8 @@ mod tests {
             let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
             for line in text.lines().filter(|line| line.starts_with("import ")) {
                 let from = line.rsplit('"').nth(1).unwrap();
-                let mut path: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+                let mut path: Vec<&str> =
+                    folder.split('/').filter(|part| !part.is_empty()).collect();
                 for part in from.split('/') {
                     match part {
                         "." => {}

@@ -9,7 +9,7 @@ use crate::world::{OPENAI, Reply, World, read};
 
 mod book;
 mod budgets;
-mod console;
+pub(crate) mod console;
 mod described;
 mod operate;
 mod shown;
@@ -232,6 +232,7 @@ async fn what_is_asked_wrongly_is_told_what_is_wrong_and_changes_nothing() {
     let cases = [
         (&post, "/admin/v1/workspaces", json!({ "name": long }), 400, "bad_field"),
         (&post, "/admin/v1/workspaces", json!({ "nam": "x" }), 400, "bad_body"),
+        (&post, "/admin/v1/workspaces", json!(["a list"]), 400, "bad_body"),
         (&post, "/admin/v1/workspaces", json!({ "name": "test" }), 409, "name_taken"),
         (&post, &grants, json!({ "amount": "0" }), 400, "bad_field"),
         (&post, &grants, json!({ "amount": "-1" }), 400, "bad_body"),

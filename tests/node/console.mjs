@@ -112,7 +112,7 @@ const parts = {
     await go(page, "#/jobs");
     await button(page, `Cancel ${id}`).press("Enter");
     await button(page, "Cancel the job").press("Enter");
-    await page.getByText("cancelled", { exact: true }).first().waitFor();
+    await page.locator("td .badge", { hasText: /^cancelled$/ }).waitFor();
     await context.close();
   },
 
@@ -171,6 +171,20 @@ const parts = {
     assert.equal(await page.evaluate(() => window.wasHit), undefined);
     assert.deepEqual(complaints, []);
     assert.deepEqual([...asked], [origin], "nothing is asked elsewhere");
+    await context.close();
+  },
+
+  /** Whoever has just bought pictures sees what they came to. */
+  async spend(model, charged) {
+    const { context, page, complaints } = await enter(browser, origin, operator);
+    await page.getByRole("link", { name: "Spend" }).click();
+    await page.getByLabel("Split by").selectOption("model");
+    await page.getByRole("row", { name: model }).getByRole("cell", { name: charged, exact: true }).waitFor();
+    // What is drawn is no empty canvas.
+    const drawn = await page.locator(".chart canvas").evaluate((canvas) =>
+      new Set(new Uint32Array(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size);
+    assert.ok(drawn > 3, `${drawn} colours`);
+    assert.deepEqual(complaints, []);
     await context.close();
   },
 

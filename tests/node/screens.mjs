@@ -8,6 +8,9 @@ import { enter, go, launch, mustFit, screens, shown } from "./tab.mjs";
 const [chromium, folder, origin, operator, workspace] = process.argv.slice(2);
 const browser = await launch(chromium);
 
+/** Rows of a table in a picture of the manual. */
+const ROWS_OF_MANUAL = 10;
+
 const SIZES = [["desk", 1280, 800], ["pocket", 420, 900]];
 
 for (const [size, width, height] of SIZES) {
@@ -19,6 +22,10 @@ for (const [size, width, height] of SIZES) {
       await page.waitForFunction(() => [...document.querySelectorAll("main img")].every((image) => image.complete && image.naturalWidth > 0));
       await mustFit(page, `${name}, ${size}, ${colorScheme}`);
       await page.screenshot({ path: join(folder, `${name}-${size}-${colorScheme}.png`), fullPage: true });
+      if (size !== "desk") continue;
+      // The manual has the beginning of long tables.
+      await page.evaluate((most) => document.querySelectorAll(`tbody tr:nth-child(n + ${most + 1})`).forEach((row) => { row.hidden = true; }), ROWS_OF_MANUAL);
+      await page.screenshot({ path: join(folder, `manual-${name}-${colorScheme}.png`), fullPage: true });
     }
     assert.deepEqual(complaints, []);
     assert.deepEqual([...asked].filter((one) => !one.startsWith("blob:") && one !== "null"), [origin], "nothing is asked elsewhere");
@@ -26,6 +33,7 @@ for (const [size, width, height] of SIZES) {
     await shown(page, "sign-in");
     await mustFit(page, `sign-in, ${size}, ${colorScheme}`);
     await page.screenshot({ path: join(folder, `sign-in-${size}-${colorScheme}.png`) });
+    if (size === "desk") await page.screenshot({ path: join(folder, `manual-sign-in-${colorScheme}.png`), clip: { x: 320, y: 0, width: 640, height: 420 } });
     await context.close();
   }
 }

@@ -36,7 +36,8 @@ const SCREENS: [&str; 13] = [
 /// Screens of which the manual shows the dark side too.
 const DARK: [&str; 2] = ["overview", "budgets"];
 
-fn chromium() -> String {
+/// Where it is.
+pub(crate) fn chromium() -> String {
     #[expect(clippy::disallowed_methods, reason = "the one setting of these tests")]
     std::env::var(CHROMIUM)
         .unwrap_or_else(|_| panic!("{CHROMIUM} is not set; run this test by `scripts/test`"))
@@ -90,19 +91,22 @@ async fn nothing_on_any_screen_overlaps_or_is_cut_off_at_a_desk_or_in_a_pocket_l
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/images");
     #[expect(clippy::disallowed_methods, reason = "how pictures of the manual are renewed")]
     let is_renewed = std::env::var("UPDATE_IMAGES").is_ok_and(|value| value == "1");
-    let manual = kept.join("../console.md");
+    let manual = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/console.md");
     let manual = std::fs::read_to_string(manual).unwrap();
     let light = SCREENS.iter().map(|name| (name, "light"));
     let mut named = BTreeSet::new();
     for (name, scheme) in light.chain(DARK.iter().map(|name| (name, "dark"))) {
         let file = format!("console-{name}-{scheme}.png");
         if is_renewed {
-            let taken = folder.join(format!("{name}-desk-{scheme}.png"));
+            let taken = folder.join(format!("manual-{name}-{scheme}.png"));
             std::fs::create_dir_all(&kept).unwrap();
             std::fs::copy(taken, kept.join(&file)).unwrap();
         }
         assert!(kept.join(&file).is_file(), "{file} is missing: run this with UPDATE_IMAGES=1");
-        assert!(manual.contains(&format!("(images/{file})")), "docs/console.md does not show {file}");
+        assert!(
+            manual.contains(&format!("(images/{file})")),
+            "docs/console.md does not show {file}"
+        );
         named.insert(file);
     }
     for file in std::fs::read_dir(kept).unwrap() {
