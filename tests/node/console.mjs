@@ -179,7 +179,7 @@ const parts = {
     const { context, page, complaints } = await enter(browser, origin, operator);
     await page.getByRole("link", { name: "Spend" }).click();
     await page.getByLabel("Split by").selectOption("model");
-    await page.getByRole("row", { name: model }).getByRole("cell", { name: charged, exact: true }).waitFor();
+    await page.getByRole("row", { name: model }).getByRole("cell", { name: charged, exact: true }).first().waitFor();
     // What is drawn is no empty canvas.
     const drawn = await page.locator(".chart canvas").evaluate((canvas) =>
       new Set(new Uint32Array(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size);
