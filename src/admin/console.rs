@@ -119,22 +119,25 @@ mod tests {
         }
     }
 
+    /// What a module of this folder means by this address.
+    fn resolved(folder: &str, from: &str) -> String {
+        let mut path: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+        for part in from.split('/').filter(|part| *part != ".") {
+            if part == ".." {
+                assert!(path.pop().is_some(), "{from}");
+            } else {
+                path.push(part);
+            }
+        }
+        path.join("/")
+    }
+
     #[test]
     fn every_module_that_a_module_imports_is_there() {
         for (name, _, text) in FILES.iter().filter(|(_, kind, _)| *kind == Kind::Script) {
             let folder = name.rsplit_once('/').map_or("", |(folder, _)| folder);
             for line in text.lines().filter(|line| line.starts_with("import ")) {
-                let from = line.rsplit('"').nth(1).unwrap();
-                let mut path: Vec<&str> =
-                    folder.split('/').filter(|part| !part.is_empty()).collect();
-                for part in from.split('/') {
-                    match part {
-                        "." => {}
-                        ".." => assert!(path.pop().is_some(), "{name}: {line}"),
-                        part => path.push(part),
-                    }
-                }
-                let path = path.join("/");
+                let path = resolved(folder, line.rsplit('"').nth(1).unwrap());
                 assert!(FILES.iter().any(|(own, ..)| *own == path), "{name}: {path}");
             }
         }

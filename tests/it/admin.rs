@@ -226,7 +226,6 @@ async fn a_page_of_another_origin_changes_nothing_even_with_a_token() {
 async fn what_is_asked_wrongly_is_told_what_is_wrong_and_changes_nothing() {
     let desk = Desk::new();
     let grants = format!("/admin/v1/workspaces/{}/grants", desk.world.workspace);
-    let adjustments = format!("/admin/v1/workspaces/{}/adjustments", desk.world.workspace);
     let (post, get) = (Method::POST, Method::GET);
     let long = "x".repeat(200);
     let cases = [
@@ -239,13 +238,6 @@ async fn what_is_asked_wrongly_is_told_what_is_wrong_and_changes_nothing() {
         (&post, &grants, json!({ "amount": "1", "id": "g/1" }), 400, "bad_field"),
         (&post, &grants, json!({ "amount": "1", "source": "plan" }), 400, "bad_field"),
         (&post, "/admin/v1/workspaces/ws_none/grants", json!({ "amount": "1" }), 404, "not_found"),
-        (&post, &adjustments, json!({ "amount": "0", "memo": "x" }), 400, "bad_field"),
-        (&post, &adjustments, json!({ "amount": "1" }), 400, "bad_body"),
-        (&post, &adjustments, json!({ "amount": "1", "memo": " " }), 400, "bad_field"),
-        (&post, &adjustments, json!({ "amount": "1", "memo": "x", "id": "1" }), 400, "bad_field"),
-        (&post, &adjustments, json!({ "amount": "11", "memo": "x" }), 409, "ledger_refused"),
-        (&get, "/admin/v1/budgets/none/counters", json!({}), 404, "not_found"),
-        (&get, "/admin/v1/pictures/none", json!({}), 404, "not_found"),
         (&post, "/admin/v1/keys", json!({ "workspace": "w", "plan": "none" }), 400, "bad_field"),
         (&post, "/admin/v1/keys/key_none/revoke", json!({}), 404, "not_found"),
         (&post, "/admin/v1/offerings/drain", json!({ "offering": "none" }), 404, "not_found"),

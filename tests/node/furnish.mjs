@@ -71,6 +71,6 @@ for (let at = 0; at < 3; at += 1) await paint(keys["Kite Games"], { model: "film
 await paint(keys["Blue Harbor Travel"], { model: "portrait-9" });
 await paint(keys["Nordlys Magazine"], { model: "landscape-xl", n: 40 });
 await paint(keys["Playground"], { model: "landscape-xl" });
-for (let at = 0; at < 4; at += 1) await paint(keys["Blue Harbor Travel"], { model: "<img src=x onerror=window.wasHit=1>" });
+for (let at = 0; at < 4; at += 1) await paint(keys["Blue Harbor Travel"], { model: "seascape-1" });
 console.log(places["Acme Storefront"].id);
 console.log("all good");

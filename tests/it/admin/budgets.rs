@@ -135,6 +135,31 @@ async fn credits_are_taken_back_once_with_a_reason_that_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_taken_back_wrongly_or_is_not_there_is_told_so() {
+    let desk = Desk::new();
+    let adjustments = format!("/admin/v1/workspaces/{}/adjustments", desk.world.workspace);
+    for (body, status, code) in [
+        (json!({ "amount": "0", "memo": "x" }), 400, "bad_field"),
+        (json!({ "amount": "1" }), 400, "bad_body"),
+        (json!({ "amount": "1", "memo": " " }), 400, "bad_field"),
+        (json!({ "amount": "1", "memo": "x", "id": "1" }), 400, "bad_field"),
+        (json!({ "amount": "11", "memo": "x" }), 409, "ledger_refused"),
+    ] {
+        let reply = desk.ask(&desk.operator, (Method::POST, &adjustments), Some(&body)).await;
+        assert_eq!(
+            (reply.status, &reply.json()["error"]["code"]),
+            (status, &json!(code)),
+            "{body}"
+        );
+    }
+    for path in ["/admin/v1/budgets/none/counters", "/admin/v1/pictures/none"] {
+        let reply = desk.ask(&desk.operator, (Method::GET, path), None).await;
+        assert_eq!((reply.status, &reply.json()["error"]["code"]), (404, &json!("not_found")));
+    }
+    assert_eq!(desk.world.available(), "10");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn kept_pictures_are_shown_to_operators_with_their_addresses_and_never_what_was_asked() {
     let desk = Desk::new();
     let (older, newer) = (
