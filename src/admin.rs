@@ -20,12 +20,14 @@ use crate::limit::Guesses;
 use crate::store::Actor;
 
 mod answer;
+mod budgets;
 mod console;
 mod credits;
 mod finance;
 mod jobs;
 mod keys;
 mod ledger;
+mod pictures;
 mod policy;
 mod query;
 mod refused;
@@ -110,7 +112,10 @@ impl Call {
     /// The body as JSON of this shape.
     fn body<T: serde::de::DeserializeOwned>(&self) -> Result<T, Refused> {
         let body: &[u8] = if self.asked.body.is_empty() { b"{}" } else { &self.asked.body };
-        serde_json::from_slice(body).map_err(|fault| refused::bad_body(&fault))
+        // A list of the fields' values in their order is no body, whatever it could be read as.
+        let read = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(body)
+            .and_then(|_| serde_json::from_slice(body));
+        read.map_err(|fault| refused::bad_body(&fault))
     }
 }
 
@@ -230,11 +235,17 @@ impl Admin {
             Op::Balance => self.balance(call).await,
             Op::Grants => self.grants(call).await,
             Op::Grant => self.grant(call).await,
+            Op::Adjust => self.adjust(call).await,
             Op::Entries => self.entries(call).await,
             Op::Usage => self.usage(call).await,
             Op::Statements => self.statements(call).await,
             Op::Forecast => self.forecast(call).await,
             Op::Exposures => self.exposures(call).await,
+            Op::Budgets => self.budgets().await,
+            Op::BudgetCounters => self.budget_counters(call).await,
+            Op::BudgetAlerts => self.budget_alerts(call).await,
+            Op::Pictures => self.pictures(call).await,
+            Op::Picture => self.picture(call).await,
             Op::Jobs => self.jobs(call).await,
             Op::Job => self.job(call).await,
             Op::CancelJob => self.cancel_job(call).await,

@@ -27,6 +27,7 @@ mod alerts;
 mod answers;
 mod ask;
 mod books;
+mod budgets;
 mod cells;
 mod change;
 mod command;
@@ -60,6 +61,7 @@ mod writer;
 
 pub use alerts::{AlertTried, Untold};
 pub use answers::{AnswerKept, KeptAnswer, ROW_BYTES_MAX, USUAL_BOUNDS};
+pub use budgets::AlertLine;
 pub use change::{Drain, Rotation};
 pub use command::{Command, GrantSummary, KeySummary, Outcome, TokenSummary};
 pub use deed::{Actor, Deed};

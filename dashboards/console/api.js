@@ -35,9 +35,12 @@ export const get = async (path) => (await ask(path)).json();
 export const post = async (path, body = {}) =>
   (await ask(path, { method: "POST", body: JSON.stringify(body) })).json();
 
+/** The bytes of what a path answers. */
+export const bytes = async (path) => (await ask(path)).blob();
+
 /** Saves what a path answers as a file. */
 export async function save(path, name) {
-  const address = URL.createObjectURL(await (await ask(path)).blob());
+  const address = URL.createObjectURL(await bytes(path));
   const link = document.createElement("a");
   link.href = address;
   link.download = name;

@@ -3,7 +3,7 @@
 import uPlot from "./vendor/uPlot.esm.js";
 import { h } from "./dom.js";
 
-const COLOURS = 8;
+const COLOURS = 7;
 
 /** Seconds that may lie between two ticks: never less than one. */
 const TICKS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 1209600, 2592000, 7776000];
@@ -33,12 +33,12 @@ function moments(chart, ticks) {
   });
 }
 
-function axes() {
+function axes(unit) {
   const line = { stroke: css("--line"), width: 1 };
   const both = { stroke: css("--faint"), grid: line, ticks: line, font: "12px system-ui, sans-serif" };
   return [
     { ...both, grid: { show: false }, values: moments, space: 70, incrs: TICKS },
-    { ...both, size: 58, values: (_, ticks) => ticks.map((tick) => compact.format(tick)) },
+    { ...both, size: 62, label: unit, labelSize: 22, labelGap: 0, labelFont: "12px system-ui, sans-serif", values: (_, ticks) => ticks.map((tick) => compact.format(tick)) },
   ];
 }
 
@@ -68,7 +68,7 @@ function draw(label, points, options) {
  * Bars over time, one colour a series, stacked. `times` in seconds; `series` is `[{name, values}]`.
  * `step` is the seconds of one bar, `bounds` the first and last moment shown.
  */
-export function stacked(label, times, series, { step, bounds, days }) {
+export function stacked(label, times, series, { step, bounds, days, unit }) {
   const sums = [];
   let below = times.map(() => 0);
   for (const { values } of series) {
@@ -79,7 +79,7 @@ export function stacked(label, times, series, { step, bounds, days }) {
   const order = series.map((_, index) => index).reverse();
   const top = Math.max(...(sums.at(-1) ?? [0]), 0);
   const chart = draw(label, [times, ...order.map((index) => sums[index])], () => ({
-    axes: axes().map((axis, at) => (at === 0 && days ? { ...axis, values: "{D} {MMM}", space: 60 } : axis)),
+    axes: axes(unit).map((axis, at) => (at === 0 && days ? { ...axis, values: "{D} {MMM}", splits: (own) => middles(own, times) } : axis)),
     scales: { x: { time: true, range: bounds }, y: { range: [0, top > 0 ? top * 1.08 : 1] } },
     cursor: { drag: { x: false, y: false }, points: { show: false } },
     tzDate: days ? (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC") : undefined,
@@ -92,6 +92,12 @@ export function stacked(label, times, series, { step, bounds, days }) {
     }))],
   }));
   return h("div", null, chart, legend(series.map(({ name }) => name)));
+}
+
+/** Days that have room to be named, under the middle of their bars; the last one always is. */
+function middles(chart, times) {
+  const each = Math.ceil(times.length / Math.max(1, Math.floor(chart.width / 75)));
+  return times.filter((_, at) => (times.length - 1 - at) % each === 0);
 }
 
 /** Bars of a length in time: as wide as a step is on the screen, less a gap. */
@@ -111,11 +117,11 @@ function bars(step) {
 }
 
 /** A line that keeps its value until it changes. */
-export function steps(label, times, values) {
+export function steps(label, times, values, unit) {
   const top = Math.max(...values, 0);
   const bottom = Math.min(...values, 0);
   return draw(label, [times, values], () => ({
-    axes: axes(),
+    axes: axes(unit),
     scales: { x: { time: true }, y: { range: [bottom, top > bottom ? top + (top - bottom) * 0.08 : bottom + 1] } },
     cursor: { drag: { x: false, y: false } },
     series: [{}, {

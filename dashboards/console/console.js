@@ -2,7 +2,9 @@
 
 import { Refused, get, includes, token } from "./api.js";
 import { card, field, fill, h } from "./dom.js";
+import { forget } from "./names.js";
 import { audit } from "./views/audit.js";
+import { budgets } from "./views/budgets.js";
 import { jobs } from "./views/jobs.js";
 import { offerings } from "./views/offerings.js";
 import { overview } from "./views/overview.js";
@@ -15,6 +17,7 @@ import { workspaces } from "./views/workspaces.js";
 const SCREENS = [
   ["", "Overview", "viewer", overview],
   ["spend", "Spend", "finance", spend],
+  ["budgets", "Budgets", "finance", budgets],
   ["workspaces", "Workspaces", "viewer", workspaces],
   ["offerings", "Offerings", "viewer", offerings],
   ["jobs", "Jobs", "viewer", jobs],
@@ -48,9 +51,11 @@ function desk(signal) {
           fill(problem);
         } catch (error) {
           if (!(error instanceof Refused)) console.error(error);
+          if (signal.aborted) return;
           if (error.status === 401) return signOut(error.message);
           fill(problem, h("p", { class: "problem" }, error.message));
         }
+        if (signal.aborted) return;
         document.body.dataset.shown = location.hash || "#/";
         await new Promise((done) => {
           setTimeout(done, seconds * 1000);
@@ -73,14 +78,15 @@ function desk(signal) {
   };
 }
 
-function signOut(why) {
+function signOut(why, is_problem = true) {
   token.forget();
+  forget();
   me = null;
   stop();
-  signIn(why);
+  signIn(why, is_problem);
 }
 
-function signIn(why) {
+function signIn(why, is_problem = true) {
   bar.hidden = true;
   const input = h("input", { type: "password", name: "token", autocomplete: "off", required: true, placeholder: "pgadm_…", spellcheck: "false" });
   const form = h("form", {
@@ -90,9 +96,9 @@ function signIn(why) {
       await begin();
     },
   }, field("Admin token", input), h("button", { class: "main", type: "submit" }, "Sign in"),
-  h("p", { class: "faint" }, "Made with ", h("code", null, "pixelgate admin token create"), ". It stays in this tab alone."));
+  h("p", { class: "faint" }, "Made on the gateway's machine with ", h("code", null, "pixelgate admin token create --role viewer --name …"), "; ", h("code", null, "pixelgate demo"), " prints one. It stays in this tab alone."));
   fill(main, h("div", { class: "sign" }, h("h1", null, "Pixelgate console"),
-    why ? h("p", { class: "problem", role: "alert" }, why) : null, card(null, form)));
+    why ? h("p", { class: is_problem ? "problem" : "faint", role: is_problem ? "alert" : "status" }, why) : null, card(null, form)));
   document.title = "Sign in – Pixelgate";
   document.body.dataset.shown = "sign-in";
   input.focus();
@@ -116,7 +122,8 @@ function show() {
   fill(main, content);
   window.scrollTo(0, 0);
   if (!includes(me.role, role)) {
-    fill(content, h("h1", null, title), h("p", { class: "problem" }, `This screen needs the role ${role}; your token has the role ${me.role}.`));
+    fill(content, h("h1", null, title), h("p", { class: "problem", role: "alert" }, `This screen needs the role ${role}; your token has the role ${me.role}.`),
+      h("p", { class: "faint" }, "Whoever runs this gateway can make another token: ", h("code", null, `pixelgate admin token create --role ${role} --name …`)));
     document.body.dataset.shown = location.hash;
     return;
   }
@@ -139,6 +146,6 @@ async function begin() {
   show();
 }
 
-leave.addEventListener("click", () => signOut("Signed out."));
+leave.addEventListener("click", () => signOut("Signed out.", false));
 window.addEventListener("hashchange", () => { show(); main.focus({ preventScroll: true }); });
 begin();

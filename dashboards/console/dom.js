@@ -23,6 +23,11 @@ const date = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: 
 
 export const count = (number) => whole.format(number);
 export const timeOf = (moment) => clock.format(new Date(moment));
+const short = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+
+/** A UTC day without its year. */
+export const dayOfMonth = (day) => short.format(new Date(day));
+
 export const dateOf = (moment) => (moment ? date.format(new Date(moment)) : "–");
 
 /** Money is exact text; it is grouped without ever becoming a fraction of the machine's. */
@@ -42,6 +47,27 @@ export function tile(name, value, note) {
 }
 
 export const badge = (text, kind) => h("span", { class: `badge ${kind ?? ""}` }, text);
+
+/** A bar that says how full something is: parts are `[share of the whole, class]`, marks are shares that mean something. */
+export function meter(label, parts, marks) {
+  const place = (share) => `${Math.min(Math.max(share, 0), 1) * 100}`;
+  let from = 0;
+  const bars = parts.map(([share, kind]) => {
+    const bar = svg("rect", { x: place(from), y: 0, width: place(Math.min(share, 1 - Math.min(from, 1))), height: 10, class: kind });
+    from += share;
+    return bar;
+  });
+  const lines = marks.filter((share) => share < 1).map((share) =>
+    svg("line", { x1: place(share), x2: place(share), y1: 0, y2: 10, class: "mark", "vector-effect": "non-scaling-stroke" }));
+  return svg("svg", { class: "meter", viewBox: "0 0 100 10", preserveAspectRatio: "none", role: "img", "aria-label": label }, ...bars, ...lines);
+}
+
+function svg(name, attributes, ...children) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+  element.append(...children);
+  return element;
+}
 
 /** A table: columns are `[heading, class, show]`; show gives a text or an element for a row. */
 export function table(caption, columns, rows, empty) {

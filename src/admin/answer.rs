@@ -5,6 +5,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
+use crate::canonical::Format;
+
 use super::query::Query;
 use super::refused::{self, Refused};
 
@@ -25,6 +27,8 @@ pub enum Kind {
     Picture,
     /// Plain text.
     Text,
+    /// A picture of the media library.
+    Kept(Format),
 }
 
 /// What is answered.
@@ -51,6 +55,7 @@ impl Kind {
             Self::Sheet => "text/css; charset=utf-8",
             Self::Picture => "image/svg+xml",
             Self::Text => "text/plain; charset=utf-8",
+            Self::Kept(format) => format.mime(),
         }
     }
 }

@@ -4,8 +4,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::credits::Credits;
-use crate::id::{GrantId, WorkspaceId};
-use crate::ledger::{Balance, NewGrant, PRIORITY_USUAL};
+use crate::id::{AdjustmentId, GrantId, WorkspaceId};
+use crate::ledger::{Balance, NewAdjustment, NewGrant, PRIORITY_USUAL};
 use crate::store::{Command, GrantSummary, Page, WorkspaceBalance};
 
 use super::answer::{Answer, Listed, maybe_moment, place};
@@ -16,10 +16,10 @@ use super::{Admin, Call, workspaces};
 /// Characters of the word for where credits come from.
 const SOURCE_CHARS_MAX: usize = 32;
 
-/// Characters of the name of a grant behind its beginning.
-const GRANT_CHARS_MAX: usize = 64;
+/// Characters of the name of a grant or an adjustment behind its beginning.
+const ID_CHARS_MAX: usize = 64;
 
-/// Characters of what is written to a grant.
+/// Characters of what is written to either.
 const MEMO_CHARS_MAX: usize = 200;
 
 /// Credits to be added.
@@ -34,6 +34,17 @@ struct AskedGrant {
     expires_at: Option<String>,
     #[serde(default)]
     memo: String,
+}
+
+/// Credits to be taken back.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AskedAdjustment {
+    /// Makes it safe to ask again.
+    id: Option<String>,
+    amount: Credits,
+    memo: String,
+    grant: Option<String>,
 }
 
 fn manual() -> String {
@@ -84,7 +95,7 @@ impl Admin {
         let expires_at_ms =
             asked.expires_at.map(|text| read_moment("expires_at", &text)).transpose()?;
         let new = NewGrant {
-            id: read_id(asked.id)?,
+            id: read_id(asked.id, "grant_")?.map_or_else(GrantId::random, |id| GrantId::known(&id)),
             workspace: WorkspaceId::known(&call.name),
             amount: asked.amount,
             priority: PRIORITY_USUAL,
@@ -99,6 +110,30 @@ impl Admin {
         let balance = self.gateway.store.balance(&WorkspaceId::known(&call.name)).await?;
         Ok(Answer::json(201, &json!({ "grant": id, "balance": shown(&balance) })))
     }
+
+    /// Takes back what is available: all that is asked for, or nothing.
+    pub(super) async fn adjust(&self, call: &Call) -> Result<Answer, Refused> {
+        let asked: AskedAdjustment = call.body()?;
+        if asked.amount <= Credits::ZERO {
+            return Err(refused::bad_field("amount", "is not above zero"));
+        }
+        let memo = read_memo(asked.memo)?;
+        if memo.trim().is_empty() {
+            return Err(refused::bad_field("memo", "say why in a line"));
+        }
+        let id = read_id(asked.id, "adj_")?;
+        let new = NewAdjustment {
+            id: id.map_or_else(AdjustmentId::random, |id| AdjustmentId::known(&id)),
+            workspace: self.known_workspace(&call.name).await?.id,
+            grant: asked.grant.map(|id| GrantId::known(&id)),
+            amount: asked.amount,
+            memo,
+        };
+        let (id, workspace) = (new.id.clone(), new.workspace.clone());
+        self.gateway.store.run_as(call.actor(), Command::Adjust(new)).await?;
+        let balance = self.gateway.store.balance(&workspace).await?;
+        Ok(Answer::json(201, &json!({ "adjustment": id, "balance": shown(&balance) })))
+    }
 }
 
 fn read_memo(memo: String) -> Result<String, Refused> {
@@ -109,15 +144,16 @@ fn read_memo(memo: String) -> Result<String, Refused> {
     }
 }
 
-fn read_id(id: Option<String>) -> Result<GrantId, Refused> {
-    let Some(id) = id else { return Ok(GrantId::random()) };
-    let own = id.strip_prefix("grant_").unwrap_or_default();
+/// A name that was given, which begins so.
+fn read_id(id: Option<String>, begins: &str) -> Result<Option<String>, Refused> {
+    let Some(id) = id else { return Ok(None) };
+    let own = id.strip_prefix(begins).unwrap_or_default();
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if own.is_empty() || own.len() > GRANT_CHARS_MAX || !own.bytes().all(is_plain) {
-        let problem = "use grant_ and up to 64 letters, digits, - and _".to_owned();
+    if own.is_empty() || own.len() > ID_CHARS_MAX || !own.bytes().all(is_plain) {
+        let problem = format!("use {begins} and up to {ID_CHARS_MAX} letters, digits, - and _");
         return Err(refused::bad_field("id", &problem));
     }
-    Ok(GrantId::known(&id))
+    Ok(Some(id))
 }
 
 fn shown(balance: &Balance) -> Value {
@@ -135,5 +171,6 @@ fn granted(grant: &GrantSummary) -> Value {
         "left": grant.left,
         "source": grant.source,
         "expires_at": maybe_moment(grant.expires_at_ms),
+        "memo": grant.memo,
     })
 }

@@ -85,6 +85,7 @@ fn shown(line: &EntryLine, after: Place) -> Value {
         "hold": line.hold,
         "request": line.request,
         "key": line.key,
+        "memo": line.memo,
         "available_after": after.available,
         "held_after": after.held,
     })
@@ -106,6 +107,7 @@ mod tests {
             hold: None,
             request: None,
             key: None,
+            memo: None,
             available_now: Credits::from_nanos(7),
             held_now: Credits::from_nanos(0),
         }

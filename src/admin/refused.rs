@@ -204,6 +204,12 @@ impl From<StoreError> for Refused {
     }
 }
 
+/// Something that is kept elsewhere cannot be read now.
+pub(super) fn away() -> Refused {
+    let message = "the media library cannot be read now".to_owned();
+    Refused::new((503, "store_unavailable"), message, "try again; look at the log")
+}
+
 pub(super) fn too_large() -> Refused {
     let message = format!("the body is larger than {} bytes", super::BODY_BYTES_MAX);
     Refused::new((413, "body_too_large"), message, "send less")

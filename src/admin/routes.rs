@@ -41,7 +41,13 @@ pub(super) enum Op {
     Balance,
     Grants,
     Grant,
+    Adjust,
     Entries,
+    Pictures,
+    Picture,
+    Budgets,
+    BudgetCounters,
+    BudgetAlerts,
     Usage,
     Statements,
     Forecast,
@@ -107,7 +113,15 @@ pub const ROUTES: &[Route] = &[
     get("/admin/v1/workspaces/{workspace}/balance", Finance, &[], Op::Balance),
     get("/admin/v1/workspaces/{workspace}/grants", Finance, PAGE, Op::Grants),
     post("/admin/v1/workspaces/{workspace}/grants", Finance, Op::Grant),
+    post("/admin/v1/workspaces/{workspace}/adjustments", Finance, Op::Adjust),
     get("/admin/v1/workspaces/{workspace}/entries", Finance, PAGE, Op::Entries),
+    // Budgets.
+    get("/admin/v1/budgets", Finance, &[], Op::Budgets),
+    get("/admin/v1/budgets/{budget}/counters", Finance, PAGE, Op::BudgetCounters),
+    get("/admin/v1/budget-alerts", Finance, PAGE, Op::BudgetAlerts),
+    // Pictures that are kept.
+    get("/admin/v1/workspaces/{workspace}/pictures", Operator, PAGE, Op::Pictures),
+    get("/admin/v1/pictures/{picture}", Operator, &[], Op::Picture),
     // Finance.
     get(
         "/admin/v1/usage",

@@ -1,8 +1,11 @@
 //! The last minutes, how offerings are doing, and which of them get no new requests.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::canonical::RefusalKind;
 use crate::gateway::OfferingStanding;
 use crate::routing::BreakerState;
 use crate::store::Command;
@@ -31,12 +34,15 @@ impl Admin {
         let since_ms = now.unix_ms.saturating_sub(spans.saturating_mul(SPAN_MS));
         let recent = gateway.telemetry.recent();
         let spans: Vec<Value> = recent.spans(since_ms).iter().map(span).collect();
+        let blames: BTreeMap<_, _> =
+            RefusalKind::ALL.iter().map(|kind| (kind.code(), kind.blame().name())).collect();
         let refusals: Vec<Value> = recent.refusals().iter().map(refusal).collect();
         Answer::ok(&json!({
             "now": moment(now.unix_ms),
             "span_seconds": SPAN_MS / 1000,
             "spans": spans,
             "refusals": refusals,
+            "blames": blames,
             "holds_open": gateway.store.open_holds(),
             "jobs_open": gateway.store.open_jobs_count(),
             "store_queue": gateway.store.queue_depth(),

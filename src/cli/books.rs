@@ -285,9 +285,9 @@ fn told(outcome: &Outcome) -> String {
             balance.granted, balance.available, balance.held, balance.spent, balance.expired
         ),
         Outcome::Grants { grants } => lines(grants.iter().map(|grant| {
-            let GrantSummary { id, amount, left, source, expires_at_ms } = grant;
+            let GrantSummary { id, amount, left, source, expires_at_ms, memo } = grant;
             let until = expires_at_ms.map_or_else(|| "for good".to_owned(), until);
-            format!("{left} of {amount}  {source}  {until}  {id}")
+            format!("{left} of {amount}  {source}  {until}  {id}  {memo}").trim_end().to_owned()
         })),
         Outcome::Verified(report) => verified(report),
         Outcome::TokenCreated { token, text } => shown_once(token.as_str(), text),

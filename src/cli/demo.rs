@@ -7,26 +7,30 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Serialize;
 
-use crate::auth::Mode;
+use crate::auth::{Mode, Role};
 use crate::config::{Config, LogFormat};
 use crate::credits::Credits;
 use crate::dialect;
 use crate::edge::Socket;
 use crate::id::{WorkspaceId, random_text};
-use crate::store::{NewKey, Store};
+use crate::store::{Command, NewKey, Outcome, Store, StoreError};
 
 use super::books::manual_grant;
 use super::serve::{self, Running};
 use super::{CliError, say};
 
 /// The sample policy, compiled in so that the demo runs from anywhere.
-const POLICY: [(&str, &str); 5] = [
+const POLICY: [(&str, &str); 6] = [
     ("vendors.toml", include_str!("../../policies/vendors.toml")),
     ("models.toml", include_str!("../../policies/models.toml")),
     ("plans.toml", include_str!("../../policies/plans.toml")),
     ("presets.toml", include_str!("../../policies/presets.toml")),
+    ("budgets.toml", include_str!("../../policies/budgets.toml")),
     ("rules.toml", include_str!("../../policies/rules.toml")),
 ];
+
+/// What the demo's admin token is called.
+const TOKEN_NAME: &str = "demo";
 
 /// The plan that the demo's key is on.
 const PLAN: &str = "open";
@@ -57,6 +61,8 @@ struct Ready {
     admin: String,
     key: String,
     workspace: String,
+    /// An admin token of the role operator.
+    token: String,
     data: PathBuf,
     policies: PathBuf,
 }
@@ -112,6 +118,7 @@ pub(super) async fn demo(
         admin: admin_url,
         key,
         workspace: workspace.to_string(),
+        token: new_token(&running.store).await?,
         data: folder.clone(),
         policies,
     };
@@ -164,8 +171,20 @@ async fn furnish(
     Ok(workspace)
 }
 
+/// An operator's token for this run; those of runs before it end.
+async fn new_token(store: &Store) -> Result<String, StoreError> {
+    let known = store.list_tokens().await?;
+    for old in known.into_iter().filter(|old| old.name == TOKEN_NAME && old.revoked_at_ms.is_none())
+    {
+        store.run(Command::RevokeToken { token: old.id }).await?;
+    }
+    let (name, role) = (TOKEN_NAME.to_owned(), Role::Operator);
+    let made = store.run(Command::CreateToken { name, role, expires_at_ms: None }).await?;
+    if let Outcome::TokenCreated { text, .. } = made { Ok(text) } else { Ok(String::new()) }
+}
+
 fn welcome(ready: &Ready, kept: bool) -> String {
-    let Ready { public, admin, key, workspace, data, policies } = ready;
+    let Ready { public, admin, key, workspace, token, data, policies } = ready;
     let (data, policies) = (data.display(), policies.display());
     let fate = if kept { "kept" } else { "removed when you stop this; keep it with --data DIR" };
     let examples: Vec<String> = dialect::ALL
@@ -178,10 +197,16 @@ fn welcome(ready: &Ready, kept: bool) -> String {
 
 {examples}
 
+The console: traffic, spend, budgets, keys. Open it and sign in with the token, which is shown here alone
+
+  {admin}/console/
+  {token}
+
 The models there are, the metrics, and what is left
 
   curl -s {public}/v1/models -H 'Authorization: Bearer {key}'
   curl -s {admin}/metrics | grep pixelgate_
+  curl -s {admin}/admin/v1/usage?by=model -H 'Authorization: Bearer {token}'
   cargo run --release -- credits balance {workspace} --data {data}
 
 Pictures are painted in this process, except by vendors whose credential was set at the start.

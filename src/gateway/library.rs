@@ -176,7 +176,7 @@ impl Gateway {
     }
 
     /// Where a kept picture is, for as long as an address lasts from now on.
-    pub(super) fn address(&self, public_url: &str, kept: &Kept) -> String {
+    pub fn address(&self, public_url: &str, kept: &Kept) -> String {
         let path = self.media.address(&kept.id, kept.format, self.clock.now());
         format!("{public_url}{path}")
     }

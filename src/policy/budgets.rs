@@ -84,15 +84,16 @@ impl Budget {
             let value = pick.of(payer.labels.get(name)?)?;
             whose.push(format!("label:{name}={value}"));
         }
-        Some(format!("{}{}", self.prefix(), whose.join(",")).into())
+        Some(format!("{}{}", self.counters(), whose.join(",")).into())
     }
 
     /// What a counter of this budget counts, such as `workspace=ws_1,label:team=red`.
     pub fn whose<'s>(&self, subject: &'s str) -> &'s str {
-        subject.strip_prefix(&self.prefix()).unwrap_or(subject)
+        subject.strip_prefix(&self.counters()).unwrap_or(subject)
     }
 
-    fn prefix(&self) -> String {
+    /// What the names of all its counters begin with.
+    pub fn counters(&self) -> String {
         format!("budget/{}/{}/", self.name, self.per.name())
     }
 }

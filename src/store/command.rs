@@ -182,6 +182,9 @@ pub struct GrantSummary {
     pub source: String,
     /// From when it may no longer be held.
     pub expires_at_ms: Option<i64>,
+    /// What an operator wrote beside it; may be empty.
+    #[serde(default)]
+    pub memo: String,
 }
 
 /// A key, as it is listed: no text and no digest.

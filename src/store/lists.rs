@@ -56,9 +56,12 @@ const GRANTS: Query =
 
 /// Entries, the newest first, each with where the credits of its workspace are now.
 const ENTRIES: Query = Query::same(
-    "SELECT e.*, there.available, there.held
+    "SELECT e.*, there.available, there.held,
+            coalesce(a.memo, CASE WHEN e.kind = 'grant' THEN nullif(g.memo, '') END) AS memo
      FROM (SELECT * FROM entry WHERE workspace = $1 AND seq < $2
            ORDER BY seq DESC LIMIT $3) AS e
+     LEFT JOIN adjustment AS a ON a.id = e.adjustment
+     LEFT JOIN \"grant\" AS g ON g.id = e.\"grant\"
      CROSS JOIN (SELECT CAST(coalesce(sum(available_nanos), 0) AS bigint) AS available,
                         CAST(coalesce(sum(held_nanos), 0) AS bigint) AS held
                  FROM \"grant\" WHERE workspace = $1) AS there
@@ -125,6 +128,8 @@ pub struct EntryLine {
     pub request: Option<String>,
     /// The key that asked.
     pub key: Option<String>,
+    /// What an operator wrote beside it.
+    pub memo: Option<String>,
     /// Credits that are free now, whatever came after this entry.
     pub available_now: Credits,
     /// Credits that are set aside now.
@@ -315,6 +320,7 @@ fn entry(row: &dyn Cells) -> Result<EntryLine, StoreError> {
         hold: row.maybe_text("hold")?,
         request: row.maybe_text("request")?,
         key: row.maybe_text("key")?,
+        memo: row.maybe_text("memo")?,
         available_now: row.nanos("available")?,
         held_now: row.nanos("held")?,
     })

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use crate::world::{OPENAI, Reply, World, read};
 
 mod book;
-mod console;
+mod budgets;
+pub(crate) mod console;
 mod described;
 mod operate;
 mod shown;
@@ -89,6 +90,8 @@ fn all_routes(desk: &Desk) -> Vec<(Method, String, usize)> {
         ("{workspace}", desk.world.workspace.as_str()),
         ("{key}", "key_none"),
         ("{job}", "job_none"),
+        ("{budget}", "none"),
+        ("{picture}", "none"),
         ("{token}", "adm_none"),
     ];
     let routes = pixelgate::admin::ROUTES.iter().map(|route| {
@@ -228,6 +231,7 @@ async fn what_is_asked_wrongly_is_told_what_is_wrong_and_changes_nothing() {
     let cases = [
         (&post, "/admin/v1/workspaces", json!({ "name": long }), 400, "bad_field"),
         (&post, "/admin/v1/workspaces", json!({ "nam": "x" }), 400, "bad_body"),
+        (&post, "/admin/v1/workspaces", json!(["a list"]), 400, "bad_body"),
         (&post, "/admin/v1/workspaces", json!({ "name": "test" }), 409, "name_taken"),
         (&post, &grants, json!({ "amount": "0" }), 400, "bad_field"),
         (&post, &grants, json!({ "amount": "-1" }), 400, "bad_body"),

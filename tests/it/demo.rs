@@ -3,10 +3,12 @@
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::admin::console;
+use crate::node;
 use crate::seeds::{self, Seed};
-use crate::world::dimensions;
+use crate::world::{dimensions, read};
 
 /// A running demo, which ends with the test.
 pub(crate) struct Demo(Child);
@@ -69,7 +71,31 @@ fn the_printed_curl_lines_return_pictures_of_the_size_asked_for() {
     let quote: Value = serde_json::from_str(&line("/v1/quote")).unwrap();
     assert_eq!(quote["credits"]["is_enough"], true, "{quote}");
     assert!(line("/v1/models").contains("flux-schnell"));
+    let spent: Value = serde_json::from_str(&line("/admin/v1/usage")).unwrap();
+    assert!(spent["total"]["requests"].as_u64().unwrap() > 5, "{spent}");
+    let console = said.lines().map(str::trim).find(|line| line.ends_with("/console/")).unwrap();
+    assert!(run(&format!("curl -s {console}")).contains("<title>Pixelgate console"));
     assert!(line("/metrics").contains("pixelgate_requests_total"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_pastes_one_line_sees_their_own_spend_in_the_console() {
+    let (_demo, mut stdout) = demo(&["--json"]);
+    let mut line = String::new();
+    stdout.read_line(&mut line).unwrap();
+    let ready: Value = serde_json::from_str(&line).unwrap();
+    let word = |name: &str| ready[name].as_str().unwrap();
+    let asking = reqwest::Client::new().post(format!("{}/v1/images/generations", word("public")));
+    let asked = json!({"model": "flux-schnell", "prompt": "a lighthouse", "n": 3});
+    let painted = read(asking.bearer_auth(word("key")).json(&asked)).await;
+    assert_eq!(painted.status, 200);
+    let usage = format!("{}/admin/v1/usage?by=model", word("admin"));
+    let usage = read(reqwest::Client::new().get(usage).bearer_auth(word("token"))).await.json();
+    let charged = usage["total"]["charged"].as_str().unwrap().to_owned();
+    assert_ne!(charged, "0");
+    let chromium = console::chromium();
+    let args = ["spend", &chromium, word("admin"), word("token"), "flux-schnell", &charged];
+    tokio::task::block_in_place(|| node::must_be_good(node::start("console.mjs", &args), |_| {}));
 }
 
 #[test]
@@ -83,7 +109,7 @@ fn json_is_one_line_with_what_a_script_needs_and_the_folder_is_kept_when_asked()
     let ready: Value = serde_json::from_str(&line).unwrap();
     let mut keys: Vec<&str> = ready.as_object().unwrap().keys().map(String::as_str).collect();
     keys.sort_unstable();
-    assert_eq!(keys, ["admin", "data", "key", "policies", "public", "workspace"]);
+    assert_eq!(keys, ["admin", "data", "key", "policies", "public", "token", "workspace"]);
     assert!(std::path::Path::new(ready["policies"].as_str().unwrap()).join("models.toml").exists());
     let stop = Command::new("kill").arg(process.0.id().to_string()).status().unwrap();
     assert!(stop.success() && process.0.wait().unwrap().success());

@@ -73,6 +73,20 @@ fn a_live_key_is_answered_as_described_whatever_it_asks() {
 }
 
 #[test]
+fn an_operator_is_answered_as_described_whatever_they_ask() {
+    let tried = Tried::new();
+    // An operator who ends their own token is told nothing more.
+    let bounded = ["--seed", "1", "--max-examples", "5", "--exclude-path-regex", "/tokens/"];
+    let mut command = python("openapi_admin.py");
+    let asked = [tried.word("admin"), tried.word("token")];
+    let done = command.args(asked).args(bounded).output().unwrap();
+    let said = String::from_utf8_lossy(&done.stdout).into_owned();
+    let wrong = String::from_utf8_lossy(&done.stderr).into_owned();
+    assert!(done.status.success(), "{said}\n{wrong}");
+    tried.cli(&["ledger", "verify"]);
+}
+
+#[test]
 fn a_test_key_is_answered_as_described() {
     let tried = Tried::new();
     let created = ["key", "create", tried.word("workspace"), "--plan", "open", "--test"];

@@ -1,31 +1,38 @@
 // Who changed what, the newest first.
 
-import { card, dateOf, fill, h, table } from "../dom.js";
+import { dateOf, fill, h } from "../dom.js";
+import { nameOf, learn } from "../names.js";
+import { sheet } from "../sheets.js";
 import { paged } from "./paged.js";
 
+const COLUMNS = [
+  ["Time", "time", (row) => dateOf(row.at)],
+  ["Who", "text", (row) => h("span", null, row.name, row.role ? h("span", { class: "faint" }, ` (${row.role})`) : null)],
+  ["What", "nowrap", (row) => row.action],
+  ["To what", "id", (row) => nameOf(row.subject)],
+  ["Before", "said", (row) => said(row.before)],
+  ["After", "said", (row) => said(row.after)],
+  ["From", "id", (row) => row.address],
+];
+
 export function audit(desk, content) {
-  const list = h("div");
   const rows = paged("audit");
-  fill(content, h("h1", null, "Audit log"), card(null, list));
-  const show = async () => {
-    await rows.again();
+  const list = sheet(desk, "Changes, newest first", "audit-log", { all: () => rows.all() });
+  fill(content, h("h1", null, "Audit log"), list);
+  const draw = () => list.draw(COLUMNS, rows.items, "Nothing was changed yet. Whatever an operator changes, here or on the command line, is written down here.", rows.more(desk, draw));
+  desk.every(30, list, async () => {
+    await Promise.all([learn(), rows.again()]);
     if (!desk.signal.aborted) draw();
-  };
-  const draw = () => fill(list, table("Audit log", [
-    ["Time", "time", (row) => dateOf(row.at)],
-    ["Who", "text", (row) => h("span", null, row.name, row.role ? h("span", { class: "faint" }, ` ${row.role}`) : null)],
-    ["From", "id", (row) => row.address],
-    ["What", "", (row) => row.action],
-    ["To what", "id", (row) => row.subject],
-    ["Before", "id", (row) => said(row.before)],
-    ["After", "id", (row) => said(row.after)],
-  ], rows.items, "Nothing was changed yet."), rows.more(desk, draw));
-  desk.every(30, list, show);
+  });
 }
 
 /** A value as a line of text. */
 function said(value) {
   if (value === null) return "–";
-  return Object.entries(value).filter(([, own]) => own !== null).map(([name, own]) =>
-    `${name}: ${typeof own === "object" ? JSON.stringify(own) : own}`).join("; ");
+  if (Array.isArray(value)) return value.join(", ");
+  if (typeof value !== "object") return String(value);
+  return Object.entries(value).filter(([, own]) => own !== null && own !== "").map(([name, own]) => {
+    if (name.endsWith("_ms")) return `${name.slice(0, -3).replaceAll("_", " ")}: ${dateOf(own)}`;
+    return `${name.replaceAll("_", " ")}: ${typeof own === "object" && !Array.isArray(own) ? `(${said(own)})` : said(own)}`;
+  }).join("; ") || "–";
 }

@@ -1,7 +1,10 @@
 // Jobs of every workspace, and ending one.
 
 import { post } from "../api.js";
-import { badge, card, dateOf, field, fill, h, money, select, table } from "../dom.js";
+import { ask } from "../dialogs.js";
+import { badge, dateOf, field, fill, h, money, select } from "../dom.js";
+import { learn, linkTo } from "../names.js";
+import { sheet } from "../sheets.js";
 import { paged } from "./paged.js";
 
 const STATES = ["queued", "begun", "placed", "completed", "failed", "cancelled"];
@@ -9,26 +12,29 @@ const KINDS = { completed: "good", failed: "bad", cancelled: "warn" };
 const ENDED = ["completed", "failed", "cancelled"];
 
 export function jobs(desk, content) {
-  const list = h("div");
   const state = select([["", "any"], ...STATES.map((name) => [name, name])], "", { name: "state" });
   let rows = paged("jobs");
-  fill(content, h("h1", null, "Jobs"), card(null, h("form", { class: "row" }, field("State", state))), card(null, list));
+  const list = sheet(desk, "Newest first", "jobs", { all: () => rows.all(), before: h("form", { class: "row" }, field("State", state)) });
+  fill(content, h("h1", null, "Jobs"), list);
   const show = async () => {
-    await rows.again();
-    if (!desk.signal.aborted) draw();
+    const own = rows;
+    await Promise.all([learn(), own.again()]);
+    if (!desk.signal.aborted && own === rows) draw();
   };
-  const draw = () => fill(list, table("Jobs", [
+  const columns = [
     ["Accepted", "time", (row) => dateOf(row.created_at)],
     ["State", "", (row) => badge(row.unwanted && !ENDED.includes(row.state) ? "being cancelled" : row.state, KINDS[row.state])],
+    ["Workspace", "text", (row) => linkTo(row.workspace)],
     ["Model", "text", (row) => row.model],
-    ["Workspace", "id", (row) => h("a", { href: `#/workspaces/${encodeURIComponent(row.workspace)}` }, row.workspace)],
     ["Pictures", "number", (row) => String(row.images)],
     ["Quote", "number", (row) => money(row.quote)],
     ["Charged", "number", (row) => money(row.charged)],
     ["Failure", "text", (row) => row.failure],
     ["Id", "id", (row) => row.id],
     ...(desk.may("operator") ? [["", "", (row) => ending(desk, row, show)]] : []),
-  ], rows.items, "There are no such jobs."), rows.more(desk, draw));
+  ];
+  const empty = () => (state.value ? "No job is in this state." : "There are no jobs yet. A request with the header “Prefer: respond-async” becomes one, in any dialect.");
+  const draw = () => list.draw(columns, rows.items, empty(), rows.more(desk, draw));
   state.addEventListener("change", () => {
     rows = paged("jobs", { state: state.value });
     show().catch((error) => desk.tell(error.message));
@@ -37,10 +43,11 @@ export function jobs(desk, content) {
 }
 
 function ending(desk, row, done) {
-  if (ENDED.includes(row.state) || row.unwanted) return null;
-  const button = h("button", { type: "button" }, "Cancel");
-  button.addEventListener("click", () => {
-    if (!confirm("Cancel this job? A picture that its vendor still delivers is paid for.")) return;
+  if (ENDED.includes(row.state) || row.unwanted) return "";
+  const button = h("button", { type: "button", "aria-label": `Cancel ${row.id}` }, "Cancel");
+  button.addEventListener("click", async () => {
+    const text = "It is asked to end. A picture that its vendor still delivers is paid for.";
+    if (await ask("Cancel this job?", text, { does: "Cancel the job", danger: true }) === null) return;
     desk.attempt(button, async () => {
       await post(`jobs/${encodeURIComponent(row.id)}/cancel`);
       await done();

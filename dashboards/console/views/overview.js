@@ -2,20 +2,30 @@
 
 import { get } from "../api.js";
 import { stacked } from "../charts.js";
-import { badge, card, count, fill, h, table, tile, timeOf } from "../dom.js";
+import { badge, card, count, fill, h, meter, tile, timeOf } from "../dom.js";
+import { learn, linkTo } from "../names.js";
+import { sheet } from "../sheets.js";
 
 /** Codes that have a colour of their own; what is rarer goes together. */
 const CODES_MAX = 6;
 
+/** Whose failure it is, as people say it, and how it is coloured. */
+const BLAMES = { caller: ["caller", "none"], budget: ["limits and credits", "warn"], vendor: ["vendor", "bad"], us: ["this gateway", "bad"] };
+
+const blameOf = (name) => BLAMES[name] ?? [name, "none"];
+
 export function overview(desk, content) {
-  const [tiles, chart, refusals] = [h("div", { class: "tiles" }), h("div"), h("div")];
-  fill(content, h("h1", null, "Overview"), tiles, card("Requests by outcome, last 15 minutes", chart), card("Last refusals", refusals));
+  const [tiles, chart, why] = [h("div", { class: "tiles" }), h("div"), h("div")];
+  const refusals = sheet(desk, "Last refusals", "refusals");
+  fill(content, h("h1", null, "Overview"), tiles, h("div", { class: "wide-narrow" },
+    card("Requests by outcome, last 15 minutes", chart), card("Refusals by blame and code", why)), refusals);
   desk.every(5, tiles, async () => {
-    const live = await get("live");
+    const [live] = await Promise.all([get("live"), learn()]);
     if (desk.signal.aborted) return;
     fill(tiles, figures(live));
     fill(chart, outcomes(live));
-    fill(refusals, refused(live.refusals.slice(0, 25)));
+    fill(why, blamed(live));
+    refusals.draw(REFUSALS, live.refusals.slice(0, 50), "Nothing was refused since this process started.");
   });
 }
 
@@ -30,18 +40,26 @@ function figures(live) {
     tile("Requests in the last minute", count(sum(minute, (span) => span.requests)), `${count(all)} in 15 minutes`),
     tile("Served", all ? `${((served / all) * 100).toFixed(1)} %` : "–", `${count(all - served)} not served`),
     tile("Pictures", count(sum(live.spans, (span) => span.images)), "in 15 minutes"),
-    tile("Mean time to answer", all ? `${count(mean)} ms` : "–", all ? `${count(vendor)} ms of it at vendors` : null),
-    tile("Under way", `${count(live.holds_open)}`, `holds open; ${count(live.jobs_open)} jobs unfinished`),
+    tile("Mean time to answer", all ? `${count(mean)} ms` : "–", all ? `${count(vendor)} ms of it at vendors` : "no requests"),
+    tile("Under way", `${count(live.holds_open)}`, `requests that hold credits; ${count(live.jobs_open)} jobs unfinished`),
   ];
 }
 
-function outcomes(live) {
-  const now = Date.parse(live.now) / 1000;
+function totalsOf(live) {
   const totals = new Map();
   for (const span of live.spans) {
     for (const [code, number] of Object.entries(span.outcomes)) totals.set(code, (totals.get(code) ?? 0) + number);
   }
-  if (totals.size === 0) return h("p", { class: "empty" }, "No request was answered in the last 15 minutes.");
+  return totals;
+}
+
+function outcomes(live) {
+  const now = Date.parse(live.now) / 1000;
+  const totals = totalsOf(live);
+  if (totals.size === 0) {
+    return h("p", { class: "empty" }, "No request was answered in the last 15 minutes. Send one with a key of a workspace, and it is here within seconds; ",
+      h("code", null, "pixelgate demo"), " prints lines to paste.");
+  }
   const codes = [...totals.keys()].sort((one, other) => (other === "ok") - (one === "ok") || totals.get(other) - totals.get(one));
   const shown = codes.slice(0, CODES_MAX);
   const rest = codes.slice(CODES_MAX);
@@ -58,23 +76,38 @@ function outcomes(live) {
     }
     return values;
   };
-  const named = (name, number) => `${name} (${count(number)})`;
+  const named = (name, number) => `${name === "ok" ? "served" : name} (${count(number)})`;
   const series = shown.map((code) => ({ name: named(code, totals.get(code)), values: valuesOf([code]) }));
   if (rest.length) {
     series.push({ name: named("other", rest.reduce((sum, code) => sum + totals.get(code), 0)), values: valuesOf(rest) });
   }
-  return stacked("Requests by outcome over the last 15 minutes", times, series, { step, bounds: [first, now] });
+  return stacked("Requests by outcome over the last 15 minutes", times, series, { step, bounds: [first, now], unit: "requests in 15 s" });
 }
 
-function refused(refusals) {
-  const blame = { caller: "warn", budget: "warn", vendor: "bad", us: "bad" };
-  return table("Last refusals", [
-    ["Time", "time", (row) => timeOf(row.at)],
-    ["Code", "", (row) => badge(row.code, blame[row.blame])],
-    ["Whose", "", (row) => row.blame],
-    ["Status", "number", (row) => String(row.status)],
-    ["Workspace", "id", (row) => row.workspace && h("a", { href: `#/workspaces/${encodeURIComponent(row.workspace)}` }, row.workspace)],
-    ["Model", "text", (row) => row.model],
-    ["Message", "text", (row) => row.message],
-  ], refusals, "Nothing was refused since this process started.");
+/** How often each code was said, under whose failure it is. */
+function blamed(live) {
+  const groups = new Map();
+  for (const [code, number] of totalsOf(live)) {
+    if (code === "ok") continue;
+    const blame = live.blames[code] ?? "us";
+    groups.set(blame, [...(groups.get(blame) ?? []), [code, number]]);
+  }
+  if (groups.size === 0) return h("p", { class: "empty" }, "Nothing was refused in the last 15 minutes.");
+  const most = Math.max(...[...groups.values()].flat().map(([, number]) => number));
+  return Object.keys(BLAMES).filter((blame) => groups.has(blame)).map((blame) => {
+    const codes = groups.get(blame).sort(([, one], [, other]) => other - one);
+    const [text, kind] = blameOf(blame);
+    return h("div", null, h("h3", null, badge(text, kind)), h("ul", { class: "counts" }, codes.map(([code, number]) =>
+      h("li", null, h("span", null, code), meter(`${code}: ${count(number)}`, [[number / most, `fill-${kind}`]], []), h("span", { class: "much" }, count(number))))));
+  });
 }
+
+const REFUSALS = [
+  ["Time", "time", (row) => timeOf(row.at)],
+  ["Code", "", (row) => badge(row.code, blameOf(row.blame)[1])],
+  ["Blame", "nowrap", (row) => blameOf(row.blame)[0]],
+  ["Status", "number", (row) => String(row.status)],
+  ["Workspace", "text", (row) => linkTo(row.workspace)],
+  ["Model", "text", (row) => row.model],
+  ["Message", "text wide", (row) => row.message],
+];

@@ -3,7 +3,10 @@
 import { get, query } from "../api.js";
 import { h } from "../dom.js";
 
-/** Rows of a path; `again` reads the first page anew, `more` is the button for the next one. */
+/** Rows of a file at most. */
+const FILE_ROWS_MAX = 20_000;
+
+/** Rows of a path; `again` reads the first page anew, `more` is the button for the next one, `all` is for a file. */
 export function paged(path, words = {}) {
   const list = {
     items: [],
@@ -21,9 +24,18 @@ export function paged(path, words = {}) {
       list.items = items;
       list.next = next;
     },
+    async all() {
+      let [items, next] = [[], null];
+      do {
+        const read = await get(path + query({ ...words, cursor: next, limit: 500 }));
+        items = items.concat(read.items);
+        next = read.next;
+      } while (next && items.length < FILE_ROWS_MAX);
+      return items;
+    },
     more(desk, draw) {
       if (!list.next) return null;
-      const button = h("button", { type: "button" }, "Show more");
+      const button = h("button", { type: "button", class: "after" }, "Show more");
       button.addEventListener("click", () => desk.attempt(button, async () => {
         const read = await get(path + query({ ...words, cursor: list.next, limit: 50 }));
         list.items = list.items.concat(read.items);

@@ -1,19 +1,21 @@
 // Every workspace, with its credits for those who may see money.
 
-import { get, post } from "../api.js";
-import { badge, card, dateOf, field, fill, h, money, table } from "../dom.js";
+import { post } from "../api.js";
+import { badge, card, dateOf, field, fill, h, money } from "../dom.js";
+import { forget } from "../names.js";
+import { sheet } from "../sheets.js";
 import { paged } from "./paged.js";
 
 export function workspaces(desk, content) {
-  const list = h("div");
   const sees = desk.may("finance");
   const rows = paged(sees ? "balances" : "workspaces");
-  fill(content, h("h1", null, "Workspaces"), desk.may("operator") ? creating(desk, () => show()) : null, card(null, list));
+  const list = sheet(desk, "All workspaces", "workspaces", { all: () => rows.all() });
   const show = async () => {
     await rows.again();
     if (!desk.signal.aborted) draw();
   };
-  const draw = () => fill(list, table("Workspaces", [
+  fill(content, h("h1", null, "Workspaces"), list, desk.may("operator") ? creating(desk, show) : null);
+  const columns = [
     ["Name", "text", (row) => h("a", { href: `#/workspaces/${encodeURIComponent(row.id)}` }, row.name)],
     ["State", "", (row) => (row.suspended ? badge("suspended", "bad") : badge("active", "good"))],
     ...(sees ? [
@@ -23,20 +25,24 @@ export function workspaces(desk, content) {
     ] : []),
     ["Made", "time", (row) => dateOf(row.created_at)],
     ["Id", "id", (row) => row.id],
-  ], rows.items, "There are no workspaces yet."), rows.more(desk, draw));
+  ];
+  const empty = desk.may("operator") ? "There are no workspaces yet. Make one below: it is who pays, and what keys belong to." : "There are no workspaces yet.";
+  const draw = () => list.draw(columns, rows.items, empty, rows.more(desk, draw));
   desk.every(30, list, show);
 }
 
 function creating(desk, done) {
-  const name = h("input", { name: "name", required: true, maxlength: 100 });
+  const name = h("input", { name: "name", required: true, maxlength: 100, autocomplete: "off" });
   const make = h("button", { class: "main", type: "submit" }, "Make");
   return card("New workspace", h("form", {
     class: "row",
     onsubmit: (event) => {
       event.preventDefault();
       desk.attempt(make, async () => {
-        await post("workspaces", { name: name.value });
+        const { name: made } = await post("workspaces", { name: name.value });
         name.value = "";
+        forget();
+        desk.tell(`${made} was made. Open it to grant credits and make a key.`);
         await done();
       });
     },

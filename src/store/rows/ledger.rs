@@ -254,8 +254,8 @@ pub(in super::super) fn grant_left(row: &dyn Cells) -> Result<GrantSummary, Stor
     let Grant { new, balance, .. } = grant(row)?;
     let left = balance.available.plus(balance.held);
     let left = left.map_err(|overflow| unreadable("held_nanos", overflow.to_string()))?;
-    let NewGrant { id, amount, source, expires_at_ms, .. } = new;
-    Ok(GrantSummary { id, amount, left, source, expires_at_ms })
+    let NewGrant { id, amount, source, expires_at_ms, memo, .. } = new;
+    Ok(GrantSummary { id, amount, left, source, expires_at_ms, memo })
 }
 
 pub(in super::super) fn hold(row: &dyn Cells) -> Result<Hold, StoreError> {

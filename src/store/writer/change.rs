@@ -93,6 +93,7 @@ impl Writer {
         let deed = || {
             Deed::new("credits.grant", new.id.as_str()).of(new.workspace.as_str()).became(json!({
                 "amount": new.amount, "source": new.source, "expires_at_ms": new.expires_at_ms,
+                "memo": new.memo,
             }))
         };
         Ok(((), is_news.then(deed)))

@@ -42,6 +42,6 @@ fn every_command_of_the_page_on_the_admin_api_does_what_it_says() {
             String::from_utf8_lossy(&done.stderr)
         );
     }
-    assert_eq!(desk.world.available(), "510");
+    assert_eq!(desk.world.available(), "490");
     desk.world.verify();
 }

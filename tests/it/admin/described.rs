@@ -145,7 +145,7 @@ async fn a_gateway_with_some_history_answers_every_question_as_described() {
     let unknown = json!({"model": "no", "prompt": "x"});
     assert_eq!(desk.world.post("/v1/images/generations", &unknown).await.status, 404);
     for route in pixelgate::admin::ROUTES.iter().filter(|route| route.method == "GET") {
-        if route.path.contains("{job}") {
+        if ["{job}", "{budget}", "{picture}"].iter().any(|name| route.path.contains(name)) {
             continue;
         }
         let path = route.path.replace("{workspace}", &desk.world.workspace);
