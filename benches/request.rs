@@ -14,6 +14,7 @@ use hyper::body::{Bytes, Incoming};
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
+use pixelgate::admin::Admin;
 use pixelgate::auth::Mode;
 use pixelgate::clock::SystemClock;
 use pixelgate::config::Config;
@@ -140,7 +141,8 @@ async fn gateway(folder: &Path, vendor: SocketAddr) -> (SocketAddr, String, Edge
     let gateway = Gateway::new(clock, hands);
     let [public, admin] = [(); 2].map(|()| Socket::bind("127.0.0.1:0".parse().unwrap()).unwrap());
     let address = public.address();
-    let edge = Edge::start(&gateway, &config.public, public, admin).unwrap();
+    let api = Arc::new(Admin::new(Arc::clone(&gateway), Config::defaults().unwrap()));
+    let edge = Edge::start(&gateway, &config.public, public, (admin, api)).unwrap();
     (address, key, edge)
 }
 

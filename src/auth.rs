@@ -14,6 +14,12 @@ use thiserror::Error;
 
 use crate::id::{KeyId, WorkspaceId, random_text};
 
+mod operator;
+
+pub use operator::{
+    Operator, Role, TOKEN_PREFIX, TokenError, TokenRecord, new_token_text, token_digest,
+};
+
 /// The scope that grants every scope.
 pub const EVERY_SCOPE: &str = "*";
 

@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 use crate::config::{Config, ConfigError};
 use crate::reload;
 
+mod admin;
 mod books;
 mod demo;
 mod quote;
@@ -49,6 +50,9 @@ enum Verb {
     /// API keys.
     #[command(subcommand)]
     Key(books::KeyVerb),
+    /// The admin API and the console: who may use them.
+    #[command(subcommand)]
+    Admin(admin::AdminVerb),
     /// Credits of a workspace.
     #[command(subcommand)]
     Credits(books::CreditsVerb),
@@ -165,6 +169,7 @@ async fn run(cli: Cli) -> Result<(), CliError> {
         Verb::Quote(args) => quote::run(&args, &config.policy_directory),
         Verb::Workspace(verb) => books::workspace(&config, verb).await,
         Verb::Key(verb) => books::key(&config, verb).await,
+        Verb::Admin(verb) => admin::admin(&config, verb).await,
         Verb::Credits(verb) => books::credits(&config, verb).await,
         Verb::Webhook(verb) => webhook::run(verb, &config.policy_directory),
         Verb::Ledger(verb) => books::ledger(&config, &verb).await,

@@ -34,6 +34,8 @@ pub struct Config {
     pub store_directory: PathBuf,
     /// The database that several nodes share; `None` for the embedded store in the folder.
     pub postgres: Option<Postgres>,
+    /// Bytes of its disk that are kept free for ending what was begun.
+    pub store_reserve_bytes: u64,
     /// Between two proofs of the books.
     pub audit_every: Duration,
     /// How much is kept of answers, to be given again to repeats.

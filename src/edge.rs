@@ -117,13 +117,15 @@ impl Edge {
         gateway: &Arc<Gateway>,
         bounds: &Public,
         public: Socket,
-        admin: Socket,
+        (admin, api): (Socket, Arc<crate::admin::Admin>),
     ) -> Result<Self, EdgeError> {
         let (stop, stopped) = watch::channel(false);
         let ready = Arc::new(AtomicBool::new(true));
+        let proxies = bounds.trusted_proxies.clone();
+        let answers = Admin::new(api, Arc::clone(gateway), Arc::clone(&ready), proxies);
         let services = vec![
             serve_public(gateway, bounds, public, stopped.clone())?,
-            serve_admin(gateway, Arc::clone(&ready), admin, stopped),
+            serve_admin(admin, answers, stopped),
         ];
         Ok(Self { stop, services, ready, gateway: Arc::clone(gateway) })
     }
@@ -171,15 +173,9 @@ fn serve_public(
     Ok(run(service, fds, stopped))
 }
 
-fn serve_admin(
-    gateway: &Arc<Gateway>,
-    ready: Arc<AtomicBool>,
-    socket: Socket,
-    stopped: watch::Receiver<bool>,
-) -> JoinHandle<()> {
+fn serve_admin(socket: Socket, answers: Admin, stopped: watch::Receiver<bool>) -> JoinHandle<()> {
     let (name, fds) = socket.into_fds();
-    let app = HttpServer::new_app(Admin::new(Arc::clone(gateway), ready));
-    let mut service = Service::new("admin".to_owned(), app);
+    let mut service = Service::new("admin".to_owned(), HttpServer::new_app(answers));
     service.add_tcp(&name);
     run(service, fds, stopped)
 }

@@ -149,7 +149,7 @@ fn text(cell: Cell, kind: Kind) -> Option<String> {
 }
 
 /// Milliseconds since the Unix epoch as RFC 3339 in UTC.
-fn moment(unix_ms: i64) -> String {
+pub fn moment(unix_ms: i64) -> String {
     let nanos = i128::from(unix_ms).saturating_mul(1_000_000);
     let format = time::macros::format_description!(
         "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"

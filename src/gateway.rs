@@ -50,6 +50,7 @@ mod note;
 mod notices;
 mod once;
 mod open;
+mod operate;
 pub mod passthrough;
 mod permit;
 mod prompt;
@@ -71,6 +72,7 @@ use treat::{Treated, treat};
 
 pub use library::Unserved;
 pub use meet::{Head, Visit};
+pub use operate::OfferingStanding;
 
 /// Everything that requests need, shared by all of them.
 pub struct Gateway {

@@ -50,6 +50,10 @@ id!(
     KeyId, "key_"
 );
 id!(
+    /// The public name of an admin token.
+    TokenId, "adm_"
+);
+id!(
     /// One request, from its first byte to its receipt.
     RequestId, "req_"
 );

@@ -2,8 +2,9 @@
 //!
 //! | floor | modules |
 //! |---|---|
-//! | 7 roof | [`cli`] |
-//! | 6 shell | [`edge`] |
+//! | 8 roof | [`cli`] |
+//! | 7 shell | [`edge`] |
+//! | 6 desk | [`admin`] |
 //! | 5 path | [`control`], [`gateway`] |
 //! | 4 hands | [`export`], [`media`], [`painter`], [`reload`], [`store`], [`telemetry`], [`turnstile`], [`upstream`] |
 //! | 3 law | [`config`], [`policy`] |
@@ -14,6 +15,8 @@
 pub mod cli;
 
 pub mod edge;
+
+pub mod admin;
 
 pub mod control;
 pub mod gateway;

@@ -179,6 +179,7 @@ pub const fn is_kept(kind: RefusalKind) -> bool {
         | RefusalKind::NoneAvailable
         | RefusalKind::VendorFailed
         | RefusalKind::VendorTimedOut
+        | RefusalKind::StoreFull
         | RefusalKind::StoreUnavailable
         | RefusalKind::RuleFailed
         | RefusalKind::Internal => false,

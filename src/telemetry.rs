@@ -12,25 +12,35 @@ use crate::receipt::Receipt;
 mod bound;
 mod kinds;
 mod metrics;
+mod recent;
 
 pub use bound::Bound;
-pub use metrics::{BudgetMetrics, Metrics, PriceMetrics, RuleMetrics};
+pub use metrics::{
+    BudgetMetrics, Metrics, PriceMetrics, RuleMetrics, StoreMetrics, WebhookMetrics,
+};
+pub use recent::{Recent, Refused, SPAN_MS, SPANS_MAX, Span};
 
 /// Where receipts are told.
 #[derive(Clone, Debug)]
 pub struct Telemetry {
     metrics: Arc<Metrics>,
+    recent: Arc<Recent>,
 }
 
 impl Telemetry {
     /// Metrics of this process, all at zero.
     pub fn new() -> Result<Self, prometheus::Error> {
-        Ok(Self { metrics: Arc::new(Metrics::new()?) })
+        Ok(Self { metrics: Arc::new(Metrics::new()?), recent: Arc::default() })
     }
 
     /// The metrics, for those who count as they go.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// The last minutes, for looking at.
+    pub fn recent(&self) -> &Recent {
+        &self.recent
     }
 
     /// Everything that Prometheus may scrape, as text.
@@ -55,6 +65,7 @@ impl Telemetry {
     /// One request, once, when its answer is ready.
     pub fn tell(&self, receipt: &Receipt, message: Option<&str>) {
         self.count(receipt);
+        self.recent.add(receipt, message);
         log(receipt, message);
     }
 

@@ -64,6 +64,7 @@ pub enum RefusalKind {
     NoneAvailable,
     VendorFailed,
     VendorTimedOut,
+    StoreFull,
     StoreUnavailable,
     RuleFailed,
     Internal,
@@ -104,7 +105,7 @@ pub enum Problem {
 
 impl RefusalKind {
     /// Every kind, for tests and documents.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::BadRequest,
         Self::BadFraming,
         Self::HeadTooLarge,
@@ -135,6 +136,7 @@ impl RefusalKind {
         Self::NoneAvailable,
         Self::VendorFailed,
         Self::VendorTimedOut,
+        Self::StoreFull,
         Self::StoreUnavailable,
         Self::RuleFailed,
         Self::Internal,
@@ -187,6 +189,7 @@ impl RefusalKind {
             Self::NoneAvailable => (503, "none_available", Blame::Vendor),
             Self::VendorFailed => (502, "vendor_failed", Blame::Vendor),
             Self::VendorTimedOut => (504, "vendor_timed_out", Blame::Vendor),
+            Self::StoreFull => (503, "store_full", Blame::Us),
             Self::StoreUnavailable => (503, "store_unavailable", Blame::Us),
             // A rule of policy cannot be worked out: it divides by zero, or outgrows its numbers.
             Self::RuleFailed => (500, "rule_failed", Blame::Us),

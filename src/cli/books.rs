@@ -66,6 +66,17 @@ pub(super) enum KeyVerb {
         #[arg(long, value_parser = key_prefix)]
         prefix: Option<String>,
     },
+    /// Adds a key that may do what another may, and ends the other at a given moment.
+    Rotate {
+        /// The id of the key that is replaced.
+        key: String,
+        /// Seconds since the Unix epoch until which the old key is still good.
+        #[arg(long, value_name = "SECONDS")]
+        until: i64,
+        /// What the new key's text begins with, for apps that expect that.
+        #[arg(long, value_parser = key_prefix)]
+        prefix: Option<String>,
+    },
     /// Lists keys, never their text.
     List,
     /// Ends a key for good.
@@ -179,6 +190,10 @@ pub(super) async fn key(config: &Config, verb: KeyVerb) -> Result<(), CliError> 
                 prefix,
             })
         }
+        KeyVerb::Rotate { key, until, prefix } => Command::RotateKey {
+            key: KeyId::known(&key),
+            rotation: store::Rotation { old_until_ms: until.saturating_mul(1000), prefix },
+        },
         KeyVerb::List => Command::ListKeys { workspace: None },
         KeyVerb::Revoke { key } => status(&key, KeyStatus::Revoked),
         KeyVerb::Suspend { key } => status(&key, KeyStatus::Suspended),
@@ -243,7 +258,7 @@ pub(super) fn manual_grant(
     }
 }
 
-async fn run(config: &Config, command: Command) -> Result<(), CliError> {
+pub(super) async fn run(config: &Config, command: Command) -> Result<(), CliError> {
     let outcome: Outcome = control::run(config, command).await?;
     say(&told(&outcome));
     Ok(())
@@ -258,9 +273,7 @@ fn told(outcome: &Outcome) -> String {
             let state = if workspace.suspended { "suspended" } else { "active" };
             format!("{}  {state}  {}", workspace.id, workspace.name)
         })),
-        Outcome::KeyCreated { key, text } => {
-            format!("{key}\n{text}\nThis text is shown once and is not kept: store it now.")
-        }
+        Outcome::KeyCreated { key, text } => shown_once(key.as_str(), text),
         Outcome::Keys { keys } => lines(keys.iter().map(|key| {
             let KeySummary { id, workspace, plan, mode, status, name, .. } = key;
             let scopes = key.scopes.join(",");
@@ -277,11 +290,17 @@ fn told(outcome: &Outcome) -> String {
             format!("{left} of {amount}  {source}  {until}  {id}")
         })),
         Outcome::Verified(report) => verified(report),
+        Outcome::TokenCreated { token, text } => shown_once(token.as_str(), text),
+        Outcome::Tokens { tokens } => lines(tokens.iter().map(super::admin::told)),
     }
 }
 
+fn shown_once(id: &str, text: &str) -> String {
+    format!("{id}\n{text}\nThis text is shown once and is not kept: store it now.")
+}
+
 /// A moment as the end of something.
-fn until(end_ms: i64) -> String {
+pub(super) fn until(end_ms: i64) -> String {
     let end = OffsetDateTime::from_unix_timestamp(end_ms.div_euclid(1000));
     let end = end.ok().and_then(|end| end.format(&Rfc3339).ok());
     format!("until {}", end.as_deref().unwrap_or("?"))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::admin::Admin;
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::control::Control;
@@ -11,7 +12,7 @@ use crate::edge::{Edge, Socket};
 use crate::gateway::{Gateway, Hands};
 use crate::media::Media;
 use crate::painter;
-use crate::reload::{LivePolicy, Look};
+use crate::reload::LivePolicy;
 use crate::store::Store;
 use crate::telemetry::{self, Telemetry};
 use crate::turnstile::Turnstile;
@@ -111,6 +112,7 @@ pub(super) async fn start(
     let untold = gateway.resume_notices().await?;
     tracing::debug!(untold, "apps that were not told before the start will be");
 
+    gateway.look_at_drains().await?;
     let resumed = gateway.resume_jobs().await?;
     tracing::debug!(resumed, "jobs of before the start are taken up");
 
@@ -122,12 +124,13 @@ pub(super) async fn start(
     {
         let told = Arc::clone(&gateway);
         let policy = Arc::clone(&policy);
-        background.spawn(policy.follow(move |look| tell_of_policy(&told, look)));
+        background.spawn(policy.follow(move |look| told.tell_of_policy(look)));
     }
     keep_house(&gateway, &config, store.is_shared(), &mut background);
     background.spawn(Arc::clone(&gateway).tell_apps());
     background.spawn(Arc::clone(&gateway).tell_of_budgets());
-    let edge = Edge::start(&gateway, &config.public, public, admin)?;
+    let api = Arc::new(Admin::new(Arc::clone(&gateway), config.clone()));
+    let edge = Edge::start(&gateway, &config.public, public, (admin, api))?;
     Ok(Running { store, edge, gateway, config, background, signals })
 }
 
@@ -144,6 +147,8 @@ fn keep_house(
     background.spawn(async move { auditing.audit_books(audit_every).await });
     if is_shared {
         let gateway = Arc::clone(gateway);
+        let following = Arc::clone(&gateway);
+        background.spawn(async move { following.follow_drains().await });
         background.spawn(async move { gateway.adopt_jobs_of_others().await });
     }
 }
@@ -169,26 +174,6 @@ async fn count(
 
 fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
-}
-
-fn tell_of_policy(gateway: &Gateway, look: &Look) {
-    let metrics = gateway.telemetry.metrics();
-    match look {
-        Look::Same => {}
-        Look::Swapped(policy) => {
-            metrics.policy_reloads.with_label_values(&["swapped"]).inc();
-            metrics.policy_in_force(&policy.version);
-            gateway.store.set_allowances(policy.allowances());
-            tracing::info!(policy_version = &*policy.version, "a new policy is in force");
-            for warning in &policy.warnings {
-                tracing::warn!(warning, "policy");
-            }
-        }
-        Look::Kept(error) => {
-            metrics.policy_reloads.with_label_values(&["kept"]).inc();
-            tracing::error!(%error, "the policy on disk cannot be used; the old one stays in force");
-        }
-    }
 }
 
 impl Running {

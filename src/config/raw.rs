@@ -55,6 +55,7 @@ sections! {
     RawAdmin { address: String }
     RawStore {
         directory: PathBuf,
+        reserve: ByteCount,
         audit_every: Span,
         postgres: String,
         postgres_authority: String,
@@ -145,6 +146,10 @@ impl RawConfig {
             public: self.public.build()?,
             admin_address: address("admin.address", self.admin.address)?,
             store_directory: set("store.directory", self.store.directory)?,
+            store_reserve_bytes: {
+                let bytes = set("store.reserve", self.store.reserve)?.0;
+                u64::try_from(bytes).unwrap_or(u64::MAX)
+            },
             audit_every: pause("store.audit_every", self.store.audit_every)?,
             answers: self.idempotency.build()?,
             policy_directory: set("policy.directory", self.policy.directory)?,

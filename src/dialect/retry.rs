@@ -64,6 +64,7 @@ fn is_hopeless(refusal: &Refusal) -> bool {
             | RefusalKind::NoneAvailable
             | RefusalKind::VendorFailed
             | RefusalKind::VendorTimedOut
+            | RefusalKind::StoreFull
             | RefusalKind::StoreUnavailable
             | RefusalKind::Internal => false,
         }

@@ -227,13 +227,13 @@ impl Gateway {
         let metrics = self.telemetry.metrics();
         let answer = answer.map(Answer::name);
         if let Some(answer) = answer {
-            metrics.webhook_tries.with_label_values(&[answer]).inc();
+            metrics.webhooks.tries.with_label_values(&[answer]).inc();
         }
         let answer = answer.unwrap_or_default();
         let (budget, to) = (notice.about.as_str(), &notice.lane.origin);
         match verdict {
             Verdict::Told => {
-                metrics.webhooks.with_label_values(&["told"]).inc();
+                metrics.webhooks.ended.with_label_values(&["told"]).inc();
                 tracing::info!(budget, to, "a webhook was told of a budget");
             }
             Verdict::Again { at_ms } => {
@@ -241,7 +241,7 @@ impl Gateway {
             }
             Verdict::Dead(why) => {
                 let why = why.name();
-                metrics.webhooks.with_label_values(&[why]).inc();
+                metrics.webhooks.ended.with_label_values(&[why]).inc();
                 tracing::warn!(budget, to, answer, why, "a webhook will not be told of a budget");
             }
         }

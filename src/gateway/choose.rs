@@ -19,7 +19,7 @@ impl Gateway {
         (caller, plan, ruled): (&Caller, &Plan, &Holding),
     ) -> Result<Vec<Candidate>, Refusal> {
         let now = self.clock.now();
-        let health = |offering: &str| self.health.view(offering, now);
+        let health = |offering: &str| self.health.routed(offering, now);
         let want = Want {
             request,
             test_mode: caller.is_test(),

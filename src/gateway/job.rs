@@ -336,15 +336,19 @@ impl Gateway {
             return Ok(job);
         }
         let job = self.store.cancel_job(job.id).await.map_err(refused)?;
+        self.wish_ended(&job).await;
+        if job.state == State::Queued { self.job_of(visit, id).await } else { Ok(job) }
+    }
+
+    /// Whoever works on a job hears that it is wanted no more; one that is queued ends here.
+    pub(super) async fn wish_ended(&self, job: &Job) {
         if let Some(wish) = self.desk.wishes.get(&job.id) {
             wish.cancel();
         }
-        if job.state != State::Queued {
-            return Ok(job);
+        if job.state == State::Queued {
+            let errand = self.errand_without_time(job);
+            Box::pin(self.carry_on(&Arc::new(errand))).await;
         }
-        let errand = self.errand_without_time(&job);
-        Box::pin(self.carry_on(&Arc::new(errand))).await;
-        self.job_of(visit, id).await
     }
 
     /// A job of the caller's own workspace and mode.

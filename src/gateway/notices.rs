@@ -304,13 +304,13 @@ impl Gateway {
         let metrics = self.telemetry.metrics();
         let answer = answer.map(Answer::name);
         if let Some(answer) = answer {
-            metrics.webhook_tries.with_label_values(&[answer]).inc();
+            metrics.webhooks.tries.with_label_values(&[answer]).inc();
         }
         let (job, to, answer) =
             (notice.about.as_str(), &notice.lane.origin, answer.unwrap_or_default());
         match verdict {
             Verdict::Told => {
-                metrics.webhooks.with_label_values(&["told"]).inc();
+                metrics.webhooks.ended.with_label_values(&["told"]).inc();
                 tracing::info!(job, to, tries, "an app was told of its job");
             }
             Verdict::Again { at_ms } => {
@@ -318,7 +318,7 @@ impl Gateway {
             }
             Verdict::Dead(why) => {
                 let why = why.name();
-                metrics.webhooks.with_label_values(&[why]).inc();
+                metrics.webhooks.ended.with_label_values(&[why]).inc();
                 tracing::warn!(job, to, tries, answer, why, "an app will not be told of its job");
             }
         }

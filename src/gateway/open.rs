@@ -83,7 +83,7 @@ impl Gateway {
         let now = self.clock.now();
         let can_serve = |model: &&std::sync::Arc<crate::catalog::Model>| {
             model.offerings.iter().filter(|one| one.vendor.secret_missing.is_none()).any(|one| {
-                !matches!(self.health.view(&one.name, now).state, BreakerState::Open { .. })
+                !matches!(self.health.routed(&one.name, now).state, BreakerState::Open { .. })
             })
         };
         let connected = || policy.models.values().filter(|model| model.is_connected());
@@ -91,7 +91,10 @@ impl Gateway {
         let check = |name, is_healthy| Check { name, is_healthy };
         HealthReport {
             checks: vec![
-                check("store", !(self.store.poisoned() || self.store.is_away())),
+                check(
+                    "store",
+                    !(self.store.poisoned() || self.store.is_away() || self.store.is_full()),
+                ),
                 check("queue", self.store.queue_depth() < QUEUE_MAX),
                 check("models", models),
             ],

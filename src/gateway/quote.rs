@@ -153,7 +153,7 @@ impl Gateway {
         let plan = plan(&policy, &visit.caller)?;
         let now = self.clock.now();
         let mut quote = {
-            let health = |offering: &str| self.health.view(offering, now);
+            let health = |offering: &str| self.health.routed(offering, now);
             let (asker, dialect) = (rules::asker(&visit.caller), visit.receipt.dialect);
             let (policy, plan) = (&policy, &plan);
             quote(&Terms { policy, plan, asker, dialect, health: &health, now }, &request)?

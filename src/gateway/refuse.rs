@@ -221,6 +221,7 @@ pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
             Refusal::new(Kind::Overloaded, "too much waits to be written; try again in a moment")
                 .retry_after(STORE_WAIT)
         }
+        StoreError::Full => full(),
         StoreError::Ledger(
             LedgerError::UnknownHold
             | LedgerError::UnknownGrant
@@ -249,13 +250,20 @@ pub(super) fn store(error: &StoreError, now: Now) -> Refusal {
         | StoreError::NameTaken { .. }
         | StoreError::KeyRevoked { .. } => {
             tracing::error!(error = chain(error), "the store failed");
-            Refusal::new(
-                Kind::StoreUnavailable,
-                "the books cannot be written now; nothing was charged, try again",
-            )
-            .retry_after(STORE_WAIT)
+            unavailable()
         }
     }
+}
+
+fn full() -> Refusal {
+    let message =
+        "the disk of the books is full, so nothing new is begun; nothing was charged, try later";
+    Refusal::new(Kind::StoreFull, message).retry_after(VENDOR_WAIT)
+}
+
+fn unavailable() -> Refusal {
+    let message = "the books cannot be written now; nothing was charged, try again";
+    Refusal::new(Kind::StoreUnavailable, message).retry_after(STORE_WAIT)
 }
 
 /// A no where it is not known what the period is; [`hold`] knows it.

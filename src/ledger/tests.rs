@@ -6,6 +6,7 @@ use super::*;
 
 pub(crate) mod histories;
 mod page;
+mod restored;
 
 use histories::{ask, grant_of, now};
 

@@ -73,6 +73,18 @@ pub struct HealthView {
     pub ill_percent: u32,
 }
 
+impl HealthView {
+    /// How long it may not be asked yet; `None` where it may be.
+    pub fn rests_for(&self, now: Now) -> Option<Duration> {
+        match self.state {
+            BreakerState::Open { until_ms } => {
+                Some(Duration::from_millis(until_ms.saturating_sub(now.tick_ms)))
+            }
+            BreakerState::Closed | BreakerState::HalfOpen => None,
+        }
+    }
+}
+
 /// Whether an offering may be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BreakerState {

@@ -7,19 +7,19 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
-use crate::auth::KeyStatus;
 use crate::canonical::Kept;
 use crate::credits::Credits;
-use crate::id::{HoldId, KeyId, MediaId, WorkspaceId};
-use crate::ledger::{Balance, Held, HoldAsk, NewAdjustment, NewGrant, QuotaUnit, Settled};
+use crate::id::{HoldId, MediaId, WorkspaceId};
+use crate::ledger::{Balance, Held, HoldAsk, QuotaUnit, Settled};
 use crate::pledge::Pledge;
 use crate::receipt::Receipt;
 
 use super::alerts::AlertTried;
 use super::answers::AnswerKept;
+use super::change::Change;
+use super::deed::Actor;
 use super::error::StoreError;
 use super::jobs::JobAsk;
-use super::registry::NewKey;
 use super::tables::{Depth, Touched};
 
 /// Where an answer goes: the first that is given is the one that is heard.
@@ -47,6 +47,8 @@ pub(super) enum Ask {
     Void(HoldId, Box<Receipt>, Option<Box<AnswerKept>>, Reply<()>),
     Note(Box<Receipt>),
     Chore(Chore),
+    /// What an operator asks, and who that is.
+    Change(Box<Actor>, Change),
     Allowances(HashMap<String, Credits>),
     Job(JobAsk),
     Balance(WorkspaceId, Reply<Balance>),
@@ -66,16 +68,10 @@ pub(super) enum Ask {
 #[cfg(test)]
 pub(super) type Meddling = Box<dyn FnOnce(&rusqlite::Connection) + Send>;
 
-/// What operators and the media library ask.
+/// What the media library asks.
 #[derive(Clone)]
 pub(super) enum Chore {
-    Grant(Box<NewGrant>, Reply<()>),
-    Adjust(Box<NewAdjustment>, Reply<()>),
     AlertTried(Box<AlertTried>, Reply<()>),
-    CreateWorkspace(String, Reply<WorkspaceId>),
-    SuspendWorkspace(WorkspaceId, bool, Reply<()>),
-    CreateKey(Box<NewKey>, Reply<(KeyId, String)>),
-    SetKeyStatus(KeyId, KeyStatus, Reply<()>),
     KeepPicture(Box<Kept>, Reply<()>),
     ErasePicture(MediaId, Reply<()>),
 }
@@ -133,6 +129,7 @@ impl Ask {
                 reply.give(Err(why()));
             }
             Self::Chore(chore) => chore.refuse(why),
+            Self::Change(_, change) => change.refuse(why),
             Self::Job(ask) => ask.refuse(why),
             Self::Note(_) | Self::Allowances(_) => {}
             Self::Balance(_, reply) => reply.give(Err(why())),
@@ -157,6 +154,7 @@ impl Ask {
             | Self::Void(..)
             | Self::Note(_)
             | Self::Chore(_)
+            | Self::Change(..)
             | Self::Allowances(_)
             | Self::Job(_)
             | Self::Balance(..)
@@ -179,7 +177,7 @@ impl Ask {
             Self::Settle(hold, ..) | Self::Void(hold, ..) => {
                 touched.holds.insert(hold.clone());
             }
-            Self::Chore(chore) => chore.touch(touched),
+            Self::Change(_, change) => change.touch(touched),
             Self::Job(ask) => ask.touch(touched),
             Self::Balance(workspace, _) | Self::Spendable(workspace, _) => {
                 touched.looked_at.insert(workspace.clone());
@@ -188,7 +186,7 @@ impl Ask {
                 touched.quotas.insert((*period, Arc::clone(subject), *unit));
             }
             Self::Sweep(_) => touched.sweep = Depth::Changed,
-            Self::Note(_) | Self::Allowances(_) | Self::Close(_) => {}
+            Self::Note(_) | Self::Chore(_) | Self::Allowances(_) | Self::Close(_) => {}
             #[cfg(test)]
             Self::Meddle(_) | Self::Crash(_) => {}
         }
@@ -205,36 +203,9 @@ pub(super) fn touch_hold(ask: &HoldAsk, touched: &mut Touched) {
 impl Chore {
     fn refuse(&self, why: fn() -> StoreError) {
         match self {
-            Self::Grant(_, reply)
-            | Self::Adjust(_, reply)
-            | Self::AlertTried(_, reply)
-            | Self::SuspendWorkspace(_, _, reply)
-            | Self::SetKeyStatus(_, _, reply)
+            Self::AlertTried(_, reply)
             | Self::KeepPicture(_, reply)
             | Self::ErasePicture(_, reply) => reply.give(Err(why())),
-            Self::CreateWorkspace(_, reply) => reply.give(Err(why())),
-            Self::CreateKey(_, reply) => reply.give(Err(why())),
-        }
-    }
-
-    fn touch(&self, touched: &mut Touched) {
-        match self {
-            Self::Grant(new, _) => {
-                touched.workspaces.insert(new.workspace.clone());
-                touched.grants.insert(new.id.clone());
-                touched.registry = touched.registry.max(Depth::Looked);
-            }
-            Self::CreateWorkspace(..)
-            | Self::SuspendWorkspace(..)
-            | Self::CreateKey(..)
-            | Self::SetKeyStatus(..) => touched.registry = Depth::Changed,
-            Self::Adjust(new, _) => {
-                touched.workspaces.insert(new.workspace.clone());
-                touched.grants.extend(new.grant.clone());
-                touched.adjustments.insert(new.id.clone());
-                touched.registry = touched.registry.max(Depth::Looked);
-            }
-            Self::KeepPicture(..) | Self::ErasePicture(..) | Self::AlertTried(..) => {}
         }
     }
 }

@@ -3,11 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::auth::{KeyStatus, Mode};
+use crate::auth::{KeyStatus, Mode, Role};
 use crate::credits::Credits;
-use crate::id::{GrantId, KeyId, WorkspaceId};
+use crate::id::{GrantId, KeyId, TokenId, WorkspaceId};
 use crate::ledger::{Balance, NewAdjustment, NewGrant};
 
+use super::change::{Change, Rotation};
+use super::deed::Actor;
 use super::error::StoreError;
 use super::registry::{NewKey, Workspace};
 use super::{Store, VerifyReport};
@@ -60,6 +62,43 @@ pub enum Command {
     },
     /// Proves the books.
     Verify,
+    /// Makes a key that may do what another may; the outcome is the only place that its text is
+    /// ever shown.
+    RotateKey {
+        /// The key that is replaced.
+        key: KeyId,
+        /// How.
+        #[serde(flatten)]
+        rotation: Rotation,
+    },
+    /// Makes an admin token; the outcome is the only place that its text is ever shown.
+    CreateToken {
+        /// What people call it.
+        name: String,
+        /// What it may do.
+        role: Role,
+        /// From when it is no longer good.
+        expires_at_ms: Option<i64>,
+    },
+    /// Lists admin tokens.
+    ListTokens,
+    /// Ends an admin token for good.
+    RevokeToken {
+        /// Which.
+        token: TokenId,
+    },
+    /// Gives an offering no new requests.
+    Drain {
+        /// Its name in policy.
+        offering: String,
+        /// Why; may be empty.
+        reason: String,
+    },
+    /// Gives an offering requests again.
+    Resume {
+        /// Its name in policy.
+        offering: String,
+    },
 }
 
 /// What came of a command.
@@ -99,6 +138,35 @@ pub enum Outcome {
     },
     /// What the proof found.
     Verified(VerifyReport),
+    /// The admin token was made.
+    TokenCreated {
+        /// Its public name.
+        token: TokenId,
+        /// The token itself, shown now and never again.
+        text: String,
+    },
+    /// Every admin token.
+    Tokens {
+        /// By public name.
+        tokens: Vec<TokenSummary>,
+    },
+}
+
+/// An admin token, as it is listed: no text and no digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenSummary {
+    /// Its public name.
+    pub id: TokenId,
+    /// What people call it.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// When it was made, in milliseconds since the Unix epoch.
+    pub created_at_ms: i64,
+    /// From when it is no longer good.
+    pub expires_at_ms: Option<i64>,
+    /// Since when it is revoked.
+    pub revoked_at_ms: Option<i64>,
 }
 
 /// A grant, as it is listed.
@@ -142,43 +210,89 @@ pub struct KeySummary {
 }
 
 impl Store {
-    /// Does what an operator asks.
+    /// Does what somebody at the machine asks.
     pub async fn run(&self, command: Command) -> Result<Outcome, StoreError> {
-        Ok(match command {
-            Command::CreateWorkspace { name } => {
-                Outcome::WorkspaceCreated { workspace: self.create_workspace(name).await? }
-            }
+        self.run_as(Actor::at_the_machine(), command).await
+    }
+
+    /// Does what an operator asks, and writes down who that was.
+    pub async fn run_as(&self, actor: Actor, command: Command) -> Result<Outcome, StoreError> {
+        match command {
             Command::ListWorkspaces => {
-                Outcome::Workspaces { workspaces: self.list_workspaces().await? }
-            }
-            Command::SuspendWorkspace { workspace, suspended } => {
-                self.suspend_workspace(workspace, suspended).await?;
-                Outcome::Done
-            }
-            Command::CreateKey(new) => {
-                let (key, text) = self.create_key(new).await?;
-                Outcome::KeyCreated { key, text }
+                Ok(Outcome::Workspaces { workspaces: self.list_workspaces().await? })
             }
             Command::ListKeys { workspace } => {
-                Outcome::Keys { keys: self.list_keys(workspace).await? }
+                Ok(Outcome::Keys { keys: self.list_keys(workspace).await? })
+            }
+            Command::Balance { workspace } => Ok(Outcome::Balance(self.balance(&workspace).await?)),
+            Command::ListGrants { workspace } => {
+                Ok(Outcome::Grants { grants: self.list_grants(workspace).await? })
+            }
+            Command::ListTokens => Ok(Outcome::Tokens { tokens: self.list_tokens().await? }),
+            Command::Verify => Ok(Outcome::Verified(self.verify().await?)),
+            Command::CreateWorkspace { .. }
+            | Command::SuspendWorkspace { .. }
+            | Command::CreateKey(_)
+            | Command::SetKeyStatus { .. }
+            | Command::Grant(_)
+            | Command::Adjust(_)
+            | Command::RotateKey { .. }
+            | Command::CreateToken { .. }
+            | Command::RevokeToken { .. }
+            | Command::Drain { .. }
+            | Command::Resume { .. } => self.carry_out(actor, command).await,
+        }
+    }
+
+    /// What changes something.
+    async fn carry_out(&self, actor: Actor, command: Command) -> Result<Outcome, StoreError> {
+        match command {
+            Command::CreateWorkspace { name } => {
+                let make = |reply| Change::CreateWorkspace(name, reply);
+                let workspace = self.change(actor, make).await?;
+                return Ok(Outcome::WorkspaceCreated { workspace });
+            }
+            Command::CreateKey(new) => {
+                let make = |reply| Change::CreateKey(Box::new(new), reply);
+                let (key, text) = self.change(actor, make).await?;
+                return Ok(Outcome::KeyCreated { key, text });
+            }
+            Command::RotateKey { key, rotation } => {
+                let make = |reply| Change::RotateKey(key, rotation, reply);
+                let (key, text) = self.change(actor, make).await?;
+                return Ok(Outcome::KeyCreated { key, text });
+            }
+            Command::CreateToken { name, role, expires_at_ms } => {
+                let (token, text) = self.create_token(actor, (name, role, expires_at_ms)).await?;
+                return Ok(Outcome::TokenCreated { token, text });
+            }
+            Command::SuspendWorkspace { workspace, suspended } => {
+                let change = |reply| Change::SuspendWorkspace(workspace, suspended, reply);
+                self.change(actor, change).await?;
             }
             Command::SetKeyStatus { key, status } => {
-                self.set_key_status(key, status).await?;
-                Outcome::Done
+                self.change(actor, |reply| Change::SetKeyStatus(key, status, reply)).await?;
             }
             Command::Grant(new) => {
-                self.grant(new).await?;
-                Outcome::Done
+                self.change(actor, |reply| Change::Grant(Box::new(new), reply)).await?;
             }
             Command::Adjust(new) => {
-                self.adjust(new).await?;
-                Outcome::Done
+                self.change(actor, |reply| Change::Adjust(Box::new(new), reply)).await?;
             }
-            Command::Balance { workspace } => Outcome::Balance(self.balance(&workspace).await?),
-            Command::ListGrants { workspace } => {
-                Outcome::Grants { grants: self.list_grants(workspace).await? }
+            Command::RevokeToken { token } => self.revoke_token(actor, token).await?,
+            Command::Drain { offering, reason } => {
+                self.change(actor, |reply| Change::Drain(offering, reason, reply)).await?;
             }
-            Command::Verify => Outcome::Verified(self.verify().await?),
-        })
+            Command::Resume { offering } => {
+                self.change(actor, |reply| Change::Resume(offering, reply)).await?;
+            }
+            Command::ListWorkspaces
+            | Command::ListKeys { .. }
+            | Command::Balance { .. }
+            | Command::ListGrants { .. }
+            | Command::ListTokens
+            | Command::Verify => {}
+        }
+        Ok(Outcome::Done)
     }
 }

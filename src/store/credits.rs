@@ -8,13 +8,14 @@ use crate::id::WorkspaceId;
 use crate::ledger::{Balance, NewAdjustment, NewGrant, QuotaUnit};
 
 use super::Store;
-use super::ask::{Ask, Chore};
+use super::ask::Ask;
+use super::change::Change;
 use super::error::StoreError;
 
 impl Store {
     /// Adds credits to a workspace. The grant's id makes it safe to ask again.
     pub async fn grant(&self, new: NewGrant) -> Result<(), StoreError> {
-        self.ask(|reply| Ask::Chore(Chore::Grant(Box::new(new), reply))).await
+        self.change_here(|reply| Change::Grant(Box::new(new), reply)).await
     }
 
     /// From now on, plans give these credits each month. A workspace is granted the most that any of
@@ -41,6 +42,6 @@ impl Store {
 
     /// Takes credits of a workspace back. The adjustment's id makes it safe to ask again.
     pub async fn adjust(&self, new: NewAdjustment) -> Result<(), StoreError> {
-        self.ask(|reply| Ask::Chore(Chore::Adjust(Box::new(new), reply))).await
+        self.change_here(|reply| Change::Adjust(Box::new(new), reply)).await
     }
 }

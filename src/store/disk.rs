@@ -11,7 +11,7 @@ use super::tally;
 
 /// The steps to the schema that this version reads and writes; a store is at the number of those
 /// that it has taken.
-const STEPS: [&str; 9] = [
+const STEPS: [&str; 10] = [
     include_str!("schema/1-books.sql"),
     include_str!("schema/2-pledges.sql"),
     include_str!("schema/3-jobs.sql"),
@@ -21,13 +21,11 @@ const STEPS: [&str; 9] = [
     include_str!("schema/7-limits.sql"),
     include_str!("schema/8-exposure.sql"),
     include_str!("schema/9-budgets.sql"),
+    include_str!("schema/10-admin.sql"),
 ];
 
 /// 3.51.3 mended a race in which two connections could corrupt the log.
 const SQLITE_LEAST: i32 = 3_051_003;
-
-/// Log pages after which they are folded into the database file.
-const LOG_PAGES_MAX: i64 = 4_000;
 
 /// A log file longer than this is cut off when nothing else is to be done.
 const LOG_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -100,9 +98,9 @@ pub(super) fn open_reader(dir: &Path) -> Result<Connection, StoreError> {
     }
 }
 
-/// Folds the log into the database file once it is long.
-pub(super) fn fold_if_long(database: &Connection) -> rusqlite::Result<()> {
-    if log_pages(database)? >= LOG_PAGES_MAX {
+/// Folds the log into the database file once it has so many pages.
+pub(super) fn fold_if_longer(database: &Connection, pages: i64) -> rusqlite::Result<()> {
+    if log_pages(database)? >= pages {
         checkpoint(database, "passive")?;
     }
     Ok(())

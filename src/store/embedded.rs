@@ -17,6 +17,7 @@ use super::cells::{Query, Reading, Value};
 use super::disk::{self, Lock};
 use super::error::StoreError;
 use super::registry::Registry;
+use super::reserve::{Reserve, is_full};
 use super::rows::{Rows, adjustments, jobs, ledger, notices, pledges, registry};
 use super::shared::Shared;
 use super::tables::{Broken, Standing, Stands, Tables, Touched};
@@ -25,6 +26,10 @@ use super::writer::OpenJobs;
 const FIND_HOLD: Query = Query::same("SELECT * FROM hold WHERE id = $1");
 
 const FIND_JOB: Query = Query::same("SELECT * FROM job WHERE id = $1");
+
+/// Log pages after which they are folded into the database file, usually and on a full disk.
+const LOG_PAGES_MAX: i64 = 4_000;
+const LOG_PAGES_WHEN_FULL: i64 = 250;
 
 /// The database, its folder, and the right to both.
 pub(super) struct Embedded {
@@ -36,6 +41,7 @@ pub(super) struct Embedded {
     pub(super) shared: Arc<Shared>,
     pub(super) dir: PathBuf,
     pub(super) lock: Lock,
+    pub(super) reserve: Reserve,
 }
 
 /// Everything that the tables know: every grant, what is open, the recent quotas.
@@ -151,7 +157,10 @@ impl Tables for Embedded {
             return Ok(());
         }
         // What is on disk after a failed sync is anybody's guess.
-        self.write(rows, books).map_err(|error| Broken { error, standing: Standing::Unknown })
+        self.write(rows, books).map_err(|error| {
+            let standing = if is_full(&error) { Standing::Full } else { Standing::Unknown };
+            Broken { error, standing }
+        })
     }
 
     fn standing(&self, _: &StoreError) -> Standing {
@@ -166,12 +175,25 @@ impl Tables for Embedded {
         Err(StoreError::Poisoned)
     }
 
+    fn make_room(&mut self, books: &mut Books, now: Now) -> Result<(), StoreError> {
+        self.reserve.release();
+        *books = self::books(&self.database, now)?;
+        Ok(())
+    }
+
+    fn lay_reserve(&mut self) -> bool {
+        self.reserve.lay()
+    }
+
     /// Folds the log in. Failing at it loses nothing: the log still has it all.
     fn rest(&mut self, idle: bool) -> Result<(), StoreError> {
-        if idle {
+        if self.shared.is_full() {
+            // A log that is folded in is written anew from its start, and takes no more room.
+            disk::fold_if_longer(&self.database, LOG_PAGES_WHEN_FULL)?;
+        } else if idle {
             disk::fold_when_idle(&self.database, &self.dir)?;
         } else {
-            disk::fold_if_long(&self.database)?;
+            disk::fold_if_longer(&self.database, LOG_PAGES_MAX)?;
         }
         Ok(())
     }

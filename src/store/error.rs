@@ -37,6 +37,9 @@ pub enum StoreError {
     /// A commit failed, so what is durable is no longer known.
     #[error("a commit failed: the store accepts nothing until a restart")]
     Poisoned,
+    /// The disk is full: what was begun can still be ended, and nothing new begins.
+    #[error("the disk of the store is full; free some of it")]
+    Full,
     /// The database cannot be reached; it is tried again all the time.
     #[error("the store's database cannot be reached")]
     Away,

@@ -8,6 +8,7 @@ use crate::auth::{KEY_PREFIX, KeyRecord, KeyRing, KeyStatus, Mode, digest, new_k
 use crate::clock::Now;
 use crate::id::{KeyId, WorkspaceId};
 
+use super::change::Rotation;
 use super::error::StoreError;
 
 /// Who pays.
@@ -146,6 +147,27 @@ impl Registry {
         let key = StoredKey { record, created_at_ms: now.unix_ms };
         self.keys.insert(id.clone(), key);
         Ok((id, text))
+    }
+
+    /// Makes a key that may do what another may, and sets the other's end.
+    pub(super) fn rotate_key(
+        &mut self,
+        id: &KeyId,
+        Rotation { old_until_ms, prefix }: Rotation,
+        now: Now,
+    ) -> Result<(KeyId, String), StoreError> {
+        let old = self.keys.get_mut(id).ok_or_else(|| unknown("key", id.as_str()))?;
+        if old.record.status == KeyStatus::Revoked {
+            return Err(StoreError::KeyRevoked { key: id.clone() });
+        }
+        let text = new_key_text(prefix.as_deref().unwrap_or(KEY_PREFIX), old.record.mode);
+        let new = KeyId::random();
+        let record =
+            KeyRecord { id: new.clone(), digest: digest(&text), ..KeyRecord::clone(&old.record) };
+        let end_ms = old.record.expires_at_ms.unwrap_or(old_until_ms).min(old_until_ms);
+        old.record.expires_at_ms = Some(end_ms);
+        self.keys.insert(new.clone(), StoredKey { record, created_at_ms: now.unix_ms });
+        Ok((new, text))
     }
 
     pub(super) fn set_key_status(

@@ -15,6 +15,7 @@ use super::shape::RowSet;
 
 pub(super) mod adjustments;
 pub(super) mod alerts;
+pub(super) mod audit;
 pub(super) mod jobs;
 pub(super) mod ledger;
 pub(super) mod media;
@@ -47,6 +48,7 @@ pub(super) struct Rows {
     pub(super) keys: BTreeSet<KeyId>,
     pub(super) touched: Vec<(KeyId, i64)>,
     pub(super) media: Vec<media::MediaChange>,
+    pub(super) audit: audit::AuditRows,
 }
 
 impl Rows {
@@ -61,6 +63,7 @@ impl Rows {
             && self.keys.is_empty()
             && self.touched.is_empty()
             && self.media.is_empty()
+            && self.audit.is_empty()
             && self.alerts_tried.is_empty()
     }
 
@@ -128,6 +131,7 @@ impl Rows {
         sets.extend(alerts::tried(&self.alerts_tried));
         sets.push(registry::touched(&self.touched));
         sets.extend(media::sets(&self.media));
+        sets.extend(self.audit.sets());
         sets.retain(|set| !set.rows.is_empty());
         Ok(sets)
     }

@@ -26,6 +26,7 @@ pub(super) struct Shared {
     open_jobs: AtomicUsize,
     poisoned: AtomicBool,
     away: AtomicBool,
+    full: AtomicBool,
     kept_bytes: AtomicI64,
     dropped: AtomicU64,
     /// Last uses that are not written yet; as many as there are keys, at most.
@@ -45,6 +46,7 @@ impl Shared {
             open_jobs: AtomicUsize::new(0),
             poisoned: AtomicBool::new(false),
             away: AtomicBool::new(false),
+            full: AtomicBool::new(false),
             kept_bytes: AtomicI64::new(0),
             dropped: AtomicU64::new(0),
             touched: Mutex::new(HashMap::new()),
@@ -127,6 +129,14 @@ impl Shared {
         self.poisoned.store(true, Ordering::Release);
         let source = std::error::Error::source(error).map(ToString::to_string);
         tracing::error!(%error, source, "the store is poisoned: nothing is accepted until a restart");
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.full.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_full(&self, is_full: bool) {
+        self.full.store(is_full, Ordering::Release);
     }
 
     pub(super) fn is_away(&self) -> bool {

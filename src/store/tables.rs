@@ -47,6 +47,13 @@ pub(super) trait Tables: Send {
     /// whether the commit that was under way stands, where that was not known.
     fn mend(&mut self, books: &mut Books) -> Result<Stands, StoreError>;
 
+    /// After [`Standing::Full`]: lets go of the reserve, so that what was begun can be ended, and
+    /// forgets what the books had decided.
+    fn make_room(&mut self, books: &mut Books, now: Now) -> Result<(), StoreError>;
+
+    /// Lays the reserve again. False while there is no room for it.
+    fn lay_reserve(&mut self) -> bool;
+
     /// Takes care of the tables between batches; `idle` when nothing waits.
     fn rest(&mut self, idle: bool) -> Result<(), StoreError>;
 
@@ -76,6 +83,8 @@ pub(super) enum Standing {
     Undone,
     /// It may have been written.
     Unknown,
+    /// Nothing was written, for there was no room.
+    Full,
     /// Nothing was written, and the same rows will fail again.
     Wrong,
 }

@@ -15,14 +15,17 @@ use crate::pledge::End;
 use super::ask::{Answer, Ask, Letter, Reply};
 use super::books::Books;
 use super::error::StoreError;
+use super::reserve::is_doubt;
 use super::rows::Rows;
 use super::shared::Shared;
 use super::tables::{Broken, Depth, Standing, Tables, Touched};
 
+mod change;
 mod decide;
 mod jobs;
 mod mend;
 mod renew;
+mod room;
 
 pub(super) use jobs::OpenJobs;
 use renew::Allowances;
@@ -49,6 +52,8 @@ pub(super) struct Writer {
     singly: usize,
     swept_tick_ms: u64,
     touched_tick_ms: u64,
+    /// When a full disk was looked at last.
+    looked_tick_ms: u64,
 }
 
 /// What one commit decides, and whom it answers.
@@ -87,6 +92,7 @@ impl Writer {
             singly: 0,
             swept_tick_ms: tick_ms,
             touched_tick_ms: tick_ms,
+            looked_tick_ms: tick_ms,
         }
     }
 
@@ -125,13 +131,22 @@ impl Writer {
             if let Some(reply) = batch.closing {
                 break Stop::Asked(reply);
             }
-            if !self.shared.poisoned()
-                && let Err(error) = self.tables.rest(idle)
-            {
-                tracing::warn!(%error, "the store could not be tidied");
+            if !self.shared.poisoned() {
+                self.rest(idle);
             }
         };
         self.stop(stop);
+    }
+
+    /// What is done between batches.
+    fn rest(&mut self, idle: bool) {
+        match self.tables.rest(idle) {
+            Ok(()) => {}
+            // A sync that failed may be told once and never again.
+            Err(error) if is_doubt(&error) => self.shared.poison(&error),
+            Err(error) => tracing::warn!(%error, "the store could not be tidied"),
+        }
+        self.look_for_room();
     }
 
     /// Decides one batch of what waits, makes it durable, answers it.
@@ -145,21 +160,16 @@ impl Writer {
             return batch;
         }
         let is_mended = self.tables.is_mended();
-        let mut asks = Vec::with_capacity(letters.len());
-        let mut back = Vec::new();
-        for letter in letters {
-            if is_mended {
-                asks.push(letter.ask.clone());
-                back.push(letter);
-            } else {
-                asks.push(letter.ask);
-            }
-        }
+        let back = self.spare(letters);
+        let asks = back.iter().map(|letter| letter.ask.clone()).collect();
         match self.decide_and_commit(asks, &mut batch) {
             Ok(()) => {
                 // Whoever is answered finds the places free.
                 drop(back);
                 self.answer(&mut batch);
+            }
+            Err(broken) if broken.standing == Standing::Full => {
+                self.make_room(&mut batch, back, &broken);
             }
             Err(broken) if is_mended => self.mend(&mut batch, back, broken),
             Err(Broken { error, .. }) => {
@@ -188,7 +198,7 @@ impl Writer {
             // Nothing was written yet, but the same asks may fail again.
             let standing = match self.tables.standing(&error) {
                 Standing::Wrong => Standing::Wrong,
-                Standing::Undone | Standing::Unknown => Standing::Undone,
+                Standing::Undone | Standing::Unknown | Standing::Full => Standing::Undone,
             };
             return Err(Broken { error, standing });
         }
@@ -207,7 +217,9 @@ impl Writer {
         }
         if now.tick_ms.saturating_sub(self.touched_tick_ms) >= TOUCH_EVERY_MS {
             self.touched_tick_ms = now.tick_ms;
-            batch.rows.touched = self.shared.take_touched();
+            if !self.shared.is_full() {
+                batch.rows.touched = self.shared.take_touched();
+            }
             if !batch.rows.touched.is_empty() {
                 // Nodes that write the same keys at once would wait for each other in a circle.
                 touched.registry = Depth::Changed;

@@ -13,21 +13,29 @@ use super::kinds::{counter, counters, floats, gauge, gauges, histogram, histogra
 mod budgets;
 mod prices;
 mod rules;
+mod store;
+mod webhooks;
 
 pub use budgets::BudgetMetrics;
 pub use prices::PriceMetrics;
 pub use rules::RuleMetrics;
+pub use store::StoreMetrics;
+pub use webhooks::WebhookMetrics;
 
 /// Every metric of this process.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
+    /// Requests to the admin API, by route and outcome.
+    pub admin_requests: IntCounterVec,
     /// What was told of budgets.
     pub budgets: BudgetMetrics,
     /// What went wrong with prices.
     pub prices: PriceMetrics,
     /// What rules came to.
     pub rules: RuleMetrics,
+    /// What stops the store.
+    pub store: StoreMetrics,
     /// Requests answered, by dialect and outcome (`ok` or a refusal's code).
     pub requests: IntCounterVec,
     /// Refusals, by code and whose they are.
@@ -56,14 +64,8 @@ pub struct Metrics {
     pub jobs_open: IntGauge,
     /// Jobs being worked on now.
     pub jobs_running: IntGauge,
-    /// Tries to tell an app of a job's end, by what its receiver answered.
-    pub webhook_tries: IntCounterVec,
-    /// Ends of jobs that were to be told, by what became of it: `told`, or why it was given up.
-    pub webhooks: IntCounterVec,
-    /// Ends of jobs that are still to be told.
-    pub webhooks_waiting: IntGauge,
-    /// How long the oldest of those has been waiting.
-    pub webhooks_oldest_seconds: IntGauge,
+    /// What became of webhooks.
+    pub webhooks: WebhookMetrics,
     /// Repeats that were told what the first came to: `replayed` or `joined`.
     pub replays: IntCounterVec,
     /// Bytes of answers that are kept for repeats.
@@ -138,7 +140,14 @@ impl Metrics {
         Ok(Self {
             budgets: BudgetMetrics::new(&r)?,
             prices: PriceMetrics::new(&r)?,
+            admin_requests: counters(
+                &r,
+                "pixelgate_admin_requests_total",
+                "Requests to the admin API, by route and outcome",
+                &["route", "outcome"],
+            )?,
             rules: RuleMetrics::new(&r)?,
+            store: StoreMetrics::new(&r)?,
             requests: counters(
                 &r,
                 "pixelgate_requests_total",
@@ -210,28 +219,7 @@ impl Metrics {
             )?,
             jobs_open: gauge(&r, "pixelgate_jobs_open", "Jobs that have not ended")?,
             jobs_running: gauge(&r, "pixelgate_jobs_running", "Jobs being worked on now")?,
-            webhook_tries: counters(
-                &r,
-                "pixelgate_webhook_tries_total",
-                "Tries to tell an app of a job's end, by what its receiver answered",
-                &["answer"],
-            )?,
-            webhooks: counters(
-                &r,
-                "pixelgate_webhooks_total",
-                "Ends of jobs that were to be told: told, or why that was given up",
-                &["end"],
-            )?,
-            webhooks_waiting: gauge(
-                &r,
-                "pixelgate_webhooks_waiting",
-                "Ends of jobs that are still to be told",
-            )?,
-            webhooks_oldest_seconds: gauge(
-                &r,
-                "pixelgate_webhooks_oldest_seconds",
-                "How long the oldest of the ends that are still to be told has been waiting",
-            )?,
+            webhooks: WebhookMetrics::new(&r)?,
             replays: counters(
                 &r,
                 "pixelgate_replays_total",

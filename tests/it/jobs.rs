@@ -18,7 +18,7 @@ fn painted(credits: &str, config: &str) -> World {
 }
 
 /// A vendor that takes orders, at two credits a picture; its pictures are asked for by no name.
-async fn ordering(clerk: Clerk, config: &str) -> (World, FakeVendor, Arc<Clerk>) {
+pub(crate) async fn ordering(clerk: Clerk, config: &str) -> (World, FakeVendor, Arc<Clerk>) {
     let clerk = Arc::new(clerk);
     let vendor = FakeVendor::start(Answers::Orders(Arc::clone(&clerk))).await;
     let policy = remote(&vendor.policy("later", "fal").replace("\"2s\"", "\"60s\""));
@@ -40,7 +40,7 @@ offerings = [{{ vendor = "later", model = "fal-ai/flux/dev", sides = {{ min = 16
 }
 
 /// Asks for a job and returns its name.
-async fn asked(world: &World) -> String {
+pub(crate) async fn asked(world: &World) -> String {
     let reply = world.post(IMAGES, &json!({"prompt": "a fox"})).await;
     assert_eq!(reply.status, 202, "{}", reply.json());
     reply.json()["id"].as_str().unwrap().to_owned()

@@ -17,6 +17,7 @@ mod upscaler;
 mod vendor;
 mod world;
 
+mod admin;
 mod allowance;
 mod avif;
 mod bad_input;

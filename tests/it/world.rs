@@ -38,6 +38,7 @@ pub(crate) struct World {
     process: Child,
     log: mpsc::Receiver<String>,
     config: String,
+    environment: Vec<(String, String)>,
 }
 
 /// An answer, read whole.
@@ -94,9 +95,12 @@ impl World {
         let file = folder.path().join("gateway.toml");
         let text = format!(
             "store.directory = \"{data}\"\npolicy.directory = \"{policies}\"\nadmin.address = \"127.0.0.1:0\"\n\
-             {public}{config}",
+             {reserve}{public}{config}",
             data = folder.path().join("data").display(),
             policies = folder.path().join("policies").display(),
+            // Laying a large one takes time, and there are many gateways.
+            reserve =
+                if config.contains("store.reserve") { "" } else { "store.reserve = \"1MiB\"\n" },
             public = if config.contains("public.address") {
                 ""
             } else {
@@ -115,6 +119,7 @@ impl World {
             process,
             log,
             config: config.to_owned(),
+            environment: environment.iter().map(|(n, v)| (n.to_string(), v.to_string())).collect(),
         }
     }
 
@@ -131,10 +136,13 @@ impl World {
 
     /// Kills the process without a word, and starts another on the same folder.
     pub(crate) fn kill_and_restart(self) -> Self {
-        let WorldParts { folder, workspace, key, mut process, config } = self.into_parts();
+        let WorldParts { folder, workspace, key, mut process, config, environment } =
+            self.into_parts();
         process.kill().unwrap();
         process.wait().unwrap();
-        let mut next = Self::spawn(folder, &config, &[]);
+        let environment: Vec<(&str, &str)> =
+            environment.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let mut next = Self::spawn(folder, &config, &environment);
         next.workspace = workspace;
         next.key = key;
         next
@@ -314,6 +322,7 @@ impl World {
             key: std::mem::take(&mut self.key),
             process,
             config: std::mem::take(&mut self.config),
+            environment: std::mem::take(&mut self.environment),
         }
     }
 }
@@ -324,6 +333,7 @@ struct WorldParts {
     key: String,
     process: Child,
     config: String,
+    environment: Vec<(String, String)>,
 }
 
 pub(crate) const OPENAI: &str = "/v1/images/generations";

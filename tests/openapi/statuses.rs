@@ -61,6 +61,7 @@ pub(crate) fn is_said(kind: Kind, claim: &Claim, client: &dyn ClientSide) -> boo
         Kind::RateLimited
         | Kind::QuotaExhausted
         | Kind::ConcurrencyExceeded
+        | Kind::StoreFull
         | Kind::CreditsShort => draws || sort == Sort::Prompt,
         Kind::NoneAvailable => draws,
         Kind::IdempotencyInFlight | Kind::IdempotencyMismatch | Kind::IdempotencyGone => {

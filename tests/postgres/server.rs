@@ -13,6 +13,7 @@ pub(crate) struct Server {
     folder: PathBuf,
     port: u16,
     databases: AtomicU32,
+    environment: Vec<(String, String)>,
     _keeper: Child,
 }
 
@@ -25,6 +26,11 @@ pub(crate) fn server() -> &'static Server {
 impl Server {
     /// Makes a server and starts it; `fsync` is `on` or `off`.
     pub(crate) fn begin(fsync: &str) -> Self {
+        Self::begin_in(fsync, Vec::new())
+    }
+
+    /// The same, with these variables in its environment.
+    pub(crate) fn begin_in(fsync: &str, environment: Vec<(String, String)>) -> Self {
         let programs = programs();
         let folder = said(as_postgres("mktemp").args(["-d", "/tmp/pixelgate-postgres-XXXXXX"]));
         let folder = PathBuf::from(folder.trim());
@@ -41,7 +47,8 @@ impl Server {
         ]));
         let port = free_port();
         let keeper = keeper(&programs, &folder);
-        let server = Self { programs, folder, port, databases: AtomicU32::new(0), _keeper: keeper };
+        let databases = AtomicU32::new(0);
+        let server = Self { programs, folder, port, databases, environment, _keeper: keeper };
         let settings = format!(
             "port = {port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\n\
              fsync = {fsync}\nmax_connections = 300\nlog_min_messages = warning\n\
@@ -63,7 +70,10 @@ impl Server {
     /// Starts what was stopped.
     pub(crate) fn start(&self) {
         let log = self.folder.join("log");
-        let started = self.control().args(["start", "-w", "-l"]).arg(&log).output().unwrap();
+        let environment = self.environment.iter().map(|(name, value)| (name, value));
+        let mut starting = self.control();
+        let started = starting.envs(environment).args(["start", "-w", "-l"]).arg(&log).output();
+        let started = started.unwrap();
         let told = std::fs::read_to_string(&log).unwrap_or_default();
         assert!(started.status.success(), "PostgreSQL did not start:\n{told}");
     }

@@ -73,6 +73,7 @@ const fn words(kind: RefusalKind) -> (u16, &'static str, Option<&'static str>) {
         | RefusalKind::Overloaded
         | RefusalKind::NoneAvailable
         | RefusalKind::VendorFailed
+        | RefusalKind::StoreFull
         | RefusalKind::StoreUnavailable => (503, "UNAVAILABLE", None),
         RefusalKind::TooSlow => (408, "DEADLINE_EXCEEDED", None),
         RefusalKind::VendorTimedOut => (504, "DEADLINE_EXCEEDED", None),
@@ -152,6 +153,7 @@ fn violations(refusal: &Refusal) -> Option<Vec<Value>> {
         | RefusalKind::NoneAvailable
         | RefusalKind::VendorFailed
         | RefusalKind::VendorTimedOut
+        | RefusalKind::StoreFull
         | RefusalKind::StoreUnavailable
         | RefusalKind::RuleFailed
         | RefusalKind::Internal => None,

@@ -210,6 +210,7 @@ fn said_to_clients(refusal: &Refusal) -> (u16, &'static str) {
         | RefusalKind::IdempotencyInFlight
         | RefusalKind::IdempotencyMismatch
         | RefusalKind::IdempotencyGone
+        | RefusalKind::StoreFull
         | RefusalKind::StoreUnavailable
         | RefusalKind::RuleFailed
         | RefusalKind::Internal => (kind.status(), kind.code()),

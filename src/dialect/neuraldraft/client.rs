@@ -207,6 +207,7 @@ const fn code(kind: RefusalKind) -> &'static str {
         | RefusalKind::IdempotencyMismatch
         | RefusalKind::IdempotencyGone
         | RefusalKind::Overloaded
+        | RefusalKind::StoreFull
         | RefusalKind::StoreUnavailable
         | RefusalKind::RuleFailed
         | RefusalKind::Internal => kind.code(),

@@ -162,6 +162,7 @@ const fn said_to_clients(kind: RefusalKind) -> (u16, &'static str) {
         | RefusalKind::QuotaExhausted
         | RefusalKind::ConcurrencyExceeded
         | RefusalKind::Overloaded
+        | RefusalKind::StoreFull
         | RefusalKind::StoreUnavailable
         | RefusalKind::RuleFailed
         | RefusalKind::Internal => (kind.status(), kind.code()),

@@ -146,40 +146,42 @@ pub(crate) fn new_adjustment(event: &Event) -> Option<NewAdjustment> {
     })
 }
 
+/// Asks of a ledger what an event is for; nothing where it only waits.
+pub(super) fn meet(ledger: &mut Ledger, event: &Event, at_ms: i64) -> Result<Changes, LedgerError> {
+    let at = now(at_ms);
+    match event {
+        Event::Grant { .. } => {
+            ledger.grant(&new_grant(event, at_ms).unwrap(), at).map(|done| done.changes)
+        }
+        Event::Hold { .. } => {
+            ledger.hold(&hold_ask(event, at_ms).unwrap(), at).map(|done| done.changes)
+        }
+        Event::Settle { id, price, images } => {
+            let hold = HoldId::known(&format!("hold_{id}"));
+            let price = Credits::from_nanos(*price);
+            ledger.settle(&hold, price, *images, at).map(|done| done.changes)
+        }
+        Event::Void { id } => {
+            let hold = HoldId::known(&format!("hold_{id}"));
+            ledger.void(&hold, at).map(|done| done.changes)
+        }
+        Event::Adjust { .. } => {
+            ledger.adjust(&new_adjustment(event).unwrap(), at).map(|done| done.changes)
+        }
+        Event::Sweep => ledger.sweep(at).map(|done| done.changes),
+        Event::Wait { .. } => Ok(Changes::default()),
+    }
+}
+
 /// Plays a history; gives what was persisted along the way.
 fn play(events: &[Event]) -> (Ledger, Vec<Entry>) {
     let (mut ledger, mut entries, mut at_ms) = (Ledger::default(), Vec::new(), 0);
     let mut told: Vec<(Arc<str>, u8)> = Vec::new();
     for event in events {
-        let at = now(at_ms);
-        let changes = match event {
-            Event::Grant { .. } => {
-                let new = new_grant(event, at_ms).unwrap();
-                ledger.grant(&new, at).map(|done| done.changes)
-            }
-            Event::Hold { .. } => {
-                let ask = hold_ask(event, at_ms).unwrap();
-                ledger.hold(&ask, at).map(|done| done.changes)
-            }
-            Event::Settle { id, price, images } => {
-                let hold = HoldId::known(&format!("hold_{id}"));
-                let price = Credits::from_nanos(*price);
-                ledger.settle(&hold, price, *images, at).map(|done| done.changes)
-            }
-            Event::Void { id } => {
-                let hold = HoldId::known(&format!("hold_{id}"));
-                ledger.void(&hold, at).map(|done| done.changes)
-            }
-            Event::Adjust { .. } => {
-                ledger.adjust(&new_adjustment(event).unwrap(), at).map(|done| done.changes)
-            }
-            Event::Sweep => ledger.sweep(at).map(|done| done.changes),
-            Event::Wait { ms } => {
-                at_ms += ms;
-                Ok(Changes::default())
-            }
-        };
-        let changes = changes.unwrap_or_default();
+        let changes = meet(&mut ledger, event, at_ms).unwrap_or_default();
+        if let Event::Wait { ms } = event {
+            at_ms += ms;
+        }
         for alert in changes.alerts {
             assert!(alert.spent * 100 >= alert.limit * u64::from(alert.percent), "{alert:?}");
             let new = (alert.subject, alert.percent);

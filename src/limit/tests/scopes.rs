@@ -191,3 +191,43 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn whichever_stands_in_the_way_longest_is_named_and_it_alone_is_met() {
+    let longest = |first: Of, second: Of, (short_ms, long_ms): (u64, u64)| {
+        let limits =
+            [of(first, (1, Unit::Requests, short_ms)), of(second, (1, Unit::Requests, long_ms))];
+        let bounds = Bounds::of_plan(&limits, None);
+        let mut hall = Hall::default();
+        let _ = admitted(hall.admit(&bounds, ("a", "w"), one(), 0));
+        let no = denied(hall.admit(&bounds, ("a", "w"), one(), 1));
+        let met: Vec<_> = no.standings.iter().filter(|one| one.is_met).collect();
+        assert_eq!(met.len(), 1, "{:?}", no.standings);
+        assert_eq!(met[0].limit, no.met.limit);
+        (no.met.of, no.retry_after)
+    };
+    let (second, minute) = (Duration::from_millis(999), Duration::from_millis(MINUTE - 1));
+    assert_eq!(longest(Of::Key, Of::Workspace, (1000, MINUTE)), (Of::Workspace, Some(minute)));
+    assert_eq!(longest(Of::Key, Of::Workspace, (MINUTE, 1000)), (Of::Key, Some(minute)));
+    // Of two that are equally long in the way, the first.
+    assert_eq!(longest(Of::Key, Of::Workspace, (1000, 1000)), (Of::Key, Some(second)));
+}
+
+#[test]
+fn whatever_asks_for_no_picture_counts_as_one() {
+    let bounds = Bounds::of_plan(&[limit(2, Unit::Images, MINUTE)], None);
+    let mut hall = Hall::default();
+    for tick in 0..2 {
+        let ticket = admitted(hall.admit(&bounds, ("a", "w"), Weight::default(), tick));
+        assert_eq!(ticket.weight.images, 1);
+    }
+    let _ = denied(hall.admit(&bounds, ("a", "w"), Weight::default(), 2));
+}
+
+#[test]
+fn units_and_subjects_are_called_what_policy_calls_them() {
+    let units = [Unit::Requests, Unit::Images, Unit::Megapixels, Unit::Credits];
+    assert_eq!(units.map(Unit::name), ["requests", "images", "megapixels", "credits"]);
+    let all = [Of::Key, Of::Workspace, Of::Plan, Of::Model];
+    assert_eq!(all.map(Of::name), ["key", "workspace", "plan", "model"]);
+}

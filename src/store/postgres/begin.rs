@@ -55,6 +55,13 @@ const LOCK: &str = with_holds!(
      SELECT pg_advisory_xact_lock(number) FROM sorted"
 );
 
+/// Holds are waited for by their own names, and before all else: only then is it known whose they are,
+/// should another node be just making them.
+const LOCK_HOLDS: &str = "WITH sorted AS MATERIALIZED (
+        SELECT DISTINCT hashtextextended('h:' || id, 0) AS number
+        FROM unnest($1::text[]) AS id ORDER BY 1)
+     SELECT pg_advisory_xact_lock(number) FROM sorted";
+
 /// Grants with something left, those of plans (they are given once), every grant of workspaces that
 /// are looked at, grants that are named, and those that open holds took from.
 const GRANTS: &str = with_holds!("$4", "$5",
@@ -208,6 +215,9 @@ impl Postgres {
         let mut trip = Vec::new();
         if !has_begun {
             trip.push((Part::Nothing, Saying::new("BEGIN", Vec::new())));
+        }
+        if !holds.is_empty() {
+            trip.push((Part::Nothing, Saying::new(LOCK_HOLDS, vec![Box::new(&*holds)])));
         }
         let names = touched.locks();
         if !(names.is_empty() && holds.is_empty() && jobs.is_empty()) {

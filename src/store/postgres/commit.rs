@@ -102,6 +102,7 @@ pub(super) fn standing(error: &StoreError) -> Standing {
             | StoreError::Busy
             | StoreError::Closed
             | StoreError::Poisoned
+            | StoreError::Full
             | StoreError::Unwritten
             | StoreError::Directory { .. }
             | StoreError::Database(_)

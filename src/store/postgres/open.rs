@@ -15,7 +15,7 @@ use super::wire::{Address, Saying, Wire, read, read_number};
 use super::{Found, Postgres, Threads};
 
 /// The steps to the schema that this version reads and writes, as those of the embedded store.
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 9] = [
     include_str!("../schema/postgres/1-books.sql"),
     include_str!("../schema/postgres/2-finance.sql"),
     include_str!("../schema/postgres/3-notices.sql"),
@@ -24,6 +24,7 @@ const STEPS: [&str; 8] = [
     include_str!("../schema/postgres/6-limits.sql"),
     include_str!("../schema/postgres/7-exposure.sql"),
     include_str!("../schema/postgres/8-budgets.sql"),
+    include_str!("../schema/postgres/9-admin.sql"),
 ];
 
 /// Nodes that start together take the steps one after the other.

@@ -39,7 +39,10 @@ static KEY: Shape = Shape {
         ("created_at_ms", Kind::Number),
         ("joins_repeats", Kind::Flag),
     ],
-    way: Way::Insert { conflict: "ON CONFLICT (id) DO UPDATE SET status = excluded.status" },
+    way: Way::Insert {
+        conflict: "ON CONFLICT (id) DO UPDATE SET status = excluded.status,
+                       expires_at_ms = excluded.expires_at_ms",
+    },
 };
 
 static TOUCHED: Shape = Shape {

@@ -4,7 +4,7 @@ use tempfile::TempDir;
 
 use crate::clock::{ManualClock, Now};
 use crate::id::{GrantId, RequestId};
-use crate::ledger::{QuotaAsk, Weighed};
+use crate::ledger::{NewGrant, QuotaAsk, Weighed};
 
 use super::super::ask::{Ask, Meddling};
 use super::super::cells::{Cells, Query};
@@ -46,7 +46,7 @@ impl Place {
         let begun = tokio::time::Instant::now();
         match self {
             Self::Folder(dir) => loop {
-                match Store::open_within(dir.path(), Arc::clone(&clock), bounds) {
+                match Store::open_within(dir.path(), Arc::clone(&clock), (bounds, 0)) {
                     // A program that another test is just starting has a copy of every open file
                     // until it runs, of the lock too.
                     Err(StoreError::Locked { .. }) if begun.elapsed() < PATIENCE => {

@@ -76,7 +76,8 @@ impl Writer {
             }
             #[cfg(test)]
             Ask::Crash(crashed) => batch.crash = Some(crashed),
-            Ask::Chore(chore) => self.chore(chore, batch, now)?,
+            Ask::Chore(chore) => keep_house(chore, batch),
+            Ask::Change(actor, change) => self.change(*actor, change, (batch, now))?,
             Ask::Job(ask) => self.job(ask, batch, now)?,
         }
         Ok(())
@@ -151,68 +152,14 @@ impl Writer {
         }
     }
 
-    /// What asks of operators and of the media library decide.
-    fn chore(&mut self, chore: Chore, batch: &mut Batch, now: Now) -> Result<(), StoreError> {
-        let answer = match chore {
-            Chore::Grant(new, reply) => {
-                let verdict = self.books.registry.must_know(&new.workspace).and_then(|()| {
-                    let done = self.books.ledger.grant(&new, now)?;
-                    batch.rows.change(done.changes);
-                    Ok(())
-                });
-                Answer::new(reply, verdict)
-            }
-            Chore::Adjust(new, reply) => Answer::new(reply, self.adjust(*new, batch, now)?),
-            Chore::AlertTried(tried, reply) => {
-                batch.rows.alerts_tried.push(*tried);
-                Answer::new(reply, Ok(()))
-            }
-            Chore::CreateWorkspace(name, reply) => {
-                let verdict = self.books.registry.create_workspace(name, now);
-                batch.rows.workspaces.extend(verdict.as_ref().ok().cloned());
-                Answer::new(reply, verdict)
-            }
-            Chore::SuspendWorkspace(id, suspended, reply) => {
-                let verdict = self.books.registry.suspend_workspace(&id, suspended);
-                self.allowances.look_again(&id);
-                batch.rows.workspaces.extend(verdict.is_ok().then_some(id));
-                Answer::new(reply, verdict)
-            }
-            Chore::CreateKey(new, reply) => {
-                self.allowances.look_again(&new.workspace);
-                let verdict = self.books.registry.create_key(*new, now);
-                let made = verdict.as_ref().ok().map(|(id, _)| id.clone());
-                batch.rows.keys.extend(made);
-                Answer::new(reply, verdict)
-            }
-            Chore::SetKeyStatus(id, status, reply) => {
-                let verdict = self.books.registry.set_key_status(&id, status);
-                if let Some(key) = self.books.registry.keys.get(&id) {
-                    self.allowances.look_again(&key.record.workspace);
-                }
-                batch.rows.keys.extend(verdict.is_ok().then_some(id));
-                Answer::new(reply, verdict)
-            }
-            Chore::KeepPicture(kept, reply) => {
-                batch.rows.media.push(MediaChange::Keep(*kept));
-                Answer::new(reply, Ok(()))
-            }
-            Chore::ErasePicture(id, reply) => {
-                batch.rows.media.push(MediaChange::Erase(id));
-                Answer::new(reply, Ok(()))
-            }
-        };
-        batch.answers.push(answer);
-        Ok(())
-    }
-
-    /// Takes credits back, once for each name: the tables remember all of them.
-    fn adjust(
+    /// Takes credits back, once for each name: the tables remember all of them. Says whether it
+    /// is news.
+    pub(super) fn adjust(
         &mut self,
         new: NewAdjustment,
         batch: &mut Batch,
         now: Now,
-    ) -> Result<Result<(), StoreError>, StoreError> {
+    ) -> Result<Result<bool, StoreError>, StoreError> {
         if self.books.ledger.find_adjustment(&new.id).is_none()
             && let Some(made) = self.tables.find_adjustment(&new.id)?
         {
@@ -222,11 +169,11 @@ impl Writer {
             return Ok(Err(unknown));
         }
         Ok(match self.books.ledger.adjust(&new, now) {
-            Ok(done) if done.repeated => Ok(()),
+            Ok(done) if done.repeated => Ok(false),
             Ok(done) => {
                 batch.rows.change(done.changes);
                 batch.rows.adjust(new, now.unix_ms);
-                Ok(())
+                Ok(true)
             }
             Err(no) => Err(no.into()),
         })
@@ -261,6 +208,25 @@ impl Writer {
         }
         Ok(())
     }
+}
+
+/// What the media library and the teller of alerts ask is always done.
+fn keep_house(chore: Chore, batch: &mut Batch) {
+    let reply = match chore {
+        Chore::KeepPicture(kept, reply) => {
+            batch.rows.media.push(MediaChange::Keep(*kept));
+            reply
+        }
+        Chore::ErasePicture(id, reply) => {
+            batch.rows.media.push(MediaChange::Erase(id));
+            reply
+        }
+        Chore::AlertTried(tried, reply) => {
+            batch.rows.alerts_tried.push(*tried);
+            reply
+        }
+    };
+    batch.answers.push(Answer::new(reply, Ok(())));
 }
 
 /// The end of a hold that was paid for; served without an answer to keep is served all the same.

@@ -142,6 +142,7 @@ const fn status(kind: RefusalKind) -> u16 {
         | RefusalKind::ConcurrencyExceeded
         | RefusalKind::CreditsShort
         | RefusalKind::Overloaded
+        | RefusalKind::StoreFull
         | RefusalKind::StoreUnavailable
         | RefusalKind::RuleFailed
         | RefusalKind::Internal => kind.status(),
