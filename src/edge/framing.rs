@@ -41,6 +41,9 @@ fn two_readings(head: &RawHead<'_>) -> Option<&'static str> {
     if head.bytes.is_some_and(has_bare_line_feed) {
         return Some("a line of the head ends without a carriage return; end each with both");
     }
+    if head.bytes.is_some_and(|bytes| !has_plain_first_line(bytes)) {
+        return Some("the first line is not method, path and version with one blank between them");
+    }
     let chunked: Vec<_> = head.fields.get_all(TRANSFER_ENCODING).iter().collect();
     if !chunked.is_empty() && head.bytes.is_some_and(|bytes| has_field(bytes, CONTENT_LENGTH)) {
         return Some("both Content-Length and Transfer-Encoding are given; send one of them");
@@ -96,6 +99,16 @@ fn head_bytes(head: &RawHead<'_>) -> usize {
 fn has_bare_line_feed(head: &[u8]) -> bool {
     memchr::memchr_iter(b'\n', head)
         .any(|at| at.checked_sub(1).and_then(|before| head.get(before)) != Some(&b'\r'))
+}
+
+/// Whether the first line has three words and the second leads somewhere. Other readers part words
+/// at several blanks; Pingora writes what it cannot read as a target in escapes.
+fn has_plain_first_line(head: &[u8]) -> bool {
+    let line = head.trim_ascii_start().split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let words: Vec<&[u8]> = line.split(u8::is_ascii_whitespace).collect();
+    let leads =
+        |target: &[u8]| target.starts_with(b"/") || target.starts_with(b"http") || target == b"*";
+    matches!(words.as_slice(), [_, target, _] if leads(target))
 }
 
 fn has_field(head: &[u8], name: HeaderName) -> bool {
@@ -158,6 +171,16 @@ mod tests {
         for head in ["GET / HTTP/1.1\nHost: a\r\n\r\n", "\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"] {
             let why = judged(head.as_bytes(), &[("host", "a")]);
             assert_eq!(why, Some(RefusalKind::BadFraming), "{head:?}");
+        }
+    }
+
+    #[test]
+    fn a_first_line_has_three_words() {
+        for line in ["GET  / HTTP/1.1", "GET / HTTP/1.1 ", "GET /\ta HTTP/1.1", "GET %20/ HTTP/1.1"]
+        {
+            let head = format!("{line}\r\nHost: a\r\nX-A: a b c d\r\n\r\n");
+            let why = judged(head.as_bytes(), &[("host", "a")]);
+            assert_eq!(why, Some(RefusalKind::BadFraming), "{line:?}");
         }
     }
 

@@ -93,6 +93,7 @@ async fn what_a_client_says_in_its_head_goes_no_further_than_it_should() {
         ("cookie", "session=1", 200),
         ("te", "trailers", 200),
     ];
+    siege.world.cli(&["credits", "grant", &siege.world.workspace, "100"]);
     let body: Value = serde_json::from_str(&good_body()).unwrap();
     for (name, value, status) in fields {
         let reply = siege.world.post_with(OPENAI, &body, &[(name, value)]).await;

@@ -1,10 +1,12 @@
 //! Clients that take their time, or leave half-way: what they hold is given back.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::frames::{DATA, END_HEADERS, END_STREAM, Frames, HEADERS, field, setting};
 use super::{PATIENCE, Siege, good_body, has_metric, read_answer, read_to_end};
@@ -274,5 +276,55 @@ async fn one_workspace_cannot_fill_the_room_for_bodies() {
     let met = "pixelgate_bounds_met_total{bound=\"in_flight_bytes_per_workspace_max\"} 1";
     assert!(world.metrics().await.contains(met));
     assert_eq!(world.available(), "6");
+    world.verify();
+}
+
+/// A vendor that writes for as long as it is let, and counts what was taken.
+async fn endless_vendor() -> (std::net::SocketAddr, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let written = Arc::<AtomicUsize>::default();
+    let count = Arc::clone(&written);
+    crate::vendor::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut asked = [0; 16 << 10];
+        assert!(tokio::io::AsyncReadExt::read(&mut stream, &mut asked).await.unwrap() > 0);
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", 200 << 20);
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let piece = vec![b'x'; 64 << 10];
+        while stream.write_all(&piece).await.is_ok() {
+            count.fetch_add(piece.len(), Ordering::SeqCst);
+        }
+    });
+    (address, written)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_reader_of_what_is_passed_through_holds_its_vendor_back_and_is_hung_up_on() {
+    let (address, written) = endless_vendor().await;
+    let open =
+        PAINTED.replace("show_offering = true", "show_offering = true\npassthrough = [\"acme\"]");
+    let policy = format!(
+        "{open}\n[vendors.acme]\ndialect = \"openai\"\nbase_url = \"http://{address}/v1\"\n\
+         answer_bytes_max = \"256MiB\"\n\
+         passthrough = [{{ method = \"POST\", path = \"/v1/*\", price = \"2\", cost = \"1\" }}]\n"
+    );
+    let world = World::with(&policy, "10", "public.write_timeout = \"2s\"\n");
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    let public = world.public.strip_prefix("http://").unwrap().parse().unwrap();
+    let mut stream = socket.connect(public).await.unwrap();
+    let request = format!(
+        "POST /passthrough/acme/draw HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {}\r\n\
+         Content-Length: 2\r\n\r\n{{}}",
+        world.key
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    has_metric(&world, "pixelgate_connections 1").await;
+    has_metric(&world, "pixelgate_connections 0").await;
+    let taken = written.load(Ordering::SeqCst);
+    assert!(taken < 50 << 20, "the gateway took {taken} bytes that nobody read");
+    has_metric(&world, "pixelgate_holds_open 0").await;
+    assert_eq!(world.available(), "8");
     world.verify();
 }
