@@ -33,7 +33,7 @@ pub(super) async fn turn_away(mut stream: Stream) {
     let telling = async {
         if !speaks_h2 {
             let mut request = vec![0; READ_BYTES];
-            stream.read(&mut request).await?;
+            let _read = stream.read(&mut request).await?;
             stream.write_all(&no_room()).await?;
         }
         stream.flush().await?;

@@ -45,7 +45,7 @@ fn two_readings(head: &RawHead<'_>) -> Option<&'static str> {
         return Some("the first line is not method, path and version with one blank between them");
     }
     let chunked: Vec<_> = head.fields.get_all(TRANSFER_ENCODING).iter().collect();
-    if !chunked.is_empty() && head.bytes.is_some_and(|bytes| has_field(bytes, CONTENT_LENGTH)) {
+    if !chunked.is_empty() && head.bytes.is_some_and(|bytes| has_field(bytes, &CONTENT_LENGTH)) {
         return Some("both Content-Length and Transfer-Encoding are given; send one of them");
     }
     if !matches!(chunked.as_slice(), [] | [_])
@@ -111,7 +111,7 @@ fn has_plain_first_line(head: &[u8]) -> bool {
     matches!(words.as_slice(), [_, target, _] if leads(target))
 }
 
-fn has_field(head: &[u8], name: HeaderName) -> bool {
+fn has_field(head: &[u8], name: &HeaderName) -> bool {
     let name = name.as_str().as_bytes();
     head.split(|byte| *byte == b'\n').any(|line| {
         line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name))

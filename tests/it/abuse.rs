@@ -119,28 +119,34 @@ impl Said {
     /// The statuses of all answers, interim ones too.
     fn statuses(&self) -> Vec<&str> {
         let starts = self.0.match_indices("HTTP/1.1 ");
-        starts.map(|(at, start)| &self.0[at + start.len()..][..3]).collect()
+        starts
+            .map(|(at, start)| self.0.get(at + start.len()..at + start.len() + 3).unwrap())
+            .collect()
     }
 }
 
 async fn read_to_end(stream: &mut TcpStream) -> Said {
     let mut said = Vec::new();
-    let mut buffer = [0; 16 << 10];
+    let mut buffer = vec![0; 16 << 10];
     let until = tokio::time::Instant::now() + PATIENCE;
     loop {
-        match tokio::time::timeout_at(until, stream.read(&mut buffer)).await {
-            Ok(Ok(count)) if count > 0 => said.extend_from_slice(&buffer[..count]),
-            // The end, or a reset because something was left unread.
-            Ok(Ok(_) | Err(_)) => return Said(String::from_utf8_lossy(&said).into_owned()),
-            Err(_) => panic!("not ended: {}", String::from_utf8_lossy(&said)),
+        let read = tokio::time::timeout_at(until, stream.read(&mut buffer)).await;
+        let Ok(read) = read else {
+            panic!("not ended: {}", String::from_utf8_lossy(&said));
+        };
+        // A reset, because something was left unread, is an end too.
+        let count = read.unwrap_or(0);
+        if count == 0 {
+            return Said(String::from_utf8_lossy(&said).into_owned());
         }
+        said.extend_from_slice(&buffer[..count]);
     }
 }
 
 /// One whole answer with a length, and the connection left as it is.
 async fn read_answer(stream: &mut TcpStream) -> Said {
     let mut said = Vec::new();
-    let mut buffer = [0; 16 << 10];
+    let mut buffer = vec![0; 16 << 10];
     let until = tokio::time::Instant::now() + PATIENCE;
     while !is_whole(&said) {
         let read = tokio::time::timeout_at(until, stream.read(&mut buffer)).await;

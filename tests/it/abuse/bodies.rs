@@ -49,13 +49,17 @@ async fn a_compressed_body_is_refused_unread() {
 #[tokio::test(flavor = "multi_thread")]
 async fn json_a_hundred_thousand_levels_deep_is_refused() {
     let siege = Siege::start().await;
-    for path in PATHS {
-        for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+    let bodies: Vec<String> = [("[", "]"), ("{\"a\":", "}")]
+        .into_iter()
+        .flat_map(|(open, close)| {
             let deep = format!("{}1{}", open.repeat(100_000), close.repeat(100_000));
             let inside = format!(r#"{{"model":"remote","prompt":"x","extra":{deep}}}"#);
-            for body in [deep, inside, open.repeat(100_000)] {
-                is_refused(&posted(&siege, path, "application/json", body).await, path);
-            }
+            [deep, inside, open.repeat(100_000)]
+        })
+        .collect();
+    for path in PATHS {
+        for body in &bodies {
+            is_refused(&posted(&siege, path, "application/json", body.as_str()).await, path);
         }
     }
     siege.stands().await;

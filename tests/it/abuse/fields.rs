@@ -17,6 +17,17 @@ fn is_clean(reply: &Reply, what: &str) {
     assert!(kind.starts_with("application/json"), "{what} is shown as {kind}");
 }
 
+/// Puts it into one field, as what the field may be and as what it may not.
+async fn inject(siege: &Siege, path: &str, field: &str) {
+    for value in [json!(INJECTED), json!({INJECTED: INJECTED}), json!([INJECTED])] {
+        let mut body = json!({"model": "paint", "prompt": "x", "size": "32x32"});
+        body[field] = value;
+        let reply = siege.world.post(path, &body).await;
+        assert!(reply.status < 500, "{path} {body}: {}", reply.json());
+        is_clean(&reply, &format!("{path} {field}"));
+    }
+}
+
 /// Every line of a log must be one whole object.
 fn log_is_whole(world: &mut World) {
     world.stop();
@@ -56,16 +67,10 @@ async fn line_ends_in_fields_of_a_body_stay_in_them() {
     ];
     for path in [OPENAI, POSTEVERYWHERE, NEARIQ, "/v1/images", "/api/v1/generate"] {
         for field in fields {
-            for value in [json!(INJECTED), json!({INJECTED: INJECTED}), json!([INJECTED])] {
-                let mut body = json!({"model": "paint", "prompt": "x", "size": "32x32"});
-                body[field] = value;
-                let reply = siege.world.post(path, &body).await;
-                assert!(reply.status < 500, "{path} {body}: {}", reply.json());
-                is_clean(&reply, &format!("{path} {field}"));
-            }
-            let named = json!({"model": "paint", "prompt": "x", INJECTED: "x"});
-            is_clean(&siege.world.post(path, &named).await, path);
+            inject(&siege, path, field).await;
         }
+        let named = json!({"model": "paint", "prompt": "x", INJECTED: "x"});
+        is_clean(&siege.world.post(path, &named).await, path);
     }
     assert_eq!(siege.vendor.calls(), 0);
     siege.world.verify();

@@ -1,5 +1,7 @@
 //! Where secrets could be read by whoever reads logs, metrics, answers, files or a core dump.
 
+use std::path::PathBuf;
+
 use serde_json::json;
 
 use super::read_to_end;
@@ -56,6 +58,22 @@ async fn use_it_all(world: &World) {
     }
 }
 
+/// Every file that can be read below a folder, and what is in it.
+fn files_below(folder: PathBuf) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut folders = vec![folder];
+    let mut files = Vec::new();
+    while let Some(folder) = folders.pop() {
+        let paths = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+        let (below, here): (Vec<_>, Vec<_>) = paths.partition(|path| path.is_dir());
+        folders.extend(below);
+        let read =
+            here.into_iter().filter_map(|path| Some((path.clone(), std::fs::read(path).ok()?)));
+        files.extend(read);
+    }
+    assert!(!files.is_empty());
+    files
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn no_secret_is_in_the_log_the_metrics_or_a_file_even_when_everything_is_logged() {
     let vendor = FakeVendor::start(Answers::OpenAi).await;
@@ -77,18 +95,10 @@ async fn no_secret_is_in_the_log_the_metrics_or_a_file_even_when_everything_is_l
         assert_eq!(shown, None, "the log tells {secret}");
         assert!(!metrics.contains(secret), "the metrics tell {secret}");
     }
-    let mut folders = vec![world.folder.path().join("data")];
-    while let Some(folder) = folders.pop() {
-        for file in std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
-            if file.is_dir() {
-                folders.push(file);
-                continue;
-            }
-            let Ok(bytes) = std::fs::read(&file) else { continue };
-            for secret in [key.as_str(), OURS, WRONG] {
-                let is_there = bytes.windows(secret.len()).any(|part| part == secret.as_bytes());
-                assert!(!is_there, "{} holds {secret}", file.display());
-            }
+    for (file, bytes) in files_below(world.folder.path().join("data")) {
+        for secret in [key.as_str(), OURS, WRONG] {
+            let is_there = bytes.windows(secret.len()).any(|part| part == secret.as_bytes());
+            assert!(!is_there, "{} holds {secret}", file.display());
         }
     }
 }

@@ -126,7 +126,8 @@ fn large_picture() -> serde_json::Value {
     let mut state = 1_u32;
     let noise = image::RgbImage::from_fn(2400, 2400, |_, _| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        image::Rgb([(state >> 24) as u8, (state >> 16) as u8, (state >> 8) as u8])
+        let [_, bytes @ ..] = state.to_le_bytes();
+        image::Rgb(bytes)
     });
     let mut bytes = std::io::Cursor::new(Vec::new());
     noise.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
@@ -287,7 +288,7 @@ async fn endless_vendor() -> (std::net::SocketAddr, Arc<AtomicUsize>) {
     let count = Arc::clone(&written);
     crate::vendor::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
-        let mut asked = [0; 16 << 10];
+        let mut asked = vec![0; 16 << 10];
         assert!(tokio::io::AsyncReadExt::read(&mut stream, &mut asked).await.unwrap() > 0);
         let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", 200 << 20);
         stream.write_all(head.as_bytes()).await.unwrap();
