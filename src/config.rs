@@ -91,6 +91,10 @@ pub struct Public {
     pub in_flight_max: usize,
     /// Bytes of request bodies held at once.
     pub in_flight_bytes_max: usize,
+    /// Of those, bytes of one workspace.
+    pub in_flight_bytes_per_workspace_max: usize,
+    /// Connections at once, with those that have nothing to do.
+    pub connections_max: usize,
     /// Pages of which origins may call from a browser what is for browsers.
     pub cors_origins: Origins,
     /// Proxies whose word on the client's address is taken.

@@ -27,11 +27,13 @@ use crate::gateway::Gateway;
 use crate::upstream::ADDRESSES_TRIED_MAX;
 
 mod admin;
+mod answer;
 mod body;
 mod bounds;
 mod client;
 mod conditional;
 mod cors;
+mod crowd;
 mod framing;
 mod head;
 mod live;
@@ -39,6 +41,7 @@ mod passthrough;
 mod patience;
 mod pictures;
 mod public;
+mod shares;
 
 use admin::Admin;
 use patience::Patient;
@@ -161,10 +164,8 @@ fn serve_public(
     options.h2c = true;
     options.h2_idle_timeout = Some(bounds.idle_timeout);
     proxy.server_options = Some(options);
-    let mut service = Service::new(
-        "public".to_owned(),
-        Patient::new(proxy, bounds.head_timeout, gateway.telemetry.clone()),
-    );
+    let mut service =
+        Service::new("public".to_owned(), Patient::new(proxy, bounds, gateway.telemetry.clone()));
     match &bounds.tls {
         None => service.add_tcp(&name),
         Some(files) => service.add_tls_with_settings(&name, None, tls(files)?),

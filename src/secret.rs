@@ -4,9 +4,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use rustix::process::{Resource, Rlimit, setrlimit};
 use thiserror::Error;
+use zeroize::Zeroize as _;
 
-/// A credential. `Debug` prints `***`; there is no `Display`.
+/// A credential. `Debug` prints `***`; there is no `Display`; what it took up is overwritten when it
+/// is dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -19,6 +22,12 @@ impl Secret {
     /// The text itself, for the one place that sends or hashes it.
     pub fn reveal(&self) -> &str {
         &self.0
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        self.0.zeroize();
     }
 }
 
@@ -82,6 +91,14 @@ pub fn from_environment(name: &str) -> Option<Secret> {
 /// Reads a secret from a file, less the line end that editors add.
 pub fn from_file(path: &Path) -> std::io::Result<Secret> {
     std::fs::read_to_string(path).map(|text| Secret::new(text.trim_end().to_owned()))
+}
+
+/// Keeps what is in memory out of files: a crash of this process leaves no core dump.
+pub fn forbid_core_dumps() -> std::io::Result<()> {
+    // Of a limit of nothing only files take notice; this one also keeps the system from piping the
+    // dump to whoever collects them, as core(5) says.
+    let least = Rlimit { current: Some(1), maximum: Some(1) };
+    Ok(setrlimit(Resource::Core, least)?)
 }
 
 #[cfg(test)]

@@ -139,8 +139,10 @@ fn log(receipt: &Receipt, message: Option<&str>) {
 /// Sends log lines to standard error in this format.
 pub fn start_log(format: LogFormat, level: tracing::Level) {
     // Pingora reports every hung-up client as an error of its own; ours are in the receipts.
+    // Libraries say whole heads, keys and all, at the levels below `info`.
+    let of_libraries = level.min(tracing::Level::INFO);
     let filter = tracing_subscriber::EnvFilter::new(format!(
-        "{level},pingora=error,pingora_core=error,pingora_proxy=error"
+        "{of_libraries},pixelgate={level},pingora=error,pingora_core=error,pingora_proxy=error"
     ));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match format {

@@ -74,6 +74,9 @@ pub(super) async fn start(
     public: Socket,
     admin: Socket,
 ) -> Result<Running, CliError> {
+    if let Err(error) = crate::secret::forbid_core_dumps() {
+        tracing::warn!(%error, "a crash may leave a core dump with credentials in it");
+    }
     let signals = Signals::listen()?;
     let clock = Arc::new(SystemClock::start());
     let policy = Arc::new(LivePolicy::load(&config.policy_directory)?);

@@ -47,6 +47,8 @@ sections! {
         write_timeout: Span,
         in_flight_max: usize,
         in_flight_bytes_max: ByteCount,
+        in_flight_bytes_per_workspace_max: ByteCount,
+        connections_max: usize,
         cors_origins: Vec<String>,
         trusted_proxies: Vec<String>,
     }
@@ -200,6 +202,11 @@ impl RawPublic {
                 "public.in_flight_bytes_max",
                 self.in_flight_bytes_max.map(|b| b.0),
             )?,
+            in_flight_bytes_per_workspace_max: positive(
+                "public.in_flight_bytes_per_workspace_max",
+                self.in_flight_bytes_per_workspace_max.map(|b| b.0),
+            )?,
+            connections_max: positive("public.connections_max", self.connections_max)?,
             cors_origins: origins(&set("public.cors_origins", self.cors_origins)?)?,
             trusted_proxies: networks(
                 "public.trusted_proxies",

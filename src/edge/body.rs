@@ -8,10 +8,12 @@ use pingora::protocols::http::ServerSession;
 use pingora::{Error, ErrorType};
 
 use crate::canonical::{Refusal, RefusalKind};
+use crate::id::WorkspaceId;
 use crate::telemetry::Bound;
 
 use super::bounds::Place;
 use super::public::Front;
+use super::shares::Share;
 
 /// How long reading an unread body away may take.
 pub(super) const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
@@ -31,19 +33,40 @@ impl Met {
     }
 }
 
+/// The room that a body takes up: of all, and of its workspace's share.
+pub(super) struct BodyRoom {
+    of_all: Place,
+    of_workspace: Share,
+}
+
+impl BodyRoom {
+    fn grow(&mut self, by: usize) -> Result<(), Met> {
+        if !self.of_workspace.grow(by) {
+            return Err(no_share());
+        }
+        if self.of_all.grow(by) { Ok(()) } else { Err(no_room()) }
+    }
+}
+
 impl Front {
+    /// Room for a body of this length, for as long as what it asks for is worked on.
+    fn room_for(&self, workspace: &WorkspaceId, length: usize) -> Result<BodyRoom, Met> {
+        let of_workspace = self.shares.take(workspace, length).ok_or_else(no_share)?;
+        let of_all = self.body_bytes.take(length).ok_or_else(no_room)?;
+        Ok(BodyRoom { of_all, of_workspace })
+    }
+
     /// The whole body, within size, time and room.
     pub(super) async fn read_body(
         &self,
         session: &mut ServerSession,
-    ) -> Result<(Bytes, Place), Met> {
+        workspace: &WorkspaceId,
+    ) -> Result<(Bytes, BodyRoom), Met> {
         let announced = announced_length(session);
         if announced > self.bounds.body_bytes_max {
             return Err(too_large(self.bounds.body_bytes_max));
         }
-        let Some(mut room) = self.body_bytes.take(announced) else {
-            return Err(no_room());
-        };
+        let mut room = self.room_for(workspace, announced)?;
         ask_for_body(session).await;
         let reading = self.gather(session, announced, &mut room);
         let read = tokio::time::timeout(self.bounds.body_timeout, reading).await;
@@ -59,7 +82,7 @@ impl Front {
         &self,
         session: &mut ServerSession,
         announced: usize,
-        room: &mut Place,
+        room: &mut BodyRoom,
     ) -> Result<Bytes, Met> {
         let mut body = BytesMut::with_capacity(announced);
         while let Some(chunk) = session.read_request_body().await.map_err(cut_short)? {
@@ -68,8 +91,8 @@ impl Front {
                 return Err(too_large(self.bounds.body_bytes_max));
             }
             let more = size.saturating_sub(announced.max(body.len()));
-            if more > 0 && !room.grow(more) {
-                return Err(no_room());
+            if more > 0 {
+                room.grow(more)?;
             }
             body.extend_from_slice(&chunk);
         }
@@ -100,7 +123,7 @@ pub(super) fn announced_length(session: &ServerSession) -> usize {
         .unwrap_or(0)
 }
 
-fn expects_continue(session: &ServerSession) -> bool {
+pub(super) fn expects_continue(session: &ServerSession) -> bool {
     session
         .get_header(http::header::EXPECT)
         .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
@@ -108,6 +131,12 @@ fn expects_continue(session: &ServerSession) -> bool {
 
 pub(super) fn overloaded(message: &'static str) -> Refusal {
     Refusal::new(RefusalKind::Overloaded, message).retry_after(OVERLOAD_WAIT)
+}
+
+fn no_share() -> Met {
+    let message = "too many bytes of this workspace's requests are in flight; wait for some to end";
+    let refusal = Refusal::new(RefusalKind::ConcurrencyExceeded, message);
+    Met::new(refusal.retry_after(OVERLOAD_WAIT), Some(Bound::InFlightBytesPerWorkspace))
 }
 
 fn no_room() -> Met {

@@ -1,7 +1,9 @@
-//! How long a head may take: from its first byte to its last, whatever trickles in between.
+//! How long a head may take: from its first byte to its last, whatever trickles in between; and how
+//! long its first byte.
 //!
-//! Pingora bounds each read, not their sum, so a byte a minute would hold a connection for ever.
-//! The stream under Pingora is wrapped: when time is up it says 408 itself and ends.
+//! Pingora bounds each read, not their sum, so a byte a minute would hold a connection for ever; and
+//! it waits without any bound for as many bytes as tell whether HTTP/2 is spoken. The stream under
+//! Pingora is wrapped: when time is up it says 408 itself and ends.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -24,25 +26,28 @@ use pingora::server::ShutdownWatch;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use crate::config::Public;
 use crate::id::RequestId;
 use crate::telemetry::{Bound, Telemetry};
 
+use super::bounds::{Place, Room};
+use super::crowd::turn_away;
 use super::public::Front;
 
 /// The public proxy, behind streams with bounded patience.
 pub(super) struct Patient {
     proxy: Arc<HttpProxy<Front>>,
-    head_timeout: Duration,
+    patience: Patience,
+    connections: Arc<Room>,
     telemetry: Telemetry,
 }
 
 impl Patient {
-    pub(super) fn new(
-        proxy: HttpProxy<Front>,
-        head_timeout: Duration,
-        telemetry: Telemetry,
-    ) -> Self {
-        Self { proxy: Arc::new(proxy), head_timeout, telemetry }
+    pub(super) fn new(proxy: HttpProxy<Front>, bounds: &Public, telemetry: Telemetry) -> Self {
+        let gauge = telemetry.metrics().connections.clone();
+        let connections = Room::new(bounds.connections_max, gauge);
+        let patience = Patience { silence: bounds.idle_timeout, head: bounds.head_timeout };
+        Self { proxy: Arc::new(proxy), patience, connections, telemetry }
     }
 }
 
@@ -54,12 +59,18 @@ impl ServerApp for Patient {
         shutdown: &ShutdownWatch,
     ) -> Option<Stream> {
         // A connection that is used again is unwrapped first, so that its next head has its time.
-        let bare = if (*stream).as_any().is::<Timed>() {
-            stream.into_any().downcast::<Timed>().ok()?.inner
+        let (bare, place) = if (*stream).as_any().is::<Timed>() {
+            let timed = stream.into_any().downcast::<Timed>().ok()?;
+            (timed.inner, Some(timed.place))
         } else {
-            stream
+            (stream, self.connections.take(1))
         };
-        let timed = Timed::new(bare, self.head_timeout, self.telemetry.clone());
+        let Some(place) = place else {
+            self.telemetry.metrics().bound_met(Bound::Connections);
+            turn_away(bare).await;
+            return None;
+        };
+        let timed = Timed::new((bare, place), self.patience, self.telemetry.clone());
         self.proxy.process_new(Box::new(timed), shutdown).await
     }
 
@@ -68,13 +79,27 @@ impl ServerApp for Patient {
     }
 }
 
+/// How long a client is waited for.
+#[derive(Clone, Copy, Debug)]
+struct Patience {
+    /// Until its first byte.
+    silence: Duration,
+    /// From there to the end of its head.
+    head: Duration,
+}
+
 /// A stream that gives a head only so much time.
 #[derive(Debug)]
 pub(super) struct Timed {
     inner: Stream,
-    patience: Duration,
+    /// Among the connections.
+    place: Place,
+    patience: Patience,
     telemetry: Telemetry,
+    opened: Instant,
     began: Option<Instant>,
+    /// How much of HTTP/2's beginning has come, while it may be that.
+    preface: Option<usize>,
     timer: Option<Pin<Box<Sleep>>>,
     head_done: AtomicBool,
     /// What is left to say of the 408, once it has begun.
@@ -94,12 +119,22 @@ fn too_slow() -> Bytes {
 }
 
 /// How HTTP/2 begins; its frames have no head to wait for, and its own idle bound.
-const H2_PREFACE: &[u8] = b"PRI * HTTP/2";
+const H2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 impl Timed {
-    fn new(inner: Stream, patience: Duration, telemetry: Telemetry) -> Self {
-        let head_done = AtomicBool::new(false);
-        Self { inner, patience, telemetry, began: None, timer: None, head_done, farewell: None }
+    fn new((inner, place): (Stream, Place), patience: Patience, telemetry: Telemetry) -> Self {
+        Self {
+            inner,
+            place,
+            patience,
+            telemetry,
+            opened: Instant::now(),
+            began: None,
+            preface: Some(0),
+            timer: None,
+            head_done: AtomicBool::new(false),
+            farewell: None,
+        }
     }
 
     /// The head is complete; what follows has other bounds.
@@ -110,18 +145,40 @@ impl Timed {
     }
 
     fn waits_for_head(&self) -> bool {
-        self.began.is_some() && !self.head_done.load(Ordering::Relaxed)
+        !self.head_done.load(Ordering::Relaxed)
     }
 
-    /// Waits for time to be up, says so, and ends the stream.
+    /// Looks at what has just come.
+    fn note(&mut self, fresh: &[u8]) {
+        if fresh.is_empty() {
+            return;
+        }
+        if self.began.is_none() {
+            self.began = Some(Instant::now());
+            self.timer = None;
+        }
+        let Some(seen) = self.preface else { return };
+        let left = H2_PREFACE.get(seen..).unwrap_or_default();
+        let shared = left.len().min(fresh.len());
+        self.preface = (left.get(..shared) == fresh.get(..shared)).then_some(seen + shared);
+        if self.preface == Some(H2_PREFACE.len()) {
+            self.preface = None;
+            self.head_done.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn until(&self) -> Instant {
+        self.began.map_or(self.opened + self.patience.silence, |began| began + self.patience.head)
+    }
+
+    /// Waits for time to be up, says so, and ends the stream. Who said nothing is told nothing.
     fn poll_give_up(&mut self, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        let Some(began) = self.began else {
-            return Poll::Pending;
-        };
-        let timer = self
-            .timer
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(began + self.patience)));
+        let until = self.until();
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(until)));
         ready!(timer.as_mut().poll(cx));
+        if self.began.is_none() {
+            return Poll::Ready(Ok(()));
+        }
         let telemetry = &self.telemetry;
         let mut left = self.farewell.take().unwrap_or_else(|| {
             telemetry.metrics().bound_met(Bound::HeadTime);
@@ -152,11 +209,7 @@ impl AsyncRead for Timed {
             Poll::Pending if self.waits_for_head() => self.poll_give_up(cx),
             Poll::Pending => Poll::Pending,
             Poll::Ready(result) => {
-                let first = buffer.filled().get(before..).unwrap_or_default();
-                if self.began.is_none() && !first.is_empty() {
-                    self.began = Some(Instant::now());
-                    self.head_done.store(first.starts_with(H2_PREFACE), Ordering::Relaxed);
-                }
+                self.note(buffer.filled().get(before..).unwrap_or_default());
                 Poll::Ready(result)
             }
         }
@@ -256,8 +309,19 @@ impl GetSocketDigest for Timed {
 
 #[async_trait]
 impl Peek for Timed {
+    /// Pingora looks for HTTP/2 before it reads. The same bytes are read once more after that.
     async fn try_peek(&mut self, buffer: &mut [u8]) -> std::io::Result<bool> {
-        self.inner.try_peek(buffer).await
+        let (mut first, until) = ([0; 1], self.until());
+        if !tokio::time::timeout_at(until, self.inner.try_peek(&mut first)).await?? {
+            return Ok(false);
+        }
+        self.began = Some(Instant::now());
+        let until = self.until();
+        if let Ok(looked) = tokio::time::timeout_at(until, self.inner.try_peek(buffer)).await {
+            return looked;
+        }
+        std::future::poll_fn(|cx| self.poll_give_up(cx)).await?;
+        Err(std::io::ErrorKind::TimedOut.into())
     }
 }
 

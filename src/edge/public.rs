@@ -5,6 +5,7 @@
 //! `docs/decisions/0001-the-edge.md`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -25,13 +26,14 @@ use crate::gateway::{Gateway, Head};
 use crate::id::RequestId;
 use crate::telemetry::Bound;
 
-use super::body::{DRAIN_TIMEOUT, announced_length, overloaded, read_away};
+use super::body::{DRAIN_TIMEOUT, announced_length, expects_continue, overloaded, read_away};
 use super::bounds::{Place, Room};
 use super::framing::{self, RawHead};
 use super::head::head_of;
 use super::live;
 use super::passthrough::{Passing, embarked};
 use super::patience::Timed;
+use super::shares::Shares;
 
 /// What answers on the public listener.
 pub(super) struct Front {
@@ -39,6 +41,7 @@ pub(super) struct Front {
     pub(super) bounds: Public,
     requests: Arc<Room>,
     pub(super) body_bytes: Arc<Room>,
+    pub(super) shares: Arc<Shares>,
 }
 
 /// An unread body no larger than this is read away, so that its connection can be used again.
@@ -54,7 +57,8 @@ impl Front {
         let metrics = gateway.telemetry.metrics();
         let requests = Room::new(bounds.in_flight_max, metrics.in_flight.clone());
         let body_bytes = Room::new(bounds.in_flight_bytes_max, metrics.in_flight_bytes.clone());
-        Self { gateway, bounds, requests, body_bytes }
+        let shares = Shares::new(bounds.in_flight_bytes_per_workspace_max);
+        Self { gateway, bounds, requests, body_bytes, shares }
     }
 
     /// The answer to one request; `None` when its client has left.
@@ -63,6 +67,9 @@ impl Front {
             Ok(entered) => entered,
             Err(reply) => return Some(*reply),
         };
+        if let Some(refusal) = framing::refuse_coding(&head.headers) {
+            return Some(self.refuse(&head, &refusal, None));
+        }
         if let Some(reply) = self.stored_picture(&head).await {
             return Some(reply);
         }
@@ -71,7 +78,7 @@ impl Front {
             Ok(visit) => visit,
             Err(reply) => return Some(*reply),
         };
-        let (body, room) = match self.read_body(session).await {
+        let (body, room) = match self.read_body(session, visit.workspace()).await {
             Ok(read) => read,
             Err(met) => {
                 session.set_keepalive(None);
@@ -161,31 +168,6 @@ fn refused_framing(session: &ServerSession, bounds: &Public) -> Option<(Refusal,
     framing::refuse(&head, bounds)
 }
 
-/// Writes an answer, its picture slice by slice as it came.
-pub(super) async fn write(
-    session: &mut ServerSession,
-    reply: WireReply,
-    head_only: bool,
-) -> pingora::Result<()> {
-    let mut head = ResponseHeader::build(reply.status, Some(reply.headers.len() + 1))?;
-    for (name, value) in &reply.headers {
-        head.append_header(name.clone(), value.clone())?;
-    }
-    // What is told of and not sent has a length of its own, or none: HEAD, and 304.
-    let is_told = head_only && reply.headers.contains_key(http::header::CONTENT_LENGTH);
-    if !is_told && reply.status != 304 {
-        head.insert_header(http::header::CONTENT_LENGTH, reply.body.len())?;
-    }
-    session.write_response_header(Box::new(head)).await?;
-    let slices = if head_only { Vec::new() } else { reply.body.into_slices() };
-    let mut left = slices.len();
-    for slice in slices {
-        left -= 1;
-        session.write_response_body(slice, left == 0).await?;
-    }
-    if left == 0 { session.finish_body().await } else { Ok(()) }
-}
-
 /// Every phase after `request_filter` is for a call that is passed through, and has one.
 #[async_trait]
 impl ProxyHttp for Front {
@@ -204,10 +186,14 @@ impl ProxyHttp for Front {
         if let Some(stream) = session.stream() {
             Timed::head_is_done(stream);
         }
-        session.set_keepalive(Some(self.bounds.idle_timeout.as_secs().max(1)));
+        // A client of HTTP/1.0 that did not ask for more waits for the connection's end.
+        if session.get_keepalive().is_some() {
+            session.set_keepalive(Some(self.bounds.idle_timeout.as_secs().max(1)));
+        }
         session.set_read_timeout(Some(self.bounds.body_timeout));
         session.set_write_timeout(Some(self.bounds.write_timeout));
-        if announced_length(session) <= DRAINED_BYTES_MAX {
+        // Whoever asks whether to go on may take a no for an answer and send no body.
+        if announced_length(session) <= DRAINED_BYTES_MAX && !expects_continue(session) {
             session.set_close_on_response_before_downstream_finish(false);
             session.set_total_drain_timeout(Some(DRAIN_TIMEOUT));
         }
@@ -235,7 +221,7 @@ impl ProxyHttp for Front {
             self.answer(session).await
         };
         match reply.map(|reply| self.let_pages_read(session.req_header(), reply)) {
-            Some(reply) => write(session, reply, head_only).await?,
+            Some(reply) => self.say(session, reply, head_only).await?,
             None => session.set_keepalive(None),
         }
         Ok(true)
@@ -318,7 +304,7 @@ impl ProxyHttp for Front {
         body: &mut Option<Bytes>,
         _: bool,
         passing: &mut Self::CTX,
-    ) -> pingora::Result<Option<std::time::Duration>> {
+    ) -> pingora::Result<Option<Duration>> {
         let size = body.as_ref().map_or(0, Bytes::len);
         embarked(passing)?.pass_answer(size)?;
         Ok(None)
@@ -353,7 +339,7 @@ impl ProxyHttp for Front {
             error_code = reply.status;
             let head_only = session.req_header().method == Method::HEAD;
             // A client that cannot be told any more has left.
-            if write(session, reply, head_only).await.is_ok() {
+            if self.say(session, reply, head_only).await.is_ok() {
                 read_away(session).await;
             }
         }

@@ -16,7 +16,7 @@ use crate::canonical::{
 };
 use crate::clock::Now;
 use crate::dialect::{self, Batching, Claim, ClientSide, Pieces, WireReply, WireRequest};
-use crate::id::RequestId;
+use crate::id::{RequestId, WorkspaceId};
 use crate::played::Played;
 use crate::pledge::Named;
 use crate::policy::Policy;
@@ -108,6 +108,11 @@ pub struct Visit {
 }
 
 impl Visit {
+    /// Who pays for it.
+    pub fn workspace(&self) -> &WorkspaceId {
+        self.caller.workspace()
+    }
+
     /// The answer may begin before it is whole, and is handed over here then.
     pub fn may_begin(&mut self) -> oneshot::Receiver<Begun> {
         let (begin_with, begun) = oneshot::channel();

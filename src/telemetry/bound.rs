@@ -17,6 +17,12 @@ pub enum Bound {
     InFlight,
     /// `public.in_flight_bytes_max`
     InFlightBytes,
+    /// `public.in_flight_bytes_per_workspace_max`
+    InFlightBytesPerWorkspace,
+    /// `public.connections_max`
+    Connections,
+    /// `public.write_timeout`
+    WriteTime,
     /// `batch.items_max` of a plan
     BatchItems,
     /// `jobs.queued_per_workspace_max`
@@ -48,6 +54,9 @@ impl Bound {
             Self::BodyTime => "body_timeout",
             Self::InFlight => "in_flight_max",
             Self::InFlightBytes => "in_flight_bytes_max",
+            Self::InFlightBytesPerWorkspace => "in_flight_bytes_per_workspace_max",
+            Self::Connections => "connections_max",
+            Self::WriteTime => "write_timeout",
             Self::BatchItems => "batch.items_max",
             Self::JobsQueued => "queued_per_workspace_max",
             Self::JobsUntold => "untold_per_workspace_max",

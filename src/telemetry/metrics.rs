@@ -86,6 +86,8 @@ pub struct Metrics {
     pub in_flight: IntGauge,
     /// Bytes of request bodies held now.
     pub in_flight_bytes: IntGauge,
+    /// Connections of clients that are open now.
+    pub connections: IntGauge,
     /// Pictures that requests named, by what became of them: `fetched`, `kept`, or why not.
     pub input_pictures: IntCounterVec,
     /// Bytes of such pictures held now.
@@ -258,6 +260,7 @@ impl Metrics {
                 "pixelgate_in_flight_bytes",
                 "Bytes of request bodies held now",
             )?,
+            connections: gauge(&r, "pixelgate_connections", "Open connections of clients")?,
             input_pictures: counters(
                 &r,
                 "pixelgate_input_pictures_total",

@@ -7,6 +7,7 @@
 )]
 #![expect(clippy::indexing_slicing, reason = "a test knows what it expects to find")]
 
+mod abuse;
 mod clerk;
 mod receiver;
 #[path = "../postgres/server.rs"]

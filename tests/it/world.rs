@@ -175,6 +175,16 @@ impl World {
         }
     }
 
+    /// Every log line that nobody has taken, of a gateway that has stopped.
+    pub(crate) fn rest_of_log(&self) -> Vec<String> {
+        self.log.iter().collect()
+    }
+
+    /// The process, as the system names it.
+    pub(crate) fn process_id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Runs the command line on this gateway's folder; must succeed.
     pub(crate) fn cli(&self, args: &[&str]) -> String {
         let output = self.try_cli(args);

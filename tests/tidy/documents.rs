@@ -104,6 +104,75 @@ fn dead_links(document: &Source, exists: impl Fn(&str) -> bool) -> Vec<String> {
         .collect()
 }
 
+/// The words in backticks of a cell.
+fn ticked(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2)
+}
+
+/// Tests that the tables of a document name, in columns that are headed `test`, and nobody wrote.
+fn missing_tests(document: &Source, is_test: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut names_test = false;
+    let mut missing = Vec::new();
+    for (at, line) in document.text.lines().enumerate() {
+        let row = line.strip_prefix('|').and_then(|row| row.strip_suffix('|'));
+        let Some(last) = row.and_then(|row| row.rsplit('|').next()).map(str::trim) else {
+            names_test = false;
+            continue;
+        };
+        if last == "test" {
+            names_test = true;
+        } else if names_test && !last.starts_with("---") {
+            let gone = ticked(last).filter(|name| !is_test(name));
+            missing.extend(
+                gone.map(|name| format!("{}:{}: there is no test `{name}`", document.path, at + 1)),
+            );
+            if ticked(last).next().is_none() {
+                missing.push(format!("{}:{}: this row names no test", document.path, at + 1));
+            }
+        }
+    }
+    missing
+}
+
+/// The names of all tests.
+fn known_tests() -> BTreeSet<String> {
+    let sources = read(&["src", "tests"], &["rs"]);
+    let names = sources.iter().flat_map(|source| {
+        source.text.match_indices("fn ").filter_map(|(at, start)| {
+            let rest = source.text.get(at + start.len()..)?;
+            Some(rest.split(['(', '<']).next()?.to_owned())
+        })
+    });
+    names.collect()
+}
+
+/// Bounds that requests meet and no row explains.
+fn untold_bounds(manual: &Source, code: &str) -> Vec<String> {
+    let rows: Vec<&str> = named_rows(&manual.text).map(|(name, _)| name).collect();
+    let names = code.split("=> \"").skip(1).filter_map(|rest| rest.split('"').next());
+    let untold = names
+        .filter(|name| !rows.iter().any(|row| row == name || row.ends_with(&format!(".{name}"))));
+    untold.map(|name| finding(manual, 0, &format!("no row says what `{name}` bounds"))).collect()
+}
+
+#[test]
+fn a_test_that_is_not_there_is_found() {
+    let table = "| what | test |\n|---|---|\n| a | `is_there` |\n| b | `is_gone` |\n| c | |\n\n| d | `x` |\n";
+    let found = missing_tests(&Source::new("docs/x.md", table), |name| name == "is_there");
+    assert_eq!(
+        found,
+        ["docs/x.md:4: there is no test `is_gone`", "docs/x.md:5: this row names no test"]
+    );
+}
+
+#[test]
+fn a_bound_that_nobody_explains_is_found() {
+    let table = "| `public.body_bytes_max` | 1 | x |\n";
+    let code = "A => \"body_bytes_max\", B => \"other_max\",";
+    let found = untold_bounds(&Source::new("docs/x.md", table), code);
+    assert_eq!(found.len(), 1, "{found:?}");
+}
+
 #[test]
 fn a_code_map_that_lies_is_found() {
     let map = "| module | floor | |\n|---|---|---|\n| `limit` | 3 | x |\n| `gone` | 2 | x |\n";
@@ -152,6 +221,21 @@ fn every_metric_that_is_written_about_exists() {
     let known = known_metrics();
     let found = documents.iter().flat_map(|document| stray_metrics(document, &known));
     assert_tidy(&found.collect::<Vec<_>>());
+}
+
+#[test]
+fn every_test_that_a_table_names_exists() {
+    let known = known_tests();
+    let documents = read(&["docs"], &["md"]);
+    let found =
+        documents.iter().flat_map(|document| missing_tests(document, |name| known.contains(name)));
+    assert_tidy(&found.collect::<Vec<_>>());
+}
+
+#[test]
+fn the_manual_explains_every_bound() {
+    let code = one("src/telemetry/bound.rs").text;
+    assert_tidy(&untold_bounds(&one("docs/security.md"), &code));
 }
 
 #[test]
