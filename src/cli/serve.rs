@@ -129,12 +129,7 @@ pub(super) async fn start(
         let policy = Arc::clone(&policy);
         background.spawn(policy.follow(move |look| told.tell_of_policy(look)));
     }
-    if let Some(folder) = config.shadow_directory.clone() {
-        background.spawn(follow_shadow(Arc::clone(&gateway), folder));
-    }
     keep_house(&gateway, &config, store.is_shared(), &mut background);
-    background.spawn(Arc::clone(&gateway).tell_apps());
-    background.spawn(Arc::clone(&gateway).tell_of_budgets());
     let api = Arc::new(Admin::new(Arc::clone(&gateway), config.clone()));
     let edge = Edge::start(&gateway, &config.public, public, (admin, api))?;
     Ok(Running { store, edge, gateway, config, background, signals })
@@ -147,6 +142,11 @@ fn keep_house(
     is_shared: bool,
     background: &mut tokio::task::JoinSet<()>,
 ) {
+    if let Some(folder) = config.shadow_directory.clone() {
+        background.spawn(follow_shadow(Arc::clone(gateway), folder));
+    }
+    background.spawn(Arc::clone(gateway).tell_apps());
+    background.spawn(Arc::clone(gateway).tell_of_budgets());
     let (sweeping, auditing) = (Arc::clone(gateway), Arc::clone(gateway));
     let (sweep_every, audit_every) = (config.library.sweep_every, config.audit_every);
     background.spawn(async move { sweeping.sweep_library(sweep_every).await });
