@@ -230,7 +230,7 @@ async fn what_is_asked_wrongly_is_told_what_is_wrong_and_changes_nothing() {
     let long = "x".repeat(200);
     let cases = [
         (&post, "/admin/v1/workspaces", json!({ "name": long }), 400, "bad_field"),
-        (&post, "/admin/v1/workspaces", json!({ "nam": "x" }), 400, "bad_body"),
+        (&post, "/admin/v1/workspaces", json!({ "title": "x" }), 400, "bad_body"),
         (&post, "/admin/v1/workspaces", json!(["a list"]), 400, "bad_body"),
         (&post, "/admin/v1/workspaces", json!({ "name": "test" }), 409, "name_taken"),
         (&post, &grants, json!({ "amount": "0" }), 400, "bad_field"),
