@@ -106,6 +106,11 @@ impl Receiver {
         told.expect("the receiver is told").unwrap()
     }
 
+    /// What it was told and nobody looked at, the first of it.
+    pub(crate) fn heard(&mut self) -> Option<Told> {
+        self.told.try_recv().ok()
+    }
+
     /// Whether it has been told nothing that was not looked at.
     pub(crate) fn has_heard_nothing_more(&mut self) -> bool {
         self.told.try_recv().is_err()
