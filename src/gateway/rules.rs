@@ -9,11 +9,12 @@ use crate::canonical::{ImageRequest, Refusal};
 use crate::catalog::{Model, Offering, Tariff};
 use crate::clock::Now;
 use crate::credits::Credits;
+use crate::job::Job;
 use crate::policy::{Plan, Policy};
 use crate::routing::Candidate;
 use crate::rules::{Asker, Facts, Holding, Quoted, Stopped};
 
-use super::permit::named_model;
+use super::permit::{model, named_model};
 use super::{Gateway, Visit, refuse, worth};
 
 /// What a rule says no by.
@@ -85,11 +86,15 @@ pub(super) fn adjusted(tariff: Arc<Tariff>, holding: &Holding) -> Arc<Tariff> {
 /// The rules' word on a job that is drawn now, as it was asked then.
 pub(super) fn ruled_again(
     visit: &Visit,
+    plan: &Plan,
     asked: &ImageRequest,
-    (model, unix_ms): (&Model, i64),
+    job: &Job,
 ) -> Result<Holding, Refusal> {
-    let now = Now { unix_ms, tick_ms: 0 };
-    visit.policy.rules.holding(&facts(visit, asked, &model.name, now)).map_err(refuse::stopped)
+    // Rules see the model that was asked for; the job has the one that serves.
+    let named = model(&visit.policy, plan, asked).map(|model| model.name.clone());
+    let named = named.unwrap_or_else(|_| job.model.clone());
+    let now = Now { unix_ms: job.created_at_ms, tick_ms: 0 };
+    visit.policy.rules.holding(&facts(visit, asked, &named, now)).map_err(refuse::stopped)
 }
 
 impl Gateway {

@@ -209,6 +209,23 @@ async fn a_job_is_priced_and_labelled_by_the_rules_that_it_was_accepted_under() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_a_rule_sends_to_another_model_is_treated_as_it_was_quoted() {
+    let draft = "[models.draft]\nprice = [{ image = \"2\" }]\nofferings = [{ vendor = \"painter\", \
+                 sizes = [\"64x64\"], count_max = 4, cost = [{ image = \"0\" }] }]\n";
+    let rule = "[[rules.rule]]\nname = \"few\"\nif = 'request.model == \"draft\"'\n\
+                model = \"paint\"\nmost = { count = 2 }\n";
+    let world = ruled(&format!("{draft}\n{rule}"));
+    let asked = json!({"model": "draft", "prompt": "a fox", "size": "64x64", "n": 4});
+    let accepted = world.post_with(OPENAI, &asked, &[("prefer", "respond-async")]).await;
+    assert_eq!(accepted.status, 202, "{}", accepted.json());
+    let done = crate::jobs::ended(&world, accepted.json()["id"].as_str().unwrap()).await;
+    assert_eq!(done["status"], "completed", "{done}");
+    assert_eq!(done["result"]["data"].as_array().map(Vec::len), Some(2), "{done}");
+    assert_eq!(world.available(), "98");
+    world.verify();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_shadow_is_counted_and_nothing_follows() {
     let world = ruled(
         "[[rules.rule]]\nname = \"watch\"\nif = 'request.count > 1'\ndeny = \"no\"\nshadow = true\n",

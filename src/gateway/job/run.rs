@@ -310,7 +310,7 @@ fn work_again(visit: &mut Visit, job: &Job, input: Input) -> Result<Work, Refusa
     let tariff = job.tariff.clone();
     let tariff = tariff.unwrap_or_else(|| worth::tariff_at(&model, job.created_at_ms));
     let plan = super::super::plan(&visit.policy, &visit.caller)?;
-    let ruled = ruled_again(visit, &asked, (&model, job.created_at_ms))?;
+    let ruled = ruled_again(visit, &plan, &asked, job)?;
     // What was not kept was found good enough when the job was accepted.
     let Treated { request, changes, .. } = treat(&visit.policy, (&plan, &model), &asked, &ruled);
     let (candidates, quote) = (Vec::new(), job.quote);
