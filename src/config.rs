@@ -15,10 +15,12 @@ use crate::secret::SecretPlace;
 mod limits;
 mod raw;
 mod stored;
+mod traces;
 
 use raw::RawConfig;
 
 pub use limits::{Limits, Lost, Redis, RedisAddress};
+pub use traces::{Export, Sampling, Traces, Way};
 
 /// The defaults, which also document every key.
 pub const DEFAULTS: &str = include_str!("../config/gateway.toml");
@@ -60,6 +62,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// The least important level that is logged.
     pub log_level: tracing::Level,
+    /// Which requests are traced, and where their spans go; `None` traces none.
+    pub traces: Option<Traces>,
     /// How long requests in flight may still take after SIGTERM.
     pub drain_timeout: Duration,
 }

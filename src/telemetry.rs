@@ -5,32 +5,45 @@ use std::sync::Arc;
 use prometheus::{Encoder, TextEncoder};
 
 use crate::canonical::{Blame, RefusalKind};
-use crate::config::LogFormat;
+use crate::config::{self, LogFormat};
 use crate::fault::VendorFault;
 use crate::receipt::Receipt;
+use crate::trail::{Context, Trail};
 
 mod bound;
 mod kinds;
 mod metrics;
 mod recent;
+mod traces;
 
 pub use bound::Bound;
 pub use metrics::{
-    BudgetMetrics, Metrics, PriceMetrics, RuleMetrics, ShadowMetrics, StoreMetrics, WebhookMetrics,
+    BudgetMetrics, Metrics, PriceMetrics, RuleMetrics, ShadowMetrics, StoreMetrics, TraceMetrics,
+    WebhookMetrics,
 };
 pub use recent::{Recent, Refused, SPAN_MS, SPANS_MAX, Span};
+pub use traces::{Coming, TraceError};
+
+use traces::{Sampler, Traces};
 
 /// Where receipts are told.
 #[derive(Clone, Debug)]
 pub struct Telemetry {
     metrics: Arc<Metrics>,
     recent: Arc<Recent>,
+    traces: Option<Arc<Traces>>,
 }
 
 impl Telemetry {
     /// Metrics of this process, all at zero.
     pub fn new() -> Result<Self, prometheus::Error> {
-        Ok(Self { metrics: Arc::new(Metrics::new()?), recent: Arc::default() })
+        Ok(Self { metrics: Arc::new(Metrics::new()?), recent: Arc::default(), traces: None })
+    }
+
+    /// The same, with requests traced as configured; to be called where tasks can run.
+    pub fn with_traces(self, config: Option<&config::Traces>) -> Result<Self, TraceError> {
+        let start = |config| Traces::start(config, &self.metrics).map(Arc::new);
+        Ok(Self { traces: config.map(start).transpose()?, ..self })
     }
 
     /// The metrics, for those who count as they go.
@@ -67,6 +80,39 @@ impl Telemetry {
         self.count(receipt);
         self.recent.add(receipt, message);
         log(receipt, message);
+        self.trace(receipt);
+    }
+
+    /// The trail of a request that comes in.
+    pub fn trail(&self, coming: &Coming<'_>) -> Trail {
+        match &self.traces {
+            Some(traces) => traces.sampler.request(coming),
+            None => traces::untraced(coming),
+        }
+    }
+
+    /// The trail of one request of several in one body.
+    pub fn trail_of_item(&self, whole: &Trail, coming: &Coming<'_>) -> Trail {
+        self.traces.as_ref().map_or_else(|| whole.clone(), |_| Sampler::item(whole, coming))
+    }
+
+    /// The trail of a job, which points at the request that it came as.
+    pub fn trail_of_job(&self, link: Option<Context>, coming: &Coming<'_>) -> Trail {
+        self.traces.as_ref().map_or_else(Trail::default, |traces| traces.sampler.job(link, coming))
+    }
+
+    /// The spans of one request, once, at its end; nothing waits for them.
+    pub fn trace(&self, receipt: &Receipt) {
+        if let Some(traces) = &self.traces {
+            traces.hand_over(receipt);
+        }
+    }
+
+    /// Exports the spans that are left, within their bound; to be called when nothing is in flight.
+    pub async fn flush(&self) {
+        if let Some(traces) = &self.traces {
+            traces.flush().await;
+        }
     }
 
     fn count(&self, receipt: &Receipt) {
@@ -132,6 +178,7 @@ fn log(receipt: &Receipt, message: Option<&str>) {
         overhead_us = receipt.overhead_us(),
         answer_bytes = receipt.answer_bytes,
         policy_version = &*receipt.policy_version,
+        trace_id = receipt.trail.context().map(|context| format!("{:032x}", context.trace)),
         "request"
     );
 }

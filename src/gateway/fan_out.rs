@@ -16,7 +16,7 @@ use crate::upstream::Account;
 use super::attempt::{Attempt, Delivery, Trace};
 use super::exchange::{Terms, no_picture};
 use super::health::Trying;
-use super::{Gateway, micros, worth};
+use super::{Gateway, follow, micros, worth};
 
 impl Gateway {
     /// Every call of a candidate; some pictures are a success, and what is missing is said.
@@ -49,13 +49,16 @@ impl Gateway {
         orders: &[Order],
         trace: &mut Trace,
     ) -> Result<Delivery, VendorFault> {
-        let Attempt { deadline, errand, live, .. } = attempt;
+        let Attempt { trail, deadline, errand, live, .. } = attempt;
+        let asked = follow::ask(trail, &candidate.offering, candidate.calls);
+        let carried = asked.carried.as_ref();
         let (offering, request) = (&candidate.offering, &attempt.work.request);
         let began = Instant::now();
         let calls = orders.iter().map(async |order| {
             let share = self.ready_for(offering, candidate.ask(request, order.call)).await?;
             let account = Account::numbered(order.account);
-            let terms = Terms { account, deadline, placed: None, live, errand, call: order.call };
+            let (placed, call) = (None, order.call);
+            let terms = Terms { account, deadline, placed, live, errand, carried, call };
             Box::pin(self.exchange_again(offering, &share, terms, order)).await
         });
         let replies = join_all(calls).await;
@@ -65,7 +68,9 @@ impl Gateway {
         for reply in &replies {
             self.telemetry.attempt(&offering.vendor.name, took.as_secs_f64(), reply.as_ref().err());
         }
-        gathered(candidate, request, replies, trace)
+        let tried = gathered(candidate, request, replies, trace);
+        follow::came(trail, &asked, || follow::ended(&tried));
+        tried
     }
 
     /// Tells the breaker and the metrics how it went.

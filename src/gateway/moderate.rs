@@ -12,8 +12,9 @@ use crate::dialect::moderation;
 use crate::fault::VendorFault;
 use crate::policy::{Moderator, OnFailure, Policy};
 use crate::receipt::Receipt;
+use crate::trail::{Asked, Came, Step};
 
-use super::{Gateway, micros, refuse};
+use super::{Gateway, follow, micros, refuse};
 
 impl Gateway {
     /// Refuses what the moderation model of policy denies. Test-mode keys never reach a vendor.
@@ -26,6 +27,7 @@ impl Gateway {
         let Some(moderator) = policy.moderator.as_ref().filter(|_| !caller.is_test()) else {
             return Ok(());
         };
+        follow::enter(receipt, Step::Moderate);
         let found = Box::pin(self.ask_moderator(moderator, request, receipt)).await;
         let (outcome, judged) = match found {
             Ok(found) => {
@@ -69,10 +71,18 @@ impl Gateway {
         let account = self.upstream.account(vendor, deadline).await?;
         let texts = [Some(&request.prompt), request.style.as_ref()];
         let texts: Vec<&str> = texts.into_iter().flatten().map(String::as_str).collect();
-        let wire = moderation::encode(&texts, &moderator.model);
+        let mut wire = moderation::encode(&texts, &moderator.model);
         let began = Instant::now();
+        let offering = &format!("moderation {}", vendor.name);
+        let whom = Asked { vendor, offering, model: "", calls: 1 };
+        let asked = follow::begin(&receipt.trail, &whom);
+        if let Some(carried) = &asked.carried {
+            carried.put_on(&mut wire.headers);
+        }
         let reply = self.upstream.call(vendor, account, &wire, deadline).await;
         let found = reply.and_then(|reply| moderation::decode(&reply, texts.len()));
+        let came = || found.as_ref().map_or_else(follow::fault_of, |_| Came::Answered);
+        follow::came(&receipt.trail, &asked, came);
         let took = began.elapsed();
         receipt.vendor_us = receipt.vendor_us.saturating_add(micros(took));
         self.telemetry.attempt(&vendor.name, took.as_secs_f64(), found.as_ref().err());

@@ -118,6 +118,8 @@ pub(super) struct RawVendor {
     pub(super) cancel_free: bool,
     #[serde(default)]
     pub(super) for_tests: bool,
+    #[serde(default)]
+    pub(super) trace_context: bool,
     pub(super) latency: Option<Spanned<Span>>,
     pub(super) fault: Option<Spanned<PlayedFault>>,
     #[serde(default)]

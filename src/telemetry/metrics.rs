@@ -15,6 +15,7 @@ mod prices;
 mod rules;
 mod shadow;
 mod store;
+mod traces;
 mod webhooks;
 
 pub use budgets::BudgetMetrics;
@@ -22,6 +23,7 @@ pub use prices::PriceMetrics;
 pub use rules::RuleMetrics;
 pub use shadow::ShadowMetrics;
 pub use store::StoreMetrics;
+pub use traces::TraceMetrics;
 pub use webhooks::WebhookMetrics;
 
 /// Every metric of this process.
@@ -40,6 +42,8 @@ pub struct Metrics {
     pub shadow: ShadowMetrics,
     /// What stops the store.
     pub store: StoreMetrics,
+    /// What became of spans.
+    pub traces: TraceMetrics,
     /// Requests answered, by dialect and outcome (`ok` or a refusal's code).
     pub requests: IntCounterVec,
     /// Refusals, by code and whose they are.
@@ -153,6 +157,7 @@ impl Metrics {
             rules: RuleMetrics::new(&r)?,
             shadow: ShadowMetrics::new(&r)?,
             store: StoreMetrics::new(&r)?,
+            traces: TraceMetrics::new(&r)?,
             requests: counters(
                 &r,
                 "pixelgate_requests_total",
