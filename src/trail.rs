@@ -196,12 +196,13 @@ impl Trail {
         (beginning.fate == Fate::Kept).then_some(beginning.context)
     }
 
-    /// From here on it is at this step.
+    /// From here on it is at this step. The first one begins with the trail.
     pub fn enter(&self, step: Step, at: Instant) {
         let Some(path) = self.path() else { return };
         let mut marks = path.marks.lock();
         if marks.steps.len() < STEPS_MAX {
-            marks.steps.push((step, path.since(at)));
+            let began = if marks.steps.is_empty() { Duration::ZERO } else { path.since(at) };
+            marks.steps.push((step, began));
         }
     }
 
