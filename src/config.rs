@@ -62,6 +62,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// The least important level that is logged.
     pub log_level: tracing::Level,
+    /// Whether prompts are logged.
+    pub log_prompts: bool,
     /// Which requests are traced, and where their spans go; `None` traces none.
     pub traces: Option<Traces>,
     /// How long requests in flight may still take after SIGTERM.

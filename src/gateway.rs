@@ -322,6 +322,7 @@ impl Gateway {
         visit.enter(Step::Rules);
         visit.label(&mut asked)?;
         note_asked(&mut visit.receipt, &asked);
+        self.telemetry.tell_prompt(&visit.receipt.request_id, &asked.prompt);
         policy.rules.judge(&asked).map_err(refuse::denied)?;
         Self::may_name(visit, &asked)?;
         let plan = plan(&policy, &visit.caller)?;

@@ -3,16 +3,20 @@
 use std::sync::Arc;
 
 use prometheus::{Encoder, TextEncoder};
+use tokio::time::Instant;
 
 use crate::canonical::{Blame, RefusalKind};
 use crate::config::{self, LogFormat};
 use crate::fault::VendorFault;
+use crate::id::RequestId;
 use crate::receipt::Receipt;
 use crate::trail::{Context, Trail};
 
 mod bound;
+mod exemplars;
 mod kinds;
 mod metrics;
+mod openmetrics;
 mod recent;
 mod traces;
 
@@ -24,6 +28,7 @@ pub use metrics::{
 pub use recent::{Recent, Refused, SPAN_MS, SPANS_MAX, Span};
 pub use traces::{Coming, TraceError};
 
+use exemplars::Exemplars;
 use traces::{Sampler, Traces};
 
 /// Where receipts are told.
@@ -31,19 +36,40 @@ use traces::{Sampler, Traces};
 pub struct Telemetry {
     metrics: Arc<Metrics>,
     recent: Arc<Recent>,
+    exemplars: Arc<Exemplars>,
     traces: Option<Arc<Traces>>,
+    logs_prompts: bool,
 }
 
 impl Telemetry {
     /// Metrics of this process, all at zero.
     pub fn new() -> Result<Self, prometheus::Error> {
-        Ok(Self { metrics: Arc::new(Metrics::new()?), recent: Arc::default(), traces: None })
+        Ok(Self {
+            metrics: Arc::new(Metrics::new()?),
+            recent: Arc::default(),
+            exemplars: Arc::default(),
+            traces: None,
+            logs_prompts: false,
+        })
     }
 
     /// The same, with requests traced as configured; to be called where tasks can run.
     pub fn with_traces(self, config: Option<&config::Traces>) -> Result<Self, TraceError> {
         let start = |config| Traces::start(config, &self.metrics).map(Arc::new);
         Ok(Self { traces: config.map(start).transpose()?, ..self })
+    }
+
+    /// The same, with prompts in the log if an operator asks for them.
+    #[must_use]
+    pub fn with_prompts(self, logs_prompts: bool) -> Self {
+        Self { logs_prompts, ..self }
+    }
+
+    /// What a request asks for, where an operator wants that in the log.
+    pub fn tell_prompt(&self, request_id: &RequestId, prompt: &str) {
+        if self.logs_prompts {
+            tracing::info!(%request_id, prompt, "a prompt");
+        }
     }
 
     /// The metrics, for those who count as they go.
@@ -66,9 +92,15 @@ impl Telemetry {
         text
     }
 
+    /// The same in the format of OpenMetrics, with traces that stand for what was measured.
+    pub fn scrape_openly(&self) -> Vec<u8> {
+        openmetrics::encode(&self.metrics.registry().gather(), &self.exemplars).into_bytes()
+    }
+
     /// One exchange with a vendor, as it ended.
-    pub fn attempt(&self, vendor: &str, seconds: f64, fault: Option<&VendorFault>) {
+    pub fn attempt(&self, vendor: &str, seconds: f64, fault: Option<&VendorFault>, trail: &Trail) {
         let outcome = fault.map_or("ok", VendorFault::code);
+        self.note(("pixelgate_vendor_duration_seconds", &[outcome, vendor]), seconds, trail);
         self.metrics.vendor_seconds.with_label_values(&[vendor, outcome]).observe(seconds);
         if fault.is_some_and(VendorFault::outcome_unknown) {
             self.metrics.outcomes_unknown.with_label_values(&[vendor]).inc();
@@ -115,17 +147,27 @@ impl Telemetry {
         }
     }
 
+    /// A trace that stands for what a histogram counts.
+    fn note(&self, series: (&str, &[&str]), value: f64, trail: &Trail) {
+        if trail.kept().is_some() {
+            self.exemplars.note(series, value, (trail, Instant::now().into_std()));
+        }
+    }
+
     fn count(&self, receipt: &Receipt) {
         let metrics = &self.metrics;
         let dialect = if receipt.dialect.is_empty() { "none" } else { receipt.dialect };
         metrics.requests.with_label_values(&[dialect, receipt.outcome()]).inc();
-        metrics.request_seconds.with_label_values(&[dialect]).observe(seconds(receipt.total_us));
-        metrics
-            .overhead_seconds
-            .with_label_values(&[dialect])
-            .observe(seconds(receipt.overhead_us()));
+        let (whole, own) = (seconds(receipt.total_us), seconds(receipt.overhead_us()));
+        metrics.request_seconds.with_label_values(&[dialect]).observe(whole);
+        metrics.overhead_seconds.with_label_values(&[dialect]).observe(own);
+        let trail = &receipt.trail;
+        self.note(("pixelgate_request_duration_seconds", &[dialect]), whole, trail);
+        self.note(("pixelgate_overhead_seconds", &[dialect]), own, trail);
         if receipt.store_us > 0 {
-            metrics.store_seconds.observe(seconds(receipt.store_us));
+            let durable = seconds(receipt.store_us);
+            metrics.store_seconds.observe(durable);
+            self.note(("pixelgate_store_duration_seconds", &[]), durable, trail);
         }
         if let Some(kind) = receipt.refusal {
             metrics.refusals.with_label_values(&[kind.code(), kind.blame().name()]).inc();

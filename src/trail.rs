@@ -196,6 +196,13 @@ impl Trail {
         (beginning.fate == Fate::Kept).then_some(beginning.context)
     }
 
+    /// A moment on its clock, in seconds since the Unix epoch.
+    pub fn unix_seconds(&self, at: Instant) -> Option<f64> {
+        let path = self.0.as_deref()?;
+        let began = Duration::from_nanos(path.beginning.unix_nanos);
+        Some(began.saturating_add(path.since(at)).as_secs_f64())
+    }
+
     /// From here on it is at this step. The first one begins with the trail.
     pub fn enter(&self, step: Step, at: Instant) {
         let Some(path) = self.path() else { return };

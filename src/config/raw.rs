@@ -94,7 +94,7 @@ sections! {
         redis_in_flight_max: usize,
     }
     RawWebhooks { sending_max: usize, sending_per_lane_max: usize }
-    RawLog { format: LogFormat, level: String }
+    RawLog { format: LogFormat, level: String, prompts: bool }
     RawTraces {
         export: String,
         endpoint: String,
@@ -184,6 +184,7 @@ impl RawConfig {
             log_level: level.parse().map_err(|_| {
                 wrong("log.level", "is none of \"error\", \"warn\", \"info\", \"debug\", \"trace\"")
             })?,
+            log_prompts: set("log.prompts", self.log.prompts)?,
             traces: self.traces.build()?,
             drain_timeout: set("life.drain_timeout", self.life.drain_timeout)?.0,
         })

@@ -161,13 +161,13 @@ impl Gateway {
             // Our own pace may keep us from asking; that says nothing about the offering.
             let account = self.upstream.account(vendor, deadline).await?;
             trace.calls = trace.calls.saturating_add(candidate.calls);
-            let Attempt { live, errand, .. } = attempt;
-            let asked = follow::ask(attempt.trail, &candidate.offering, candidate.calls);
+            let Attempt { live, errand, trail, .. } = attempt;
+            let asked = follow::ask(trail, &candidate.offering, candidate.calls);
             let carried = asked.carried.as_ref();
-            let terms = Terms { account, deadline, placed, live, errand, carried, call: 0 };
+            let terms = Terms { account, deadline, placed, live, errand, trail, carried, call: 0 };
             let request = &attempt.work.request;
             let tried = self.fan_out(candidate, request, (trying, terms), trace).await;
-            follow::came(attempt.trail, &asked, || follow::ended(&tried));
+            follow::came(trail, &asked, || follow::ended(&tried));
             let fault = match tried {
                 Ok(delivery) => return Ok(delivery),
                 Err(fault) => fault,

@@ -11,7 +11,7 @@ use crate::credits::Cost;
 use crate::dialect::{self, Call, MaskStyle, Pending, Progress, VendorSide, WireRequest};
 use crate::fault::{Bill, VendorFault};
 use crate::job;
-use crate::trail::Carried;
+use crate::trail::{Carried, Trail};
 use crate::upstream::{Account, Ear};
 
 use super::Gateway;
@@ -53,6 +53,8 @@ pub(super) struct Terms<'a> {
     pub(super) live: Option<&'a Live>,
     /// The job that it is for.
     pub(super) errand: Option<&'a Errand>,
+    /// What it is told on.
+    pub(super) trail: &'a Trail,
     /// What the vendor is told of the trace.
     pub(super) carried: Option<&'a Carried>,
     /// Which call of the fan-out it is.

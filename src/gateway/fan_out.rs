@@ -11,6 +11,7 @@ use crate::credits::Cost;
 use crate::fault::VendorFault;
 use crate::job::Order;
 use crate::routing::Candidate;
+use crate::trail::Trail;
 use crate::upstream::Account;
 
 use super::attempt::{Attempt, Delivery, Trace};
@@ -36,7 +37,7 @@ impl Gateway {
         let replies = join_all(calls).await;
         let took = began.elapsed();
         trace.vendor_us = trace.vendor_us.saturating_add(micros(took));
-        self.learn(offering, trying, &replies, took);
+        self.learn(offering, (trying, terms.trail), &replies, took);
         gathered(candidate, request, replies, trace)
     }
 
@@ -58,7 +59,7 @@ impl Gateway {
             let share = self.ready_for(offering, candidate.ask(request, order.call)).await?;
             let account = Account::numbered(order.account);
             let (placed, call) = (None, order.call);
-            let terms = Terms { account, deadline, placed, live, errand, carried, call };
+            let terms = Terms { account, deadline, placed, live, errand, trail, carried, call };
             Box::pin(self.exchange_again(offering, &share, terms, order)).await
         });
         let replies = join_all(calls).await;
@@ -66,7 +67,8 @@ impl Gateway {
         trace.vendor_us = trace.vendor_us.saturating_add(micros(took));
         trace.outcome_unknown |= u32::try_from(orders.len()).is_ok_and(|n| n < candidate.calls);
         for reply in &replies {
-            self.telemetry.attempt(&offering.vendor.name, took.as_secs_f64(), reply.as_ref().err());
+            let (vendor, fault) = (&offering.vendor.name, reply.as_ref().err());
+            self.telemetry.attempt(vendor, took.as_secs_f64(), fault, trail);
         }
         let tried = gathered(candidate, request, replies, trace);
         follow::came(trail, &asked, || follow::ended(&tried));
@@ -77,7 +79,7 @@ impl Gateway {
     fn learn(
         &self,
         offering: &Offering,
-        trying: Trying<'_>,
+        (trying, trail): (Trying<'_>, &Trail),
         replies: &[Result<ImageResponse, VendorFault>],
         took: Duration,
     ) {
@@ -86,7 +88,8 @@ impl Gateway {
             Some(fault) => trying.failed(fault.is_ill_health()),
         }
         for reply in replies {
-            self.telemetry.attempt(&offering.vendor.name, took.as_secs_f64(), reply.as_ref().err());
+            let (vendor, fault) = (&offering.vendor.name, reply.as_ref().err());
+            self.telemetry.attempt(vendor, took.as_secs_f64(), fault, trail);
         }
     }
 }

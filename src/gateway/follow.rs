@@ -2,10 +2,12 @@
 //!
 //! Where nothing is traced, not even the clock is read.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 
-use crate::catalog::Offering;
-use crate::dialect::{Claim, WireReply};
+use crate::catalog::{Offering, Vendor};
+use crate::dialect::{Claim, WireReply, WireRequest};
 use crate::fault::VendorFault;
 use crate::id::random_number;
 use crate::receipt::Receipt;
@@ -37,6 +39,29 @@ pub(super) fn begin(trail: &Trail, asked: &Asked<'_>) -> Trying {
         return Trying::default();
     }
     trail.ask(asked, random_number().max(1), Instant::now().into_std())
+}
+
+/// A vendor is asked for what is no picture; `what` says for what.
+pub(super) fn ask_for(
+    trail: &Trail,
+    vendor: &Arc<Vendor>,
+    what: &str,
+    wire: &mut WireRequest,
+) -> Trying {
+    if trail.context().is_none() {
+        return Trying::default();
+    }
+    let offering = &format!("{what} {}", vendor.name);
+    let trying = begin(trail, &Asked { vendor, offering, model: "", calls: 1 });
+    if let Some(carried) = &trying.carried {
+        carried.put_on(&mut wire.headers);
+    }
+    trying
+}
+
+/// Whether it was answered.
+pub(super) fn answered<T>(trail: &Trail, trying: &Trying, answered: &Result<T, VendorFault>) {
+    came(trail, trying, || answered.as_ref().map_or_else(fault_of, |_| Came::Answered));
 }
 
 /// What an attempt came to.

@@ -12,7 +12,7 @@ use crate::dialect::moderation;
 use crate::fault::VendorFault;
 use crate::policy::{Moderator, OnFailure, Policy};
 use crate::receipt::Receipt;
-use crate::trail::{Asked, Came, Step};
+use crate::trail::Step;
 
 use super::{Gateway, follow, micros, refuse};
 
@@ -73,19 +73,14 @@ impl Gateway {
         let texts: Vec<&str> = texts.into_iter().flatten().map(String::as_str).collect();
         let mut wire = moderation::encode(&texts, &moderator.model);
         let began = Instant::now();
-        let offering = &format!("moderation {}", vendor.name);
-        let whom = Asked { vendor, offering, model: "", calls: 1 };
-        let asked = follow::begin(&receipt.trail, &whom);
-        if let Some(carried) = &asked.carried {
-            carried.put_on(&mut wire.headers);
-        }
+        let asked = follow::ask_for(&receipt.trail, vendor, "moderation", &mut wire);
         let reply = self.upstream.call(vendor, account, &wire, deadline).await;
         let found = reply.and_then(|reply| moderation::decode(&reply, texts.len()));
-        let came = || found.as_ref().map_or_else(follow::fault_of, |_| Came::Answered);
-        follow::came(&receipt.trail, &asked, came);
+        follow::answered(&receipt.trail, &asked, &found);
         let took = began.elapsed();
         receipt.vendor_us = receipt.vendor_us.saturating_add(micros(took));
-        self.telemetry.attempt(&vendor.name, took.as_secs_f64(), found.as_ref().err());
+        let (fault, trail) = (found.as_ref().err(), &receipt.trail);
+        self.telemetry.attempt(&vendor.name, took.as_secs_f64(), fault, trail);
         if let Err(fault) = &found {
             self.upstream.note_fault(vendor, account, fault);
         }

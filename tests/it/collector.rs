@@ -18,7 +18,7 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
 use prost::Message as _;
 use serde_json::{Map, Value, json};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::vendor::spawn;
@@ -75,19 +75,21 @@ impl Collector {
         spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let own = Arc::clone(&own);
-                let service = service_fn(move |request| {
-                    let own = Arc::clone(&own);
-                    async move { own.hear(request, takes).await }
-                });
-                spawn(async move {
-                    let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
-                    // The gateway may hang up when it likes.
-                    let _ = server.serve_connection(TokioIo::new(stream), service).await;
-                });
+                spawn(Arc::clone(&own).meet(stream, takes));
             }
         });
         collector
+    }
+
+    /// One connection, from its first byte to its last.
+    async fn meet(self: Arc<Self>, stream: TcpStream, takes: Takes) {
+        let service = service_fn(move |request| {
+            let own = Arc::clone(&self);
+            async move { own.hear(request, takes).await }
+        });
+        let server = hyper_util::server::conn::auto::Builder::new(TokioExecutor::new());
+        // The gateway may hang up when it likes.
+        let _ = server.serve_connection(TokioIo::new(stream), service).await;
     }
 
     /// Config that sends spans here, with these lines besides.
@@ -102,10 +104,10 @@ impl Collector {
     pub(crate) async fn once(&self, expected: impl Fn(&[Seen]) -> bool) -> Vec<Seen> {
         let mut spans = self.spans.subscribe();
         let seen = spans.wait_for(|spans| expected(spans));
-        match tokio::time::timeout(Duration::from_secs(30), seen).await {
-            Ok(seen) => seen.unwrap().clone(),
-            Err(_) => panic!("other spans came: {:#?}", *self.spans.borrow()),
+        if let Ok(seen) = tokio::time::timeout(Duration::from_secs(30), seen).await {
+            return seen.unwrap().clone();
         }
+        panic!("other spans came: {:#?}", *self.spans.borrow())
     }
 
     /// All spans, once so many requests or jobs are among them.
@@ -223,23 +225,25 @@ fn said(attributes: Vec<KeyValue>) -> Value {
 }
 
 fn value(any: Any) -> Value {
-    let inner = |value: AnyValue| value.value.map_or(Value::Null, value_of);
-    match any {
-        Any::ArrayValue(array) => array.values.into_iter().map(inner).collect(),
-        other => value_of(other),
+    let inner = |inner: AnyValue| inner.value.map_or(Value::Null, value);
+    if let Any::ArrayValue(array) = any {
+        return array.values.into_iter().map(inner).collect();
     }
-}
-
-fn value_of(any: Any) -> Value {
-    match any {
-        Any::StringValue(text) => json!(text),
-        Any::BoolValue(flag) => json!(flag),
-        Any::IntValue(number) => json!(number),
-        Any::DoubleValue(number) => json!(number),
-        other => panic!("nothing of this kind is said: {other:?}"),
+    if let Any::StringValue(text) = any {
+        return json!(text);
     }
+    if let Any::BoolValue(flag) = any {
+        return json!(flag);
+    }
+    if let Any::IntValue(number) = any {
+        return json!(number);
+    }
+    if let Any::DoubleValue(number) = any {
+        return json!(number);
+    }
+    panic!("nothing of this kind is said: {any:?}")
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"))
 }

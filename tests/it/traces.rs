@@ -1,5 +1,6 @@
 //! Traces: what a collector is sent, what vendors are told, and what a collector can never do.
 
+mod exemplars;
 mod exporting;
 mod kinds;
 
@@ -233,4 +234,18 @@ async fn without_traces_a_trace_goes_through_and_nothing_else_is_said_of_it() {
     ask(&world, &[]).await;
     assert_eq!(told(&vendor), None);
     assert_eq!(logged(&world).get("trace_id"), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_prompt_is_logged_only_where_config_asks_for_it() {
+    let vendor = FakeVendor::start(Answers::OpenAi).await;
+    for (config, lines) in [("", 0), ("[log]\nprompts = true\n", 1)] {
+        let mut world = World::with(&policy(&vendor, &vendor), "10", config);
+        assert_eq!(ask(&world, &[]).await.status, 200);
+        assert!(world.stop().success());
+        let log = world.rest_of_log();
+        let with: Vec<_> = log.iter().filter(|line| line.contains(PROMPT)).collect();
+        assert_eq!(with.len(), lines, "{with:#?}");
+        assert!(with.iter().all(|line| line.contains("\"request_id\":\"req_")));
+    }
 }

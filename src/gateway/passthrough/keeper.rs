@@ -107,7 +107,8 @@ impl Gateway {
         let vendor = receipt.vendor.clone().unwrap_or_default();
         if seen.status.is_some() || reckoning.fault.is_some() {
             let seconds = vendor_time.as_secs_f64();
-            self.telemetry.attempt(&vendor, seconds, reckoning.fault.as_ref());
+            let fault = reckoning.fault.as_ref();
+            self.telemetry.attempt(&vendor, seconds, fault, &receipt.trail);
             receipt.attempts = 1;
         } else if reckoning.outcome_unknown {
             self.telemetry.metrics().outcomes_unknown.with_label_values(&[&vendor]).inc();

@@ -94,8 +94,9 @@ async fn a_collector_that_never_answers_delays_nobody_and_what_it_misses_is_coun
         let dropped =
             metric(&world, "pixelgate_trace_spans_dropped_total{why=\"queue_full\"}").await;
         assert!(dropped >= 4.0 * 10.0, "{dropped} spans of four requests");
-        assert_eq!(metric(&world, "pixelgate_trace_requests_waiting").await, 2.0);
-        assert_eq!(metric(&world, "pixelgate_trace_spans_exported_total").await, 0.0);
+        let waiting = metric(&world, "pixelgate_trace_requests_waiting").await;
+        assert!((waiting - 2.0).abs() < 0.5, "{waiting}");
+        assert!(metric(&world, "pixelgate_trace_spans_exported_total").await < 0.5);
         assert!(world.stop().success(), "the end has a bound");
         world.verify();
     }
