@@ -70,6 +70,7 @@ mod worth;
 
 use admit::Stake;
 use draw::{Delivered, delivered_size};
+use follow::traced;
 use health::HealthBoard;
 use limits::Asking;
 use note::{note_asked, note_caller, note_delivered, note_judged};
@@ -363,7 +364,7 @@ impl Gateway {
             self.telemetry.tell(receipt, visit.said.as_deref());
         }
         let reply = reply.with_header("x-request-id", receipt.request_id.as_str());
-        let reply = visit.traced(reply);
+        let reply = traced(receipt, reply);
         visit.marked_as_played(reply)
     }
 }

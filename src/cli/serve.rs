@@ -233,8 +233,10 @@ impl Running {
             _ = self.signals.interrupt.recv() => false,
         };
         self.background.shutdown().await;
+        // Money first: a collector may keep us waiting.
+        let closed = self.store.close().await;
         self.gateway.telemetry.flush().await;
-        self.store.close().await?;
+        closed?;
         if finished { Ok(()) } else { Err(CliError::Undrained) }
     }
 }

@@ -115,13 +115,13 @@ impl Visit {
             | Claim::WrongMethod { .. } => Step::Answer,
         });
     }
+}
 
-    /// The answer with the name of its trace, where spans are made of it.
-    pub(super) fn traced(&self, reply: WireReply) -> WireReply {
-        match self.receipt.trail.kept() {
-            Some(context) => reply.with_header(RESPONSE, &context.to_string()),
-            None => reply,
-        }
+/// The answer with the name of its trace, where spans are made of it.
+pub(super) fn traced(receipt: &Receipt, reply: WireReply) -> WireReply {
+    match receipt.trail.kept() {
+        Some(context) => reply.with_header(RESPONSE, &context.to_string()),
+        None => reply,
     }
 }
 

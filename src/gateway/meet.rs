@@ -25,7 +25,7 @@ use crate::secret::Secret;
 use crate::telemetry::Bound;
 use crate::trail::Step;
 
-use super::follow::enter;
+use super::follow::{enter, traced};
 use super::job::Errand;
 use super::live::{BeginWith, Begun};
 use super::once::Turn;
@@ -284,6 +284,7 @@ impl Gateway {
         receipt.refusal = Some(refusal.kind);
         receipt.status = reply.status;
         self.telemetry.tell(&receipt, Some(&refusal.message));
+        let reply = traced(&receipt, reply);
         let reply = if refusal.kind == RefusalKind::KeyMissing {
             reply.with_header("www-authenticate", "Bearer")
         } else {

@@ -18,10 +18,12 @@ use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span};
 use prost::Message as _;
 use serde_json::{Map, Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
 
-use crate::vendor::spawn;
+use crate::vendor::{spawn, tls_config};
 
 /// Where gRPC has it.
 const METHOD: &str = "/opentelemetry.proto.collector.trace.v1.TraceService/Export";
@@ -67,6 +69,16 @@ pub(crate) struct Collector {
 
 impl Collector {
     pub(crate) async fn start(takes: Takes) -> Arc<Self> {
+        Self::listen(takes, None).await
+    }
+
+    /// One behind TLS, and the authority that vouches for it, as PEM.
+    pub(crate) async fn start_tls() -> (Arc<Self>, String) {
+        let (config, authority) = tls_config(&[b"h2", b"http/1.1"]);
+        (Self::listen(Takes::All, Some(Arc::new(config).into())).await, authority)
+    }
+
+    async fn listen(takes: Takes, tls: Option<TlsAcceptor>) -> Arc<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (spans, asked) = (watch::Sender::default(), watch::Sender::default());
@@ -75,14 +87,28 @@ impl Collector {
         spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                spawn(Arc::clone(&own).meet(stream, takes));
+                spawn(Arc::clone(&own).admit(stream, takes, tls.clone()));
             }
         });
         collector
     }
 
+    async fn admit(self: Arc<Self>, stream: TcpStream, takes: Takes, tls: Option<TlsAcceptor>) {
+        match tls {
+            None => self.meet(stream, takes).await,
+            // A client that does not trust the certificate hangs up here.
+            Some(tls) => match tls.accept(stream).await {
+                Ok(stream) => self.meet(stream, takes).await,
+                Err(_) => {}
+            },
+        }
+    }
+
     /// One connection, from its first byte to its last.
-    async fn meet(self: Arc<Self>, stream: TcpStream, takes: Takes) {
+    async fn meet<S>(self: Arc<Self>, stream: S, takes: Takes)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let service = service_fn(move |request| {
             let own = Arc::clone(&self);
             async move { own.hear(request, takes).await }

@@ -38,17 +38,20 @@ impl Prometheus {
         Self { process, address: format!("http://{free}"), _folder: folder }
     }
 
+    /// What it answers now; nothing while it starts.
+    async fn ask(client: &reqwest::Client, url: &str) -> Value {
+        let Ok(answer) = client.get(url).send().await else { return Value::Null };
+        answer.json::<Value>().await.unwrap_or_default()["data"].clone()
+    }
+
     /// What it answers, once that is not empty.
     async fn asked(&self, client: &reqwest::Client, question: &str) -> Value {
         let url = format!("{}{question}", self.address);
         let asking = async {
             loop {
-                let answer = match client.get(&url).send().await {
-                    Ok(answer) => answer.json::<Value>().await.unwrap_or_default(),
-                    Err(_) => Value::Null,
-                };
-                if holds_something(&answer["data"]) {
-                    return answer["data"].clone();
+                let answer = Self::ask(client, &url).await;
+                if holds_something(&answer) {
+                    return answer;
                 }
                 tokio::task::yield_now().await;
             }

@@ -140,3 +140,26 @@ async fn a_header_that_is_not_where_config_says_keeps_the_process_from_starting(
     assert_eq!(output.status.code(), Some(2), "{said}");
     assert!(said.contains("traces.headers") && said.contains("env:NOT_THERE"), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_behind_tls_is_sent_spans_if_its_authority_is_known_and_nothing_else() {
+    for way in ["http", "grpc"] {
+        let (collector, authority) = Collector::start_tls().await;
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("authority.pem");
+        std::fs::write(&file, authority).unwrap();
+        let config = collector.config(way, &format!("authority = \"{}\"", file.display()));
+        let at = format!("https://localhost:{}", collector.address.port());
+        let config = config.replace(&format!("http://{}", collector.address), &at);
+        let world = World::with(crate::world::PAINTED, "10", &config);
+        assert_eq!(world.paint().await.status, 200);
+        collector.of_requests(1).await;
+
+        let stranger = config.replace(&format!("{}", file.display()), "");
+        let world = World::with(crate::world::PAINTED, "10", &stranger);
+        let already = collector.so_far().len();
+        assert_eq!(world.paint().await.status, 200);
+        tokio::task::block_in_place(|| world.log_line("spans cannot be exported"));
+        assert_eq!(collector.so_far().len(), already, "nobody vouches for it");
+    }
+}

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use crate::clerk::Clerk;
-use crate::collector::{Collector, Takes, named};
+use crate::collector::{Collector, Seen, Takes, named};
 use crate::jobs;
 use crate::vendor::{Answers, FakeVendor};
 use crate::world::{OPENAI, PAINTED, World};
@@ -32,7 +32,7 @@ async fn a_job_has_a_trace_of_its_own_that_points_at_the_request_it_came_as() {
     assert!(below.iter().any(|span| span.name == "settle"));
     let of_request = spans.iter().filter(|span| span.trace == request.trace);
     assert!(of_request.clone().any(|span| span.name == "hold"));
-    assert!(!of_request.clone().any(|span| span.is_attempt()));
+    assert!(!of_request.clone().any(Seen::is_attempt));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -75,7 +75,7 @@ async fn requests_in_one_body_are_below_the_whole() {
     assert_eq!(items.len(), 2);
     for item in items {
         assert_eq!((&item.trace, &item.above), (&whole.trace, &whole.id));
-        let settled = |span: &&crate::collector::Seen| span.name == "settle";
+        let settled = |span: &&Seen| span.name == "settle";
         assert!(spans.iter().filter(settled).any(|span| span.above == item.id));
     }
 }
