@@ -150,7 +150,7 @@ impl Telemetry {
     /// A trace that stands for what a histogram counts.
     fn note(&self, series: (&str, &[&str]), value: f64, trail: &Trail) {
         if trail.kept().is_some() {
-            self.exemplars.note(series, value, (trail, Instant::now().into_std()));
+            self.exemplars.note(series, value, (trail, Instant::now().into_std().into()));
         }
     }
 

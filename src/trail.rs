@@ -6,13 +6,14 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::Method;
 use parking_lot::Mutex;
 
 use crate::canonical::TokenUsage;
 use crate::catalog::Vendor;
+use crate::clock::Moment;
 use crate::credits::Cost;
 
 mod context;
@@ -49,7 +50,7 @@ pub struct Beginning {
     /// What is to become of it.
     pub fate: Fate,
     /// When it began.
-    pub at: Instant,
+    pub at: Moment,
     /// The same, in nanoseconds since the Unix epoch.
     pub unix_nanos: u64,
 }
@@ -197,14 +198,14 @@ impl Trail {
     }
 
     /// A moment on its clock, in seconds since the Unix epoch.
-    pub fn unix_seconds(&self, at: Instant) -> Option<f64> {
+    pub fn unix_seconds(&self, at: Moment) -> Option<f64> {
         let path = self.0.as_deref()?;
         let began = Duration::from_nanos(path.beginning.unix_nanos);
         Some(began.saturating_add(path.since(at)).as_secs_f64())
     }
 
     /// From here on it is at this step. The first one begins with the trail.
-    pub fn enter(&self, step: Step, at: Instant) {
+    pub fn enter(&self, step: Step, at: Moment) {
         let Some(path) = self.path() else { return };
         let mut marks = path.marks.lock();
         if marks.steps.len() < STEPS_MAX {
@@ -214,7 +215,7 @@ impl Trail {
     }
 
     /// A vendor is asked; `span` is the name of the attempt.
-    pub fn ask(&self, asked: &Asked<'_>, span: u64, at: Instant) -> Trying {
+    pub fn ask(&self, asked: &Asked<'_>, span: u64, at: Moment) -> Trying {
         let Some(path) = self.0.as_deref() else {
             return Trying::default();
         };
@@ -240,7 +241,7 @@ impl Trail {
     }
 
     /// What an attempt came to.
-    pub fn came(&self, trying: &Trying, came: impl FnOnce() -> Came, at: Instant) {
+    pub fn came(&self, trying: &Trying, came: impl FnOnce() -> Came, at: Moment) {
         let (Some(path), Some(index)) = (self.path(), trying.index) else { return };
         let mut marks = path.marks.lock();
         if let Some(attempt) = marks.attempts.get_mut(index) {
@@ -269,8 +270,8 @@ impl Path {
         self.marks.lock().clone()
     }
 
-    fn since(&self, at: Instant) -> Duration {
-        at.saturating_duration_since(self.beginning.at)
+    fn since(&self, at: Moment) -> Duration {
+        at.since(self.beginning.at)
     }
 
     /// What goes on to a vendor: our span where one is made, and the app's own otherwise.

@@ -23,7 +23,7 @@ const RESPONSE: &str = "traceresponse";
 /// The request is at this step from here on.
 pub(super) fn enter(receipt: &Receipt, step: Step) {
     if receipt.trail.is_written() {
-        receipt.trail.enter(step, Instant::now().into_std());
+        receipt.trail.enter(step, Instant::now().into_std().into());
     }
 }
 
@@ -38,7 +38,7 @@ pub(super) fn begin(trail: &Trail, asked: &Asked<'_>) -> Trying {
     if trail.context().is_none() {
         return Trying::default();
     }
-    trail.ask(asked, random_number().max(1), Instant::now().into_std())
+    trail.ask(asked, random_number().max(1), Instant::now().into_std().into())
 }
 
 /// A vendor is asked for what is no picture; `what` says for what.
@@ -67,7 +67,7 @@ pub(super) fn answered<T>(trail: &Trail, trying: &Trying, answered: &Result<T, V
 /// What an attempt came to.
 pub(super) fn came(trail: &Trail, trying: &Trying, came: impl FnOnce() -> Came) {
     if trail.is_written() {
-        trail.came(trying, came, Instant::now().into_std());
+        trail.came(trying, came, Instant::now().into_std().into());
     }
 }
 

@@ -3,10 +3,10 @@
 //! Only traces whose spans are exported are pointed at. Where nothing is traced, nothing is kept.
 
 use std::collections::HashMap;
-use std::time::Instant;
 
 use parking_lot::Mutex;
 
+use crate::clock::Moment;
 use crate::trail::Trail;
 
 /// Series that exemplars are kept of; their labels are bounded as those of the metrics are.
@@ -32,7 +32,7 @@ impl Exemplars {
         &self,
         (name, labels): (&str, &[&str]),
         value: f64,
-        (trail, at): (&Trail, Instant),
+        (trail, at): (&Trail, Moment),
     ) {
         let (Some(context), Some(unix_seconds)) = (trail.kept(), trail.unix_seconds(at)) else {
             return;

@@ -109,6 +109,7 @@ mod tests {
 
     use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, IntGauge, Opts, Registry};
 
+    use crate::clock::Moment;
     use crate::telemetry::Telemetry;
     use crate::trail::{Beginning, Context, Fate, Of, Trail};
 
@@ -117,14 +118,15 @@ mod tests {
     const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
     #[expect(clippy::disallowed_methods, reason = "a test's own beginning")]
-    fn trail(fate: Fate) -> (Trail, std::time::Instant) {
+    fn trail(fate: Fate) -> (Trail, Moment) {
         let at = std::time::Instant::now();
         let context = Context::parse(TRACE).unwrap();
         let (parent, link, state) = (None, None, None);
         let unix_nanos = 1_700_000_000_000_000_000;
-        let beginning =
-            Beginning { context, parent, link, state, of: Of::Job, fate, at, unix_nanos };
-        (Trail::begin(beginning), at + Duration::from_millis(250))
+        let (of, later) = (Of::Job, at + Duration::from_millis(250));
+        let at = at.into();
+        let beginning = Beginning { context, parent, link, state, of, fate, at, unix_nanos };
+        (Trail::begin(beginning), later.into())
     }
 
     #[test]

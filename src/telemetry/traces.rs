@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::clock::Moment;
 use crate::config;
 use crate::receipt::Receipt;
 use crate::trail::{Fate, Trail};
@@ -81,7 +82,7 @@ pub struct Coming<'a> {
 #[derive(Debug)]
 struct Ended {
     receipt: Receipt,
-    at: std::time::Instant,
+    at: Moment,
 }
 
 /// The way of trails to a collector.
@@ -127,7 +128,7 @@ impl Traces {
             Ok(place) => {
                 self.metrics.traces.waiting.inc();
                 let receipt = Receipt { sketch: None, ..receipt.clone() };
-                place.send(Box::new(Ended { receipt, at: Instant::now().into_std() }));
+                place.send(Box::new(Ended { receipt, at: Instant::now().into_std().into() }));
             }
             Err(TrySendError::Full(()) | TrySendError::Closed(())) => {
                 self.drop_spans("queue_full", path.spans());

@@ -23,7 +23,7 @@ fn begun(fate: Fate, at: Instant) -> Trail {
         state: Some("congo=t61".into()),
         of: Of::Job,
         fate,
-        at,
+        at: at.into(),
         unix_nanos: 0,
     })
 }
@@ -107,9 +107,9 @@ fn what_others_say_is_kept_in_its_order_and_within_its_bound() {
 #[test]
 fn a_trail_tells_its_steps_and_attempts_with_their_times() {
     let at = now();
-    let after = |ms| at + Duration::from_millis(ms);
+    let after = |ms| Moment::from(at + Duration::from_millis(ms));
     let trail = begun(Fate::Kept, at);
-    trail.enter(Step::Authenticate, at);
+    trail.enter(Step::Authenticate, at.into());
     trail.enter(Step::Attempt, after(2));
     let asked = Asked { vendor: &vendor(true), offering: "fox/acme", model: "fox-1", calls: 2 };
     let trying = trail.ask(&asked, 7, after(3));
@@ -133,9 +133,9 @@ fn a_trail_tells_its_steps_and_attempts_with_their_times() {
 fn a_trace_that_goes_through_is_told_as_it_came_and_nothing_is_written_on_it() {
     let at = now();
     let trail = begun(Fate::Carried, at);
-    trail.enter(Step::Authenticate, at);
+    trail.enter(Step::Authenticate, at.into());
     let asked = Asked { vendor: &vendor(true), offering: "", model: "", calls: 1 };
-    let trying = trail.ask(&asked, 7, at);
+    let trying = trail.ask(&asked, 7, at.into());
     let mut headers = HeaderMap::new();
     trying.carried.unwrap().put_on(&mut headers);
     assert_eq!(headers.get(TRACE_HEADER).unwrap(), TOLD);
@@ -148,7 +148,7 @@ fn a_vendor_that_policy_does_not_trust_with_it_is_told_nothing() {
     let at = now();
     let asked = Asked { vendor: &vendor(false), offering: "", model: "", calls: 1 };
     for fate in [Fate::Kept, Fate::KeptOnFault, Fate::Carried] {
-        assert!(begun(fate, at).ask(&asked, 7, at).carried.is_none());
+        assert!(begun(fate, at).ask(&asked, 7, at.into()).carried.is_none());
     }
 }
 
@@ -158,8 +158,8 @@ fn a_trail_has_a_bound() {
     let trail = begun(Fate::Kept, at);
     let asked = Asked { vendor: &vendor(false), offering: "", model: "", calls: 1 };
     for _ in 0..1000 {
-        trail.enter(Step::Decode, at);
-        trail.ask(&asked, 1, at);
+        trail.enter(Step::Decode, at.into());
+        trail.ask(&asked, 1, at.into());
     }
     let marks = trail.path().unwrap().marks();
     assert_eq!((marks.steps.len(), marks.attempts.len()), (STEPS_MAX, ATTEMPTS_MAX));

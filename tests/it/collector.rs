@@ -97,10 +97,11 @@ impl Collector {
         match tls {
             None => self.meet(stream, takes).await,
             // A client that does not trust the certificate hangs up here.
-            Some(tls) => match tls.accept(stream).await {
-                Ok(stream) => self.meet(stream, takes).await,
-                Err(_) => {}
-            },
+            Some(tls) => {
+                if let Ok(stream) = tls.accept(stream).await {
+                    self.meet(stream, takes).await;
+                }
+            }
         }
     }
 

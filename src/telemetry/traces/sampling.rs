@@ -97,7 +97,7 @@ fn beginning(coming: &Coming<'_>, fate: Fate, context: Context) -> Beginning {
             url: coming.url.into(),
         },
         fate,
-        at: coming.at.into_std(),
+        at: coming.at.into_std().into(),
         unix_nanos: unix_ms.saturating_mul(1_000_000),
     }
 }

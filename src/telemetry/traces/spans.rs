@@ -39,7 +39,7 @@ pub(super) fn spans(ended: &Ended, scope: &InstrumentationScope) -> Vec<Span> {
     let Some(path) = ended.receipt.trail.path() else { return Vec::new() };
     let Path { beginning, .. } = path;
     let marks = path.marks();
-    let whole = ended.at.saturating_duration_since(beginning.at);
+    let whole = ended.at.since(beginning.at);
     let made = Making { beginning, scope, state: state(beginning) };
     let mut root = made.span(request::draft(&ended.receipt, beginning, &marks, whole));
     root.links = SpanLinks::default();

@@ -48,13 +48,12 @@ impl Prometheus {
     async fn asked(&self, client: &reqwest::Client, question: &str) -> Value {
         let url = format!("{}{question}", self.address);
         let asking = async {
-            loop {
-                let answer = Self::ask(client, &url).await;
-                if holds_something(&answer) {
-                    return answer;
-                }
+            let mut answer = Value::Null;
+            while !holds_something(&answer) {
                 tokio::task::yield_now().await;
+                answer = Self::ask(client, &url).await;
             }
+            answer
         };
         let answer = tokio::time::timeout(Duration::from_mins(1), asking).await;
         answer.unwrap_or_else(|_| panic!("prometheus knows nothing of {question}"))
