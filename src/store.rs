@@ -74,7 +74,7 @@ pub use reader::Admission;
 pub use registry::{NewKey, Workspace};
 pub use replay::RECORDED_MAX;
 pub use rows::media::MediaTotal;
-pub use verify::{VerifyReport, verify, verify_for};
+pub use verify::{FileCheck, VerifyReport, verify, verify_for};
 
 use answers::{Answers, Shelf};
 use ask::{Answered, Ask, Letter, Reply};

@@ -12,6 +12,7 @@ import threading
 import time
 from pathlib import Path
 
+from books import books
 from machines import SIZES, Gateway, PlainProxy, Vendor, free_port
 from measure import load, median, round_of, syncs_per_second
 from parked import park
@@ -123,6 +124,14 @@ def memory(world, options):
     line("idle after it", f"{world.gateway.memory_mb('VmRSS'):.0f} MB")
 
 
+def large_books(world, options):
+    """Millions of entries: how fast they are proved, and how long a start with them takes."""
+    entries, took, started_ms, memory_mb = books(world, options)
+    title("Large books", "what", "is")
+    line(f"proof of {entries:,} entries (`ledger verify`)", f"{took:.1f} s, {entries / took:,.0f} entries/s")
+    line(f"start to ready with them and {options.keys:,} keys", f"{started_ms:.0f} ms, then {memory_mb:.0f} MB")
+
+
 class World:
     def __init__(self, folder, options):
         self.folder = folder
@@ -142,16 +151,18 @@ def main():
     read.add_argument("--rounds", type=int, default=5)
     read.add_argument("--seconds", type=int, default=5, help="of each round")
     read.add_argument("--parked", type=int, default=5000, help="connections")
+    read.add_argument("--entries", type=int, default=10_000_000, help="of the large books")
+    read.add_argument("--keys", type=int, default=100_000, help="of the large books")
     read.add_argument("--config", default="", help="more of the gateway's config, such as Redis and PostgreSQL")
     read.add_argument("--other-url", help="another gateway, in turn with the rest")
     read.add_argument("--other-key", default="")
     read.add_argument("--other-model", default="")
-    read.add_argument("--only", choices=["throughput", "latency", "upsets", "memory"], action="append")
+    read.add_argument("--only", choices=["throughput", "latency", "upsets", "memory", "books"], action="append")
     options = read.parse_args()
     options.binary = os.path.abspath(options.binary)
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    parts = {"throughput": throughput, "latency": latency, "upsets": upsets, "memory": memory}
+    parts = {"throughput": throughput, "latency": latency, "upsets": upsets, "memory": memory, "books": large_books}
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
         world = World(Path(folder), options)
         version = subprocess.run([options.binary, "--version"], capture_output=True, text=True).stdout.strip()
