@@ -5,6 +5,7 @@
 use super::*;
 
 pub(crate) mod histories;
+mod names;
 mod page;
 mod restored;
 
