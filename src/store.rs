@@ -120,6 +120,23 @@ impl Store {
     pub fn open_within(
         dir: &Path,
         clock: Arc<dyn Clock>,
+        bounds: (config::Answers, u64),
+    ) -> Result<Self, StoreError> {
+        let reserve = Reserve::of(dir, bounds.1);
+        match Self::open_embedded(dir, Arc::clone(&clock), bounds) {
+            // A disk that filled up while nobody served: opening takes a little room too.
+            Err(error @ StoreError::Database(_)) if reserve.is_there() => {
+                tracing::warn!(%error, "the store does not open; trying without its reserve");
+                reserve.release();
+                Self::open_embedded(dir, clock, bounds)
+            }
+            opened => opened,
+        }
+    }
+
+    fn open_embedded(
+        dir: &Path,
+        clock: Arc<dyn Clock>,
         (bounds, reserve_bytes): (config::Answers, u64),
     ) -> Result<Self, StoreError> {
         let lock = disk::lock(dir)?;

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from books import books
-from machines import SIZES, Gateway, PlainProxy, Vendor, free_port
+from machines import SIZES, Gateway, Passthrough, PlainProxy, Vendor, free_port
 from measure import load, median, round_of, syncs_per_second
 from parked import park
 
@@ -36,12 +36,13 @@ def title(text, *cells):
 
 
 def throughput(world, options):
-    """In turn, several rounds: the plain proxy, the same dialect, another dialect."""
-    cells = ("answer", "clients", "what", "requests/s", "p50 ms", "p99 ms", "CPU µs", "CPU ÷ nginx", "peak MB", "void rounds")
+    """In turn, several rounds: plain proxies, the same dialect, another dialect."""
+    cells = ("answer", "clients", "what", "requests/s", "p50 ms", "p99 ms", "CPU µs", "CPU ÷ nginx", "CPU ÷ pingora", "peak MB", "void rounds")
     title("Throughput and CPU of the process itself, per request", *cells)
     for size, clients in CLIENTS.items():
         ways = {
             "nginx": (world.proxy, f"http://127.0.0.1:{world.proxy.port}/openai/{size}{PATH}", body("x")),
+            "pingora": (world.passthrough, f"http://127.0.0.1:{world.passthrough.port}/openai/{size}{PATH}", body("x")),
             "pixelgate": (world.gateway, f"http://127.0.0.1:{world.gateway.port}{PATH}", body(f"same-{size}")),
             "pixelgate, translated": (world.gateway, f"http://127.0.0.1:{world.gateway.port}{PATH}", body(f"other-{size}")),
         }
@@ -56,7 +57,7 @@ def throughput(world, options):
                 else:
                     told = load(world.folder, url, asked, key, clients, options.seconds) | {"cpu_us": float("nan"), "peak_mb": float("nan")}
                 rounds[name].append(told)
-        plain = median(rounds["nginx"], "cpu_us")
+        plain, pingora = median(rounds["nginx"], "cpu_us"), median(rounds["pingora"], "cpu_us")
         for name, told in rounds.items():
             cpu = median(told, "cpu_us")
             line(
@@ -68,6 +69,7 @@ def throughput(world, options):
                 f"{median(told, 'p99') * 1e3:.2f}",
                 f"{cpu:,.0f}",
                 f"{cpu / plain:.2f}",
+                f"{cpu / pingora:.2f}",
                 f"{median(told, 'peak_mb'):.0f}",
                 sum(bool(one["failed"]) for one in told),
             )
@@ -138,16 +140,18 @@ class World:
         self.vendor = Vendor(folder)
         self.slow_port = free_port()
         self.proxy = PlainProxy(folder, self.vendor.port)
+        self.passthrough = Passthrough(options.passthrough, self.vendor.port)
         self.gateway = Gateway(folder, options.binary, self.vendor.port, self.slow_port, options.config)
 
     def stop(self):
-        for process in (self.gateway, self.proxy, self.vendor):
+        for process in (self.gateway, self.passthrough, self.proxy, self.vendor):
             process.stop()
 
 
 def main():
     read = argparse.ArgumentParser(description=__doc__)
     read.add_argument("--binary", default="target/release/pixelgate")
+    read.add_argument("--passthrough", default="target/release/passthrough", help="Pingora as a plain proxy")
     read.add_argument("--rounds", type=int, default=5)
     read.add_argument("--seconds", type=int, default=5, help="of each round")
     read.add_argument("--parked", type=int, default=5000, help="connections")
@@ -159,7 +163,7 @@ def main():
     read.add_argument("--other-model", default="")
     read.add_argument("--only", choices=["throughput", "latency", "upsets", "memory", "books"], action="append")
     options = read.parse_args()
-    options.binary = os.path.abspath(options.binary)
+    options.binary, options.passthrough = map(os.path.abspath, (options.binary, options.passthrough))
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     parts = {"throughput": throughput, "latency": latency, "upsets": upsets, "memory": memory, "books": large_books}
