@@ -38,7 +38,8 @@ impl ProxyHttp for Plain {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let addresses: Vec<SocketAddr> = arguments.iter().filter_map(|text| text.parse().ok()).collect();
+    let addresses: Vec<SocketAddr> =
+        arguments.iter().filter_map(|text| text.parse().ok()).collect();
     let [listen, vendor] = addresses.as_slice() else {
         // Asked for as one bench of all, it has nothing to measure.
         return;
@@ -46,7 +47,8 @@ fn main() {
     let conf = ServerConf { threads: THREADS, ..ServerConf::default() };
     let mut server = Server::new_with_opt_and_conf(None, conf);
     server.bootstrap();
-    let mut service = http_proxy_service(&Arc::clone(&server.configuration), Plain { vendor: *vendor });
+    let mut service =
+        http_proxy_service(&Arc::clone(&server.configuration), Plain { vendor: *vendor });
     service.add_tcp(&listen.to_string());
     server.add_service(service);
     server.run_forever();
