@@ -4,6 +4,7 @@
 
 use super::*;
 
+mod counters;
 pub(crate) mod histories;
 mod names;
 mod page;
