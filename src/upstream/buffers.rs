@@ -72,14 +72,12 @@ impl Buffers {
         let wanted = if announced == 0 { UNKNOWN } else { announced };
         let steps = wanted.div_ceil(STEP).clamp(1, self.steps);
         let steps = u32::try_from(steps).unwrap_or(u32::MAX);
-        let room = match Arc::clone(&self.room).try_acquire_many_owned(steps) {
-            Ok(room) => Some(room),
-            Err(_) => {
-                self.waited.fetch_add(1, Ordering::Relaxed);
-                // It is never closed.
-                Arc::clone(&self.room).acquire_many_owned(steps).await.ok()
-            }
-        };
+        let mut room = Arc::clone(&self.room).try_acquire_many_owned(steps).ok();
+        if room.is_none() {
+            self.waited.fetch_add(1, Ordering::Relaxed);
+            // It is never closed.
+            room = Arc::clone(&self.room).acquire_many_owned(steps).await.ok();
+        }
         Buffer { bytes: self.shelf.take(wanted), shelf: Arc::clone(&self.shelf), _room: room }
     }
 

@@ -263,7 +263,7 @@ async fn read(
     let kind = headers.get(http::header::CONTENT_TYPE).map(http::HeaderValue::as_bytes);
     let is_stream = kind.is_some_and(|kind| kind.starts_with(b"text/event-stream"));
     let mut body = buffers.take(announced).await;
-    let mut hear = |chunk: &[u8]| {
+    let mut gather = |chunk: &[u8]| {
         if body.len().saturating_add(chunk.len()) > bytes_max {
             return Err(too_large());
         }
@@ -277,11 +277,11 @@ async fn read(
     if let HttpSession::H1(session) = session {
         // What Pingora has read is copied once, into the buffer.
         while let Some(chunk) = session.read_body_ref().await.map_err(cut)? {
-            hear(chunk)?;
+            gather(chunk)?;
         }
     } else {
         while let Some(chunk) = session.read_response_body().await.map_err(cut)? {
-            hear(&chunk)?;
+            gather(&chunk)?;
         }
     }
     Ok(WireReply { status, headers, body: Pieces::one(body.freeze()) })
