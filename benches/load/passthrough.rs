@@ -3,8 +3,6 @@
 //!
 //! `passthrough LISTEN VENDOR`, both as `127.0.0.1:PORT`.
 
-#![expect(reason = "a benchmark that cannot go on stops")]
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 
