@@ -22,8 +22,8 @@ mod traces;
 
 pub use bound::Bound;
 pub use metrics::{
-    BudgetMetrics, Metrics, PriceMetrics, RuleMetrics, ShadowMetrics, StoreMetrics, TraceMetrics,
-    WebhookMetrics,
+    AnswerMetrics, BudgetMetrics, Metrics, PriceMetrics, RuleMetrics, ShadowMetrics, StoreMetrics,
+    TraceMetrics, WebhookMetrics,
 };
 pub use recent::{Recent, Refused, SPAN_MS, SPANS_MAX, Span};
 pub use traces::{Coming, TraceError};

@@ -8,8 +8,11 @@ use prometheus::{
 };
 
 use super::bound::Bound;
-use super::kinds::{counter, counters, floats, gauge, gauges, histogram, histograms};
+use super::kinds::{
+    OWN_BUCKETS, VENDOR_BUCKETS, counter, counters, floats, gauge, gauges, histogram, histograms,
+};
 
+mod answers;
 mod budgets;
 mod prices;
 mod rules;
@@ -18,6 +21,7 @@ mod store;
 mod traces;
 mod webhooks;
 
+pub use answers::AnswerMetrics;
 pub use budgets::BudgetMetrics;
 pub use prices::PriceMetrics;
 pub use rules::RuleMetrics;
@@ -44,6 +48,8 @@ pub struct Metrics {
     pub store: StoreMetrics,
     /// What became of spans.
     pub traces: TraceMetrics,
+    /// What vendors' answers take up.
+    pub answers: AnswerMetrics,
     /// Requests answered, by dialect and outcome (`ok` or a refusal's code).
     pub requests: IntCounterVec,
     /// Refusals, by code and whose they are.
@@ -130,16 +136,6 @@ pub struct Metrics {
     pub pictures_not_erased: IntCounter,
 }
 
-/// Seconds that vendors take: tens of milliseconds to minutes.
-const VENDOR_BUCKETS: &[f64] =
-    &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0];
-
-/// Seconds that we take: tens of microseconds to tens of milliseconds.
-const OWN_BUCKETS: &[f64] = &[
-    0.000_05, 0.000_1, 0.000_2, 0.000_4, 0.000_8, 0.001_6, 0.003, 0.006, 0.012, 0.025, 0.05, 0.1,
-    0.5,
-];
-
 impl Metrics {
     /// All of them, registered, at zero.
     #[expect(clippy::too_many_lines, reason = "it is a table: one metric a row")]
@@ -158,6 +154,7 @@ impl Metrics {
             shadow: ShadowMetrics::new(&r)?,
             store: StoreMetrics::new(&r)?,
             traces: TraceMetrics::new(&r)?,
+            answers: AnswerMetrics::new(&r)?,
             requests: counters(
                 &r,
                 "pixelgate_requests_total",
@@ -376,7 +373,12 @@ impl Metrics {
 
     /// A request met this bound.
     pub fn bound_met(&self, bound: Bound) {
-        self.bounds_met.with_label_values(&[bound.name()]).inc();
+        self.bounds_met_often(bound, 1);
+    }
+
+    /// The same, so many times since the last look.
+    pub fn bounds_met_often(&self, bound: Bound, times: u64) {
+        self.bounds_met.with_label_values(&[bound.name()]).inc_by(times);
     }
 
     /// A limit of policy was met.
