@@ -38,6 +38,7 @@ mod draw;
 mod exchange;
 mod fan_out;
 mod foresee;
+mod gauges;
 mod health;
 mod hedge;
 mod inputs;
@@ -101,6 +102,7 @@ pub struct Gateway {
     /// Holds whose price windows of credits wait for.
     unsettled: DashMap<HoldId, Counted>,
     health: HealthBoard,
+    looked: gauges::Looked,
     desk: job::Desk,
     teller: notices::Teller,
     running: Running,
@@ -184,7 +186,8 @@ impl Gateway {
             turnstile,
             webhooks,
         } = hands;
-        let inputs = inputs::Room::new(&input_pictures, telemetry.metrics().input_bytes.clone());
+        let inputs =
+            inputs::Room::new(&input_pictures, telemetry.metrics().pictures.input_bytes.clone());
         Arc::new(Self {
             clock,
             policy,
@@ -197,6 +200,7 @@ impl Gateway {
             turnstile,
             unsettled: DashMap::new(),
             health: HealthBoard::default(),
+            looked: gauges::Looked::default(),
             desk: job::Desk::new(jobs),
             teller: notices::Teller::new(&webhooks),
             running: Running::default(),

@@ -16,7 +16,9 @@ mod recent;
 
 pub use bound::Bound;
 pub use metrics::{
-    BudgetMetrics, Metrics, PriceMetrics, RuleMetrics, ShadowMetrics, StoreMetrics, WebhookMetrics,
+    BudgetGauge, BudgetMetrics, Metrics, OFFERING_STATES, OfferingGauge, OfferingMetrics,
+    PictureMetrics, PriceMetrics, RoomMetrics, RuleMetrics, ShadowMetrics, StoreMetrics,
+    WebhookMetrics, WorkspaceMetrics,
 };
 pub use recent::{Recent, Refused, SPAN_MS, SPANS_MAX, Span};
 
@@ -28,9 +30,15 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Metrics of this process, all at zero.
-    pub fn new() -> Result<Self, prometheus::Error> {
-        Ok(Self { metrics: Arc::new(Metrics::new()?), recent: Arc::default() })
+    /// Metrics of this process, all at zero. So many workspaces have series of their own, the
+    /// others are counted together; 0 counts none by workspace.
+    pub fn new(workspaces_named_max: usize) -> Result<Self, prometheus::Error> {
+        let metrics = Arc::new(Metrics::new(workspaces_named_max)?);
+        // All codes from the start: the first of a kind would be missed by every rate.
+        for kind in RefusalKind::ALL {
+            metrics.refusals.with_label_values(&[kind.code(), kind.blame().name()]);
+        }
+        Ok(Self { metrics, recent: Arc::default() })
     }
 
     /// The metrics, for those who count as they go.
@@ -84,6 +92,7 @@ impl Telemetry {
         if let Some(kind) = receipt.refusal {
             metrics.refusals.with_label_values(&[kind.code(), kind.blame().name()]).inc();
         }
+        metrics.workspaces.count(receipt);
         let (Some(model), Some(offering)) = (&receipt.model, &receipt.offering) else {
             return;
         };

@@ -87,7 +87,7 @@ pub(super) async fn start(
         .map_err(|source| CliError::System { what: "make the data folder", source })?;
     let store = Store::open_for(&config, Arc::clone(&clock) as _).await?;
     store.set_allowances(policy.current().allowances());
-    let telemetry = Telemetry::new()?;
+    let telemetry = Telemetry::new(config.workspaces_named_max)?;
     telemetry.metrics().policy_in_force(&policy.current().version);
     let workers = config.media_workers_max.unwrap_or_else(cores);
     let media = Media::open(&config.library, &config.store_directory, workers)?;

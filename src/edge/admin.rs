@@ -12,10 +12,7 @@ use pingora::protocols::http::ServerSession;
 
 use crate::admin::{self, Answer, Asked};
 use crate::gateway::Gateway;
-use crate::pledge::Gone;
 use crate::scalar::Network;
-use crate::telemetry::Metrics;
-use crate::turnstile::Decided;
 
 use super::body::{announced_length, ask_for_body, read_away};
 use super::client::client_address;
@@ -104,31 +101,7 @@ impl ServeHttp for Admin {
                 let (status, text) = self.readiness();
                 answer(status, TEXT, text.as_bytes().to_vec())
             }
-            "/metrics" => {
-                let store = &self.gateway.store;
-                let metrics = self.gateway.telemetry.metrics();
-                let jobs = self.gateway.store.open_jobs_count();
-                metrics.jobs_open.set(i64::try_from(jobs).unwrap_or(i64::MAX));
-                let (untold, oldest_ms) = self.gateway.untold();
-                let now_ms = self.gateway.clock.now().unix_ms;
-                let age_ms = oldest_ms.map_or(0, |ms| now_ms.saturating_sub(ms).max(0));
-                metrics.webhooks.waiting.set(i64::try_from(untold).unwrap_or(i64::MAX));
-                metrics.webhooks.oldest_seconds.set(age_ms / 1000);
-                metrics.holds_open.set(i64::try_from(store.open_holds()).unwrap_or(i64::MAX));
-                metrics.answers_bytes.set(store.kept_bytes());
-                metrics.store.full.set(i64::from(store.is_full()));
-                metrics.store.poisoned.set(i64::from(store.poisoned()));
-                metrics.store.away.set(i64::from(store.is_away()));
-                let dropped = metrics.answers_not_kept.with_label_values(&[Gone::Dropped.name()]);
-                dropped.inc_by(store.take_dropped());
-                tell_of_counting(metrics, self.gateway.turnstile.take_decided());
-                if let Ok(total) = store.pictures_total_of_all().await {
-                    let shown = |count| i64::try_from(count).unwrap_or(i64::MAX);
-                    metrics.library_pictures.set(shown(total.pictures));
-                    metrics.library_bytes.set(shown(total.bytes));
-                }
-                answer(200, METRICS, self.gateway.telemetry.scrape())
-            }
+            "/metrics" => answer(200, METRICS, self.gateway.scrape().await),
             _ => {
                 let there = "there are /healthz, /readyz, /metrics and /admin/v1\n";
                 answer(404, TEXT, there.as_bytes().to_vec())
@@ -172,17 +145,6 @@ fn told(said: Answer) -> Response<Vec<u8>> {
         }
     }
     response
-}
-
-fn tell_of_counting(metrics: &Metrics, tally: Decided) {
-    let Some(is_up) = tally.is_up else { return };
-    metrics.shared_up.with_label_values(&["redis"]).set(i64::from(is_up));
-    for (how, count) in
-        [("shared", tally.shared), ("alone", tally.alone), ("refused", tally.refused)]
-    {
-        metrics.shared_decisions.with_label_values(&[how]).inc_by(count);
-    }
-    metrics.shared_let_go.inc_by(tally.let_go);
 }
 
 fn answer(status: u16, kind: &'static str, body: Vec<u8>) -> Response<Vec<u8>> {

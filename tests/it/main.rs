@@ -63,5 +63,6 @@ mod streaming;
 mod tls;
 mod upload;
 mod vertex;
+mod watch;
 mod watermark;
 mod webhooks;
