@@ -27,6 +27,7 @@ mod bucket;
 mod budgets;
 mod crash;
 mod demo;
+mod deploy;
 mod failover;
 mod failures;
 mod finance;

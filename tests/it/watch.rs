@@ -11,7 +11,9 @@ use tokio::time::Instant;
 mod prometheus;
 mod traffic;
 
-use prometheus::{Prometheus, promtool};
+pub(crate) use prometheus::promtool;
+
+use prometheus::Prometheus;
 use traffic::Stage;
 
 /// What Grafana would fill in, other than what a dashboard says itself.

@@ -109,7 +109,7 @@ impl Drop for Prometheus {
 }
 
 /// Runs `promtool` on this; must succeed.
-pub(super) fn promtool(args: &[&str], input: &[u8]) {
+pub(crate) fn promtool(args: &[&str], input: &[u8]) {
     let mut process = Command::new("promtool")
         .args(args)
         .stdin(Stdio::piped())
