@@ -16,6 +16,7 @@ mod pictures;
 mod prices;
 mod process;
 mod room;
+mod roster;
 mod rules;
 mod shadow;
 mod store;

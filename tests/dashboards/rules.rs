@@ -63,7 +63,7 @@ fn prometheus_itself_finds_nothing_wrong_with_the_rules() {
 
 #[test]
 fn every_alert_fires_when_it_should_and_not_otherwise() {
-    let tests = ["alerts", "alerts-of-days"]
+    let tests = ["alerts", "alerts-of-hours"]
         .map(|name| root().join(format!("tests/dashboards/{name}.test.yaml")));
     promtool(&["test", "rules"], &tests);
     let tests = tests.map(|file| std::fs::read_to_string(file).unwrap()).concat();

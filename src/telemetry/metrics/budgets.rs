@@ -1,8 +1,11 @@
 //! The metrics of budgets.
 
+use std::collections::BTreeSet;
+
 use prometheus::{GaugeVec, IntCounterVec, Registry};
 
 use super::super::units;
+use super::roster::Roster;
 use super::{counters, float_gauges};
 
 /// What was told of budgets, and what they refused.
@@ -15,6 +18,7 @@ pub struct BudgetMetrics {
     limit: GaugeVec,
     used: GaugeVec,
     spent: GaugeVec,
+    roster: Roster,
 }
 
 /// How full one budget is.
@@ -63,19 +67,25 @@ impl BudgetMetrics {
                 "Credits of a budget that are spent in this period, by whoever used most of it",
                 &["budget"],
             )?,
+            roster: Roster::default(),
         })
     }
 
     /// These are all there are; what policy dropped is forgotten.
     pub fn stand<'a>(&self, budgets: impl Iterator<Item = BudgetGauge<'a>>) {
-        for gauge in [&self.limit, &self.used, &self.spent] {
-            gauge.reset();
-        }
+        let mut present = BTreeSet::new();
         let credits = |nanos| units(i64::try_from(nanos).unwrap_or(i64::MAX));
         for one in budgets {
+            present.insert(one.budget.to_owned());
             self.limit.with_label_values(&[one.budget]).set(credits(one.limit));
             self.used.with_label_values(&[one.budget]).set(credits(one.used));
             self.spent.with_label_values(&[one.budget]).set(credits(one.spent));
+        }
+        for name in self.roster.now_are(present) {
+            for gauge in [&self.limit, &self.used, &self.spent] {
+                // What has no series has none to drop.
+                let _ = gauge.remove_label_values(&[&name]);
+            }
         }
     }
 }

@@ -1,7 +1,10 @@
 //! The metrics of offerings: whether each may be asked, and how it has been doing.
 
+use std::collections::BTreeSet;
+
 use prometheus::{GaugeVec, IntGaugeVec, Registry};
 
+use super::roster::Roster;
 use super::{float_gauges, gauges};
 
 /// How offerings of the policy in force stand, as of the last look at the metrics.
@@ -14,6 +17,7 @@ pub struct OfferingMetrics {
     in_flight: IntGaugeVec,
     /// How long a picture is expected to take, once one was drawn.
     expected_seconds: GaugeVec,
+    roster: Roster,
 }
 
 /// One offering, as it stands.
@@ -53,16 +57,16 @@ impl OfferingMetrics {
                 "How long a picture of an offering is expected to take, as routing sees it",
                 &["offering"],
             )?,
+            roster: Roster::default(),
         })
     }
 
     /// These are all there are; what policy dropped is forgotten.
     pub fn stand<'a>(&self, offerings: impl Iterator<Item = OfferingGauge<'a>>) {
-        self.state.reset();
-        self.in_flight.reset();
-        self.expected_seconds.reset();
+        let mut present = BTreeSet::new();
         for one in offerings {
             let name = one.offering;
+            present.insert(name.to_owned());
             for state in OFFERING_STATES {
                 let is_in = i64::from(state == one.state);
                 self.state.with_label_values(&[name, state]).set(is_in);
@@ -72,5 +76,38 @@ impl OfferingMetrics {
                 self.expected_seconds.with_label_values(&[name]).set(ms / 1000.0);
             }
         }
+        for name in self.roster.now_are(present) {
+            // What has no series has none to drop.
+            for state in OFFERING_STATES {
+                let _ = self.state.remove_label_values(&[&name, state]);
+            }
+            let _ = self.in_flight.remove_label_values(&[&name]);
+            let _ = self.expected_seconds.remove_label_values(&[&name]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_offering_is_in_one_state_and_forgotten_with_its_policy() {
+        let registry = Registry::new();
+        let metrics = OfferingMetrics::new(&registry).unwrap();
+        let standing = |offering, state| OfferingGauge {
+            offering,
+            state,
+            in_flight: 2,
+            expected_ms: Some(1500.0),
+        };
+        metrics.stand([standing("a/x", "closed"), standing("b/x", "open")].into_iter());
+        metrics.stand([standing("b/x", "half_open")].into_iter());
+        let said = prometheus::TextEncoder::new().encode_to_string(&registry.gather()).unwrap();
+        let said: Vec<&str> = said.lines().filter(|line| !line.starts_with('#')).collect();
+        assert_eq!(said.len(), 2 + OFFERING_STATES.len(), "{said:#?}");
+        assert!(said.iter().all(|line| line.contains("offering=\"b/x\"")), "{said:#?}");
+        assert!(said.iter().any(|line| line.ends_with("state=\"half_open\"} 1")));
+        assert_eq!(said.iter().filter(|line| line.ends_with("} 0")).count(), 4);
     }
 }
