@@ -16,9 +16,9 @@ mod recent;
 
 pub use bound::Bound;
 pub use metrics::{
-    BudgetGauge, BudgetMetrics, Metrics, OFFERING_STATES, OfferingGauge, OfferingMetrics,
-    PictureMetrics, PriceMetrics, RoomMetrics, RuleMetrics, ShadowMetrics, StoreMetrics,
-    WebhookMetrics, WorkspaceMetrics,
+    AnswerMetrics, BudgetGauge, BudgetMetrics, Metrics, OFFERING_STATES, OfferingGauge,
+    OfferingMetrics, PictureMetrics, PriceMetrics, RoomMetrics, RuleMetrics, ShadowMetrics,
+    StoreMetrics, WebhookMetrics, WorkspaceMetrics,
 };
 pub use recent::{Recent, Refused, SPAN_MS, SPANS_MAX, Span};
 

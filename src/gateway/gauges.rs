@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use crate::pledge::Gone;
 use crate::routing::BreakerState;
-use crate::telemetry::{BudgetGauge, OfferingGauge};
+use crate::telemetry::{Bound, BudgetGauge, OfferingGauge};
 use crate::turnstile::Decided;
 
 use super::{Gateway, OfferingStanding, refuse};
@@ -55,6 +55,11 @@ impl Gateway {
         metrics.webhooks.waiting.set(shown(untold));
         metrics.webhooks.oldest_seconds.set(age_ms / 1000);
         metrics.answers_bytes.set(store.kept_bytes());
+        let (answers_bytes, waited) = self.upstream.answers_in_flight();
+        metrics.answers.in_flight_bytes.set(i64::try_from(answers_bytes).unwrap_or(i64::MAX));
+        if waited > 0 {
+            metrics.bounds_met_often(Bound::AnswersInFlightBytes, waited);
+        }
         metrics.store.full.set(i64::from(store.is_full()));
         metrics.store.poisoned.set(i64::from(store.poisoned()));
         metrics.store.away.set(i64::from(store.is_away()));

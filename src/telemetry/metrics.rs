@@ -10,6 +10,7 @@ use prometheus::{
 use super::bound::Bound;
 use super::kinds::{counter, counters, float_gauges, floats, gauge, gauges, histogram, histograms};
 
+mod answers;
 mod budgets;
 mod offerings;
 mod pictures;
@@ -23,6 +24,7 @@ mod store;
 mod webhooks;
 mod workspaces;
 
+pub use answers::AnswerMetrics;
 pub use budgets::{BudgetGauge, BudgetMetrics};
 pub use offerings::{OFFERING_STATES, OfferingGauge, OfferingMetrics};
 pub use pictures::PictureMetrics;
@@ -58,6 +60,8 @@ pub struct Metrics {
     pub store: StoreMetrics,
     /// What workspaces do, where config has them named.
     pub workspaces: WorkspaceMetrics,
+    /// What vendors' answers take up.
+    pub answers: AnswerMetrics,
     /// Requests answered, by dialect and outcome (`ok` or a refusal's code).
     pub requests: IntCounterVec,
     /// Refusals, by code and whose they are.
@@ -160,6 +164,7 @@ impl Metrics {
             shadow: ShadowMetrics::new(&r)?,
             store: StoreMetrics::new(&r)?,
             workspaces: WorkspaceMetrics::new(&r, workspaces_named_max)?,
+            answers: AnswerMetrics::new(&r)?,
             requests: counters(
                 &r,
                 "pixelgate_requests_total",
@@ -334,7 +339,12 @@ impl Metrics {
 
     /// A request met this bound.
     pub fn bound_met(&self, bound: Bound) {
-        self.bounds_met.with_label_values(&[bound.name()]).inc();
+        self.bounds_met_often(bound, 1);
+    }
+
+    /// The same, so many times since the last look.
+    pub fn bounds_met_often(&self, bound: Bound, times: u64) {
+        self.bounds_met.with_label_values(&[bound.name()]).inc_by(times);
     }
 
     /// A limit of policy was met.
