@@ -101,7 +101,10 @@ impl ServeHttp for Admin {
                 let (status, text) = self.readiness();
                 answer(status, TEXT, text.as_bytes().to_vec())
             }
-            "/metrics" => answer(200, METRICS, self.gateway.scrape().await),
+            "/metrics" => {
+                self.gateway.read_gauges().await;
+                answer(200, METRICS, self.gateway.telemetry.scrape())
+            }
             _ => {
                 let there = "there are /healthz, /readyz, /metrics and /admin/v1\n";
                 answer(404, TEXT, there.as_bytes().to_vec())

@@ -32,14 +32,13 @@ impl Looked {
 }
 
 impl Gateway {
-    /// Everything that Prometheus may scrape, as it is now.
-    pub async fn scrape(&self) -> Vec<u8> {
+    /// Sets what is read off to what it is now; called before each scrape.
+    pub async fn read_gauges(&self) {
         self.read_off();
         self.read_library().await;
         if self.looked.is_due() {
             self.read_budgets().await;
         }
-        self.telemetry.scrape()
     }
 
     fn read_off(&self) {
