@@ -131,7 +131,7 @@ async fn gateway(folder: &Path, vendor: SocketAddr) -> (SocketAddr, String, Edge
         store,
         upstream: Arc::new(Upstream::new(Painter::new(1).into_vendor(), Arc::clone(&clock) as _)),
         media: Media::open(&config.library, folder, 1).unwrap(),
-        telemetry: Telemetry::new().unwrap(),
+        telemetry: Telemetry::new(0).unwrap(),
         jobs: config.jobs,
         input_pictures: config.input_pictures,
         limits: config.limits,

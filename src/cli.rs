@@ -11,6 +11,7 @@ use crate::reload;
 mod admin;
 mod books;
 mod demo;
+mod health;
 mod quote;
 mod reconcile;
 mod serve;
@@ -38,6 +39,8 @@ enum Verb {
     Serve,
     /// Serves a ready-made workspace with painted pictures, for trying things out.
     Demo(demo::DemoArgs),
+    /// Says whether the gateway that this config is of lives; for probes where there is no shell.
+    Health(health::HealthArgs),
     /// Checks a folder of policy, as the gateway would read it.
     Check {
         /// The folder; the config's when not given.
@@ -174,6 +177,7 @@ async fn run(cli: Cli) -> Result<(), CliError> {
     match cli.verb {
         Verb::Serve => serve::serve(config).await,
         Verb::Demo(args) => demo::demo(config, cli.data, args).await,
+        Verb::Health(args) => health::health(&config, &args),
         Verb::Check { folder } => check(&folder.unwrap_or(config.policy_directory)),
         Verb::Quote(args) => quote::run(&args, &config.policy_directory),
         Verb::Simulate(args) => simulate::run(&config, &args).await,

@@ -56,6 +56,8 @@ pub struct Config {
     pub limits: Limits,
     /// Bounds on telling apps of their jobs.
     pub webhooks: Webhooks,
+    /// Workspaces that have metrics of their own.
+    pub workspaces_named_max: usize,
     /// Where pictures are kept, and how they are addressed.
     pub library: Library,
     /// How log lines look.
@@ -317,6 +319,7 @@ mod tests {
             ("[media]\naddresses_last = \"0s\"", "media.addresses_last"),
             ("[media]\nsweep_every = \"0s\"", "media.sweep_every"),
             ("[store]\naudit_every = \"0s\"", "store.audit_every"),
+            ("[metrics]\nworkspaces_max = 1001", "metrics.workspaces_max"),
         ];
         for (text, place) in cases {
             let error = Config::parse(text).unwrap_err().to_string();

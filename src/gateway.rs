@@ -40,6 +40,7 @@ mod exchange;
 mod fan_out;
 mod follow;
 mod foresee;
+mod gauges;
 mod health;
 mod hedge;
 mod inputs;
@@ -104,6 +105,7 @@ pub struct Gateway {
     /// Holds whose price windows of credits wait for.
     unsettled: DashMap<HoldId, Counted>,
     health: HealthBoard,
+    looked: gauges::Looked,
     desk: job::Desk,
     teller: notices::Teller,
     running: Running,
@@ -187,7 +189,8 @@ impl Gateway {
             turnstile,
             webhooks,
         } = hands;
-        let inputs = inputs::Room::new(&input_pictures, telemetry.metrics().input_bytes.clone());
+        let inputs =
+            inputs::Room::new(&input_pictures, telemetry.metrics().pictures.input_bytes.clone());
         Arc::new(Self {
             clock,
             policy,
@@ -200,6 +203,7 @@ impl Gateway {
             turnstile,
             unsettled: DashMap::new(),
             health: HealthBoard::default(),
+            looked: gauges::Looked::default(),
             desk: job::Desk::new(jobs),
             teller: notices::Teller::new(&webhooks),
             running: Running::default(),

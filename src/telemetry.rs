@@ -22,8 +22,9 @@ mod traces;
 
 pub use bound::Bound;
 pub use metrics::{
-    AnswerMetrics, BudgetMetrics, Metrics, PriceMetrics, RuleMetrics, ShadowMetrics, StoreMetrics,
-    TraceMetrics, WebhookMetrics,
+    AnswerMetrics, BudgetGauge, BudgetMetrics, Metrics, OFFERING_STATES, OfferingGauge,
+    OfferingMetrics, PictureMetrics, PriceMetrics, RoomMetrics, RuleMetrics, ShadowMetrics,
+    StoreMetrics, TraceMetrics, WebhookMetrics, WorkspaceMetrics,
 };
 pub use recent::{Recent, Refused, SPAN_MS, SPANS_MAX, Span};
 pub use traces::{Coming, TraceError};
@@ -42,10 +43,16 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Metrics of this process, all at zero.
-    pub fn new() -> Result<Self, prometheus::Error> {
+    /// Metrics of this process, all at zero. So many workspaces have series of their own, the
+    /// others are counted together; 0 counts none by workspace.
+    pub fn new(workspaces_named_max: usize) -> Result<Self, prometheus::Error> {
+        let metrics = Arc::new(Metrics::new(workspaces_named_max)?);
+        // All codes from the start: the first of a kind would be missed by every rate.
+        for kind in RefusalKind::ALL {
+            metrics.refusals.with_label_values(&[kind.code(), kind.blame().name()]);
+        }
         Ok(Self {
-            metrics: Arc::new(Metrics::new()?),
+            metrics,
             recent: Arc::default(),
             exemplars: Arc::default(),
             traces: None,
@@ -172,6 +179,7 @@ impl Telemetry {
         if let Some(kind) = receipt.refusal {
             metrics.refusals.with_label_values(&[kind.code(), kind.blame().name()]).inc();
         }
+        metrics.workspaces.count(receipt);
         let (Some(model), Some(offering)) = (&receipt.model, &receipt.offering) else {
             return;
         };

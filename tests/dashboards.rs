@@ -2,6 +2,7 @@
 //!
 //! Each rule is first shown to fire on a small bad example and then run over the files.
 #![expect(
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
@@ -17,6 +18,8 @@ use serde_json::{Value, json};
 mod declared;
 #[path = "dashboards/expression.rs"]
 mod expression;
+#[path = "dashboards/rules.rs"]
+mod rules;
 
 use declared::Declared;
 
@@ -29,7 +32,7 @@ const SCHEMA_VERSION_MIN: u64 = 39;
 fn faults(dashboard: &Value, declared: &Declared) -> Vec<String> {
     let mut faults = of_the_whole(dashboard);
     let panels = dashboard["panels"].as_array().unwrap();
-    for panel in panels {
+    for panel in panels.iter().filter(|panel| panel["type"] != "row") {
         let of_panel = of_text(panel).into_iter().chain(of_targets(panel, declared));
         faults.extend(of_panel.map(|fault| format!("panel {}: {fault}", panel["id"])));
     }
@@ -155,8 +158,11 @@ fn root() -> &'static Path {
 }
 
 fn declared_by_the_code() -> Declared {
-    let table = root().join("src/telemetry/metrics.rs");
-    declared::declared(&std::fs::read_to_string(table).unwrap())
+    let folder = root().join("src/telemetry/metrics");
+    let parts = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let files = parts.chain([root().join("src/telemetry/metrics.rs")]);
+    let texts: Vec<String> = files.map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    declared::declared(&texts.concat())
 }
 
 /// Every dashboard by its file's name.
@@ -268,5 +274,5 @@ fn every_dashboard_has_an_address_of_its_own_and_a_line_in_the_readme() {
             "the README does not say what {name} shows"
         );
     }
-    assert!(addresses.len() >= 3, "only {addresses:?} were found");
+    assert!(addresses.len() >= 2, "only {addresses:?} were found");
 }

@@ -35,6 +35,9 @@ const TOKEN_NAME: &str = "demo";
 /// The plan that the demo's key is on.
 const PLAN: &str = "open";
 
+/// Workspaces of a demo that have metrics of their own.
+const WORKSPACES_NAMED: usize = 10;
+
 /// The file that remembers the demo's workspace when its folder is kept.
 const WORKSPACE_FILE: &str = "demo-workspace";
 
@@ -93,6 +96,7 @@ pub(super) async fn demo(
 
     config.store_directory.clone_from(&folder);
     config.policy_directory.clone_from(&policies);
+    config.workspaces_named_max = config.workspaces_named_max.max(WORKSPACES_NAMED);
     config.log_format = LogFormat::Text;
     config.log_level = tracing::Level::WARN;
     crate::telemetry::start_log(config.log_format, config.log_level);

@@ -87,8 +87,9 @@ pub(super) async fn start(
         .map_err(|source| CliError::System { what: "make the data folder", source })?;
     let store = Store::open_for(&config, Arc::clone(&clock) as _).await?;
     store.set_allowances(policy.current().allowances());
-    let telemetry =
-        Telemetry::new()?.with_prompts(config.log_prompts).with_traces(config.traces.as_ref())?;
+    let telemetry = Telemetry::new(config.workspaces_named_max)?
+        .with_prompts(config.log_prompts)
+        .with_traces(config.traces.as_ref())?;
     telemetry.metrics().policy_in_force(&policy.current().version);
     let workers = config.media_workers_max.unwrap_or_else(cores);
     let media = Media::open(&config.library, &config.store_directory, workers)?;

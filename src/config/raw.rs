@@ -112,6 +112,7 @@ sections! {
         timeout: Span,
         flush_timeout: Span,
     }
+    RawMetrics { workspaces_max: usize }
     RawLife { drain_timeout: Span }
 }
 
@@ -128,6 +129,7 @@ pub(super) struct RawConfig {
     input_pictures: RawInputPictures,
     limits: RawLimits,
     webhooks: RawWebhooks,
+    metrics: RawMetrics,
     log: RawLog,
     traces: RawTraces,
     life: RawLife,
@@ -147,6 +149,7 @@ impl RawConfig {
             input_pictures: self.input_pictures.over(below.input_pictures),
             limits: self.limits.over(below.limits),
             webhooks: self.webhooks.over(below.webhooks),
+            metrics: self.metrics.over(below.metrics),
             log: self.log.over(below.log),
             traces: self.traces.over(below.traces),
             life: self.life.over(below.life),
@@ -179,6 +182,7 @@ impl RawConfig {
             input_pictures: self.input_pictures.build()?,
             limits: self.limits.build()?,
             webhooks: self.webhooks.build()?,
+            workspaces_named_max: self.metrics.build()?,
             library,
             postgres,
             log_format: set("log.format", self.log.format)?,
@@ -284,6 +288,23 @@ impl RawWebhooks {
                 self.sending_per_lane_max,
             )?,
         })
+    }
+}
+
+/// More series than this cost a Prometheus more than they tell.
+const WORKSPACES_NAMED_MAX: usize = 1000;
+
+impl RawMetrics {
+    fn build(self) -> Result<usize, ConfigError> {
+        match set("metrics.workspaces_max", self.workspaces_max)? {
+            count if count > WORKSPACES_NAMED_MAX => Err(wrong(
+                "metrics.workspaces_max",
+                format!(
+                    "is above {WORKSPACES_NAMED_MAX}; the admin API has the usage of every workspace"
+                ),
+            )),
+            count => Ok(count),
+        }
     }
 }
 

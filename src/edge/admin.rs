@@ -12,10 +12,7 @@ use pingora::protocols::http::ServerSession;
 
 use crate::admin::{self, Answer, Asked};
 use crate::gateway::Gateway;
-use crate::pledge::Gone;
 use crate::scalar::Network;
-use crate::telemetry::{Bound, Metrics};
-use crate::turnstile::Decided;
 
 use super::body::{announced_length, ask_for_body, read_away};
 use super::client::client_address;
@@ -107,34 +104,7 @@ impl ServeHttp for Admin {
                 answer(status, TEXT, text.as_bytes().to_vec())
             }
             "/metrics" => {
-                let store = &self.gateway.store;
-                let metrics = self.gateway.telemetry.metrics();
-                let jobs = self.gateway.store.open_jobs_count();
-                metrics.jobs_open.set(i64::try_from(jobs).unwrap_or(i64::MAX));
-                let (untold, oldest_ms) = self.gateway.untold();
-                let now_ms = self.gateway.clock.now().unix_ms;
-                let age_ms = oldest_ms.map_or(0, |ms| now_ms.saturating_sub(ms).max(0));
-                metrics.webhooks.waiting.set(i64::try_from(untold).unwrap_or(i64::MAX));
-                metrics.webhooks.oldest_seconds.set(age_ms / 1000);
-                metrics.holds_open.set(i64::try_from(store.open_holds()).unwrap_or(i64::MAX));
-                metrics.answers_bytes.set(store.kept_bytes());
-                let (answers_bytes, waited) = self.gateway.upstream.answers_in_flight();
-                let shown_bytes = i64::try_from(answers_bytes).unwrap_or(i64::MAX);
-                metrics.answers.in_flight_bytes.set(shown_bytes);
-                if waited > 0 {
-                    metrics.bounds_met_often(Bound::AnswersInFlightBytes, waited);
-                }
-                metrics.store.full.set(i64::from(store.is_full()));
-                metrics.store.poisoned.set(i64::from(store.poisoned()));
-                metrics.store.away.set(i64::from(store.is_away()));
-                let dropped = metrics.answers_not_kept.with_label_values(&[Gone::Dropped.name()]);
-                dropped.inc_by(store.take_dropped());
-                tell_of_counting(metrics, self.gateway.turnstile.take_decided());
-                if let Ok(total) = store.pictures_total_of_all().await {
-                    let shown = |count| i64::try_from(count).unwrap_or(i64::MAX);
-                    metrics.library_pictures.set(shown(total.pictures));
-                    metrics.library_bytes.set(shown(total.bytes));
-                }
+                self.gateway.read_gauges().await;
                 let telemetry = &self.gateway.telemetry;
                 if is_open {
                     answer(200, OPEN_METRICS, telemetry.scrape_openly())
@@ -192,17 +162,6 @@ fn told(said: Answer) -> Response<Vec<u8>> {
         }
     }
     response
-}
-
-fn tell_of_counting(metrics: &Metrics, tally: Decided) {
-    let Some(is_up) = tally.is_up else { return };
-    metrics.shared_up.with_label_values(&["redis"]).set(i64::from(is_up));
-    for (how, count) in
-        [("shared", tally.shared), ("alone", tally.alone), ("refused", tally.refused)]
-    {
-        metrics.shared_decisions.with_label_values(&[how]).inc_by(count);
-    }
-    metrics.shared_let_go.inc_by(tally.let_go);
 }
 
 fn answer(status: u16, kind: &'static str, body: Vec<u8>) -> Response<Vec<u8>> {

@@ -54,9 +54,13 @@ const LOST: &[u8] =
 
 impl Front {
     pub(super) fn new(gateway: Arc<Gateway>, bounds: Public) -> Self {
+        let shown = |most: usize| i64::try_from(most).unwrap_or(i64::MAX);
         let metrics = gateway.telemetry.metrics();
         let requests = Room::new(bounds.in_flight_max, metrics.in_flight.clone());
         let body_bytes = Room::new(bounds.in_flight_bytes_max, metrics.in_flight_bytes.clone());
+        metrics.room.requests.set(shown(bounds.in_flight_max));
+        metrics.room.bytes.set(shown(bounds.in_flight_bytes_max));
+        metrics.room.connections.set(shown(bounds.connections_max));
         let shares = Shares::new(bounds.in_flight_bytes_per_workspace_max);
         Self { gateway, bounds, requests, body_bytes, shares }
     }

@@ -74,11 +74,11 @@ impl Gateway {
             return Ok(drawn);
         }
         let metrics = self.telemetry.metrics();
-        let (_running, began) = (Running::begin(&metrics.reworks_running), Instant::now());
+        let (_running, began) = (Running::begin(&metrics.pictures.reworks_running), Instant::now());
         let image = self.media.rework(drawn, job).await?;
         let format = image.format.map_or("", Format::name);
         let took = began.elapsed().as_secs_f64();
-        metrics.rework_seconds.with_label_values(&[format]).observe(took);
+        metrics.pictures.rework_seconds.with_label_values(&[format]).observe(took);
         Ok(image)
     }
 }

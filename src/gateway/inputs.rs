@@ -124,7 +124,7 @@ impl Gateway {
         };
         let found = found.and_then(|(bytes, held, how)| Ok((checked(named, bytes)?, held, how)));
         let outcome = found.as_ref().map_or_else(|refused| refused.how, |(_, _, how)| how);
-        self.telemetry.metrics().input_pictures.with_label_values(&[outcome]).inc();
+        self.telemetry.metrics().pictures.inputs.with_label_values(&[outcome]).inc();
         found.map(|(picture, held, _)| (picture, held)).map_err(|refused| *refused.refusal)
     }
 

@@ -60,6 +60,11 @@ impl Desk {
         }
     }
 
+    /// Jobs that may be worked on at once.
+    pub(super) const fn running_max(&self) -> usize {
+        self.bounds.running_max
+    }
+
     /// A place among the jobs of a workspace, then one among all; `None` never comes but at the end
     /// of the process.
     async fn places(&self, workspace: &WorkspaceId) -> Option<[OwnedSemaphorePermit; 2]> {

@@ -234,12 +234,12 @@ impl Gateway {
             Ok(Err(error)) => refuse::chain(&error),
             Err(error) => refuse::chain(&error),
         };
-        self.telemetry.metrics().pictures_not_erased.inc();
+        self.telemetry.metrics().pictures.not_erased.inc();
         tracing::error!(error = said, "a picture could not be erased; the sweep tries again");
     }
 
     fn count_erased(&self, why: &str, count: u64) {
-        self.telemetry.metrics().pictures_erased.with_label_values(&[why]).inc_by(count);
+        self.telemetry.metrics().pictures.erased.with_label_values(&[why]).inc_by(count);
     }
 
     /// Erases what is over, now and again, and once a day what nobody owns. Ends with its task.

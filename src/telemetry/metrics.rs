@@ -1,7 +1,7 @@
 //! Every metric: its name, its labels and what it means, in one table.
 //!
-//! Labels are bounded: dialects and codes by the build, models and offerings by policy. Workspaces
-//! and keys are never labels.
+//! Labels are bounded: dialects and codes by the build, models and offerings by policy, workspaces
+//! by config, which names none unless it is told to. Keys are never labels.
 
 use prometheus::{
     CounterVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
@@ -9,26 +9,37 @@ use prometheus::{
 
 use super::bound::Bound;
 use super::kinds::{
-    OWN_BUCKETS, VENDOR_BUCKETS, counter, counters, floats, gauge, gauges, histogram, histograms,
+    OWN_BUCKETS, VENDOR_BUCKETS, counter, counters, float_gauges, floats, gauge, gauges, histogram,
+    histograms,
 };
 
 mod answers;
 mod budgets;
+mod offerings;
+mod pictures;
 mod prices;
+mod process;
+mod room;
+mod roster;
 mod rules;
 mod shadow;
 mod store;
 mod traces;
 mod webhooks;
+mod workspaces;
 
 pub use answers::AnswerMetrics;
-pub use budgets::BudgetMetrics;
+pub use budgets::{BudgetGauge, BudgetMetrics};
+pub use offerings::{OFFERING_STATES, OfferingGauge, OfferingMetrics};
+pub use pictures::PictureMetrics;
 pub use prices::PriceMetrics;
+pub use room::RoomMetrics;
 pub use rules::RuleMetrics;
 pub use shadow::ShadowMetrics;
 pub use store::StoreMetrics;
 pub use traces::TraceMetrics;
 pub use webhooks::WebhookMetrics;
+pub use workspaces::WorkspaceMetrics;
 
 /// Every metric of this process.
 #[derive(Debug)]
@@ -38,8 +49,14 @@ pub struct Metrics {
     pub admin_requests: IntCounterVec,
     /// What was told of budgets.
     pub budgets: BudgetMetrics,
+    /// How offerings stand.
+    pub offerings: OfferingMetrics,
+    /// What becomes of pictures.
+    pub pictures: PictureMetrics,
     /// What went wrong with prices.
     pub prices: PriceMetrics,
+    /// How much room there is.
+    pub room: RoomMetrics,
     /// What rules came to.
     pub rules: RuleMetrics,
     /// What a shadow policy would have made of requests.
@@ -48,6 +65,8 @@ pub struct Metrics {
     pub store: StoreMetrics,
     /// What became of spans.
     pub traces: TraceMetrics,
+    /// What workspaces do, where config has them named.
+    pub workspaces: WorkspaceMetrics,
     /// What vendors' answers take up.
     pub answers: AnswerMetrics,
     /// Requests answered, by dialect and outcome (`ok` or a refusal's code).
@@ -98,14 +117,6 @@ pub struct Metrics {
     pub in_flight_bytes: IntGauge,
     /// Connections of clients that are open now.
     pub connections: IntGauge,
-    /// Pictures that requests named, by what became of them: `fetched`, `kept`, or why not.
-    pub input_pictures: IntCounterVec,
-    /// Bytes of such pictures held now.
-    pub input_bytes: IntGauge,
-    /// Making a picture into another, the wait for its turn included, by the encoding it ends in.
-    pub rework_seconds: HistogramVec,
-    /// Pictures that are worked on or wait for it now.
-    pub reworks_running: IntGauge,
     /// Requests that met a bound.
     pub bounds_met: IntCounterVec,
     /// Limits that were met, by name, whose they are and whether they refused.
@@ -126,23 +137,18 @@ pub struct Metrics {
     pub clients_gone: IntCounter,
     /// Settlements that could not be written after the answer had been sent.
     pub settlements_lost: IntCounter,
-    /// Pictures in the media library.
-    pub library_pictures: IntGauge,
-    /// Their bytes, each picture counted for itself.
-    pub library_bytes: IntGauge,
-    /// Pictures erased, by why: `asked`, `over`, or `unowned` bytes.
-    pub pictures_erased: IntCounterVec,
-    /// Pictures that could not be erased when they should have been.
-    pub pictures_not_erased: IntCounter,
 }
 
 impl Metrics {
-    /// All of them, registered, at zero.
+    /// All of them, registered, at zero; so many workspaces may have series of their own.
     #[expect(clippy::too_many_lines, reason = "it is a table: one metric a row")]
-    pub(super) fn new() -> Result<Self, prometheus::Error> {
+    pub(super) fn new(workspaces_named_max: usize) -> Result<Self, prometheus::Error> {
         let r = Registry::new();
+        process::register(&r)?;
         Ok(Self {
             budgets: BudgetMetrics::new(&r)?,
+            offerings: OfferingMetrics::new(&r)?,
+            pictures: PictureMetrics::new(&r)?,
             prices: PriceMetrics::new(&r)?,
             admin_requests: counters(
                 &r,
@@ -150,10 +156,12 @@ impl Metrics {
                 "Requests to the admin API, by route and outcome",
                 &["route", "outcome"],
             )?,
+            room: RoomMetrics::new(&r)?,
             rules: RuleMetrics::new(&r)?,
             shadow: ShadowMetrics::new(&r)?,
             store: StoreMetrics::new(&r)?,
             traces: TraceMetrics::new(&r)?,
+            workspaces: WorkspaceMetrics::new(&r, workspaces_named_max)?,
             answers: AnswerMetrics::new(&r)?,
             requests: counters(
                 &r,
@@ -263,29 +271,6 @@ impl Metrics {
                 "Bytes of request bodies held now",
             )?,
             connections: gauge(&r, "pixelgate_connections", "Open connections of clients")?,
-            input_pictures: counters(
-                &r,
-                "pixelgate_input_pictures_total",
-                "Pictures that requests named instead of sending, by what became of them",
-                &["outcome"],
-            )?,
-            input_bytes: gauge(
-                &r,
-                "pixelgate_input_pictures_bytes",
-                "Bytes of pictures that requests named, held now",
-            )?,
-            rework_seconds: histograms(
-                &r,
-                "pixelgate_rework_duration_seconds",
-                "Making a picture into another, the wait for its turn included",
-                &["format"],
-                VENDOR_BUCKETS,
-            )?,
-            reworks_running: gauge(
-                &r,
-                "pixelgate_reworks_running",
-                "Pictures that are worked on or wait for it now",
-            )?,
             bounds_met: counters(
                 &r,
                 "pixelgate_bounds_met_total",
@@ -341,27 +326,6 @@ impl Metrics {
                 &r,
                 "pixelgate_settlements_lost_total",
                 "Settlements that could not be written after the answer had been sent",
-            )?,
-            library_pictures: gauge(
-                &r,
-                "pixelgate_library_pictures",
-                "Pictures in the media library",
-            )?,
-            library_bytes: gauge(
-                &r,
-                "pixelgate_library_bytes",
-                "Bytes of the pictures in the media library, each counted for itself",
-            )?,
-            pictures_erased: counters(
-                &r,
-                "pixelgate_pictures_erased_total",
-                "Pictures erased from the media library, by why",
-                &["why"],
-            )?,
-            pictures_not_erased: counter(
-                &r,
-                "pixelgate_pictures_not_erased_total",
-                "Pictures that could not be erased when they should have been",
             )?,
             registry: r,
         })

@@ -11,6 +11,9 @@ use super::declared::{Declared, Metric};
 /// What Prometheus adds to a histogram's name.
 const HISTOGRAM_ENDINGS: &[&str] = &["_bucket", "_sum", "_count"];
 
+/// What Prometheus puts on every series that it scrapes.
+const OF_TARGETS: &[&str] = &["job", "instance"];
+
 /// Words that change which labels are left, in ways that are not followed here.
 const NOT_FOLLOWED: &[&str] = &["without", "on", "ignoring", "group_left", "group_right"];
 
@@ -56,8 +59,12 @@ fn unmet(asked: &Asked, declared: &Declared) -> Vec<String> {
     };
     let is_bucket = metric.histogram && name.ends_with("_bucket");
     let labels = asked.matched.iter().chain(asked.groups.iter().flatten());
+    let is_there = |label: &String| {
+        let of_target = OF_TARGETS.contains(&label.as_str());
+        metric.labels.contains(label) || of_target || (is_bucket && *label == "le")
+    };
     let mut faults: Vec<String> = labels
-        .filter(|label| !(metric.labels.contains(label) || (is_bucket && *label == "le")))
+        .filter(|label| !is_there(label))
         .map(|label| format!("`{name}` has no label `{label}`"))
         .collect();
     let keeps_le = |group: &Vec<String>| group.iter().any(|label| label == "le");
@@ -150,7 +157,9 @@ impl Reader {
     fn take(&mut self, token: Token) {
         match token {
             Token::Word(word) if word == "by" => self.group(),
-            Token::Word(word) if word.starts_with("pixelgate_") => self.ask(word),
+            Token::Word(word) if word.starts_with("pixelgate_") || word.starts_with("process_") => {
+                self.ask(word);
+            }
             Token::Word(word) if NOT_FOLLOWED.contains(&word.as_str()) => {
                 self.faults.push(format!("uses `{word}`, which is not followed here"));
             }

@@ -9,13 +9,13 @@ use crate::vendor::{Answers, FakeVendor};
 use crate::world::{PAINTED, World, dimensions, read};
 
 /// An S3 server with the bucket `pictures`.
-struct S3 {
+pub(crate) struct S3 {
     process: Child,
     address: String,
 }
 
 impl S3 {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         use std::io::BufRead as _;
         #[expect(
             clippy::disallowed_methods,
@@ -31,6 +31,10 @@ impl S3 {
         std::io::BufReader::new(said).read_line(&mut address).unwrap();
         assert!(address.starts_with("http://"), "the S3 server did not start");
         Self { process, address: address.trim().to_owned() }
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        &self.address
     }
 
     /// The names of all objects in the bucket.
@@ -56,7 +60,8 @@ impl Drop for S3 {
     }
 }
 
-const S3_KEYS: [(&str, &str); 2] = [("S3_ACCESS", "AKIAMADEUP"), ("S3_SECRET", "made up")];
+pub(crate) const S3_KEYS: [(&str, &str); 2] =
+    [("S3_ACCESS", "AKIAMADEUP"), ("S3_SECRET", "made up")];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn pictures_lie_in_a_bucket_where_config_says_so() {

@@ -246,7 +246,7 @@ async fn a_pattern_refuses_a_prompt_in_every_dialect() {
     assert_eq!(ask(&world, json!({"prompt": "a passport"})).await.status, 200);
 }
 
-fn verdict(score: f64) -> Answers {
+pub(crate) fn verdict(score: f64) -> Answers {
     let results = json!([{
         "flagged": score > 0.8, "categories": {"violence": score > 0.8},
         "category_scores": {"violence": score},

@@ -21,6 +21,10 @@ impl Redis {
         Self { process, port }
     }
 
+    pub(crate) fn address(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
     /// What a gateway is told of it.
     pub(crate) fn config(&self, more: &str) -> String {
         format!(
