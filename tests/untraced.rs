@@ -42,7 +42,7 @@ fn blocks_of(telemetry: &Telemetry, headers: &HeaderMap, vendor: &Arc<Vendor>) -
 #[test]
 fn a_request_that_nobody_traces_allocates_nothing_for_its_trail() {
     let _profiler = dhat::Profiler::builder().testing().build();
-    let telemetry = Telemetry::new().unwrap();
+    let telemetry = Telemetry::new(0).unwrap();
     let vendor = Vendor::new("acme", "painter", BaseUrl::InProcess(InProcess::default()));
     let vendor = Arc::new(Vendor { trace_context: true, ..vendor });
     let mut headers = HeaderMap::new();

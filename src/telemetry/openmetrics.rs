@@ -172,7 +172,7 @@ took_seconds_sum{as=\"y\",by=\"x\"} 4.0
 
     #[test]
     fn every_counter_of_ours_has_a_name_that_the_format_takes() {
-        let telemetry = Telemetry::new().unwrap();
+        let telemetry = Telemetry::new(0).unwrap();
         let counters = telemetry.metrics.registry().gather();
         let counters = counters.iter().filter(|f| f.get_field_type() == MetricType::COUNTER);
         let odd: Vec<&str> =
