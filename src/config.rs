@@ -14,11 +14,13 @@ use crate::secret::SecretPlace;
 
 mod limits;
 mod raw;
+mod schema;
 mod stored;
 
 use raw::RawConfig;
 
 pub use limits::{Limits, Lost, Redis, RedisAddress};
+pub use schema::schema;
 
 /// The defaults, which also document every key.
 pub const DEFAULTS: &str = include_str!("../config/gateway.toml");
@@ -203,7 +205,7 @@ pub struct S3 {
 }
 
 /// How log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// One JSON object a line.

@@ -36,6 +36,7 @@ mod json;
 mod later;
 mod leonardo;
 mod library;
+pub mod litellm;
 mod measure;
 mod mediaposts;
 pub mod moderation;

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use http::Method;
-use toml::Spanned;
+use super::spanned::Spanned;
 
 use crate::catalog::{AuthScheme, BaseUrl, Fare, Vendor, is_plain_path};
 

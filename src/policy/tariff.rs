@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{Date, OffsetDateTime};
-use toml::Spanned;
+use super::spanned::Spanned;
 
 use crate::canonical::Size;
 use crate::catalog::{

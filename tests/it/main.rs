@@ -26,6 +26,7 @@ mod browser;
 mod bucket;
 mod budgets;
 mod crash;
+mod day;
 mod demo;
 mod failover;
 mod failures;
