@@ -43,7 +43,7 @@ fn pages() -> Vec<(String, Vec<Block>)> {
 }
 
 /// Blocks that are not run here, each with its reason beside it on the page. More than these are too many.
-const NOT_RUN: usize = 12;
+const NOT_RUN: usize = 7;
 
 #[test]
 fn what_is_not_run_says_why_and_is_counted() {
@@ -82,7 +82,8 @@ fn every_command_of_the_book_does_what_its_page_says() {
         .collect();
     assert!(runs.len() >= 8, "only {} pages have commands", runs.len());
     let faults: Vec<String> = std::thread::scope(|scope| {
-        let (even, odd): (Vec<_>, Vec<_>) = runs.iter().enumerate().partition(|(at, _)| at % 2 == 0);
+        let (even, odd): (Vec<_>, Vec<_>) =
+            runs.iter().enumerate().partition(|(at, _)| at % 2 == 0);
         let hands = [even, odd].map(|hand| {
             scope.spawn(move || {
                 let faults = hand.into_iter().map(|(_, (file, blocks))| run::page(file, blocks));
@@ -103,7 +104,9 @@ fn every_dialect_has_its_page_and_the_index_names_every_page() {
         assert!(index.contains(&format!("({page})")), "docs/README.md does not name {page}");
     }
     for (file, _) in pages() {
-        let Some(name) = file.strip_prefix("docs/").filter(|name| *name != "README.md") else { continue };
+        let Some(name) = file.strip_prefix("docs/").filter(|name| *name != "README.md") else {
+            continue;
+        };
         assert!(index.contains(&format!("({name})")), "docs/README.md does not name {name}");
     }
 }

@@ -75,7 +75,9 @@ fn keys(text: &str) -> Vec<Told> {
 
 fn is_key(text: &str) -> bool {
     !text.is_empty()
-        && text.chars().all(|sign| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == '_')
+        && text
+            .chars()
+            .all(|sign| sign.is_ascii_lowercase() || sign.is_ascii_digit() || sign == '_')
 }
 
 #[cfg(test)]

@@ -69,14 +69,14 @@ const ROWS: &[Row] = &[
     row("gemini", "gemini", "GEMINI_API_KEY", Place::At(GOOGLE)),
     row("vertex_ai", "gemini", "VERTEXAI_CREDENTIALS", Place::Project),
     row("bedrock", "bedrock", "BEDROCK_CREDENTIAL", Place::Region),
-    of_pictures(
-        "black_forest_labs",
-        "bfl",
-        "BFL_API_KEY",
-        Place::At("https://api.bfl.ai/v1"),
-    ),
+    of_pictures("black_forest_labs", "bfl", "BFL_API_KEY", Place::At("https://api.bfl.ai/v1")),
     of_pictures("fal_ai", "fal", "FAL_AI_API_KEY", Place::At("https://queue.fal.run")),
-    of_pictures("stability", "stability", "STABILITY_API_KEY", Place::At("https://api.stability.ai")),
+    of_pictures(
+        "stability",
+        "stability",
+        "STABILITY_API_KEY",
+        Place::At("https://api.stability.ai"),
+    ),
     of_pictures(
         "recraft",
         "recraft",
@@ -173,7 +173,10 @@ mod tests {
         let is = |dialect, model: &str| Some((dialect, model.to_owned()));
         assert_eq!(stands("fal_ai/fal-ai/flux/schnell"), is("fal", "fal-ai/flux/schnell"));
         assert_eq!(stands("gpt-image-1.5"), is("openai", "gpt-image-1.5"));
-        assert_eq!(stands("gemini/imagen-4.0-generate-001"), is("imagen", "imagen-4.0-generate-001"));
+        assert_eq!(
+            stands("gemini/imagen-4.0-generate-001"),
+            is("imagen", "imagen-4.0-generate-001")
+        );
         assert_eq!(stands("runwayml/gen4_image"), None);
         let beside = named("my/model", Some("openai"), None).unwrap();
         assert_eq!((beside.dialect, &*beside.model), ("openai", "my/model"));

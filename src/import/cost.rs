@@ -13,8 +13,12 @@ use super::section::Section;
 const DECIMALS: i32 = 9;
 
 /// Prices per unit, in the order in which LiteLLM looks for them.
-const PER_UNIT: [&str; 4] =
-    ["input_cost_per_image", "output_cost_per_image", "input_cost_per_pixel", "output_cost_per_pixel"];
+const PER_UNIT: [&str; 4] = [
+    "input_cost_per_image",
+    "output_cost_per_image",
+    "input_cost_per_pixel",
+    "output_cost_per_pixel",
+];
 
 /// Prices of tokens, and the class of each.
 const PER_TOKEN: [(&str, &str); 6] = [

@@ -7,11 +7,11 @@ use toml::{Table, Value};
 
 use crate::dialect::litellm::{Named, named};
 
+use super::Known;
 use super::cost;
 use super::report::Report;
 use super::section::Section;
 use super::vendor::{Account, account};
-use super::Known;
 
 /// Sets of keys and addresses that entries name, by name.
 pub(super) type Credentials = BTreeMap<String, Map<String, Json>>;

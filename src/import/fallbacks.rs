@@ -10,11 +10,7 @@ use super::report::Report;
 use super::settings::Settings;
 
 /// Puts fallbacks behind, and makes a model of every other name.
-pub(super) fn join(
-    groups: &mut BTreeMap<String, Group>,
-    settings: &Settings,
-    report: &mut Report,
-) {
+pub(super) fn join(groups: &mut BTreeMap<String, Group>, settings: &Settings, report: &mut Report) {
     let before = groups.clone();
     for (place, model, others) in &settings.fallbacks {
         stand_in(groups, &before, (place, model, others), report);

@@ -38,9 +38,8 @@ impl Group {
             let words = format!("`fidelity = \"{}\"` of the model", fidelity(drops));
             report.changed(format!("{params}.drop_params"), words);
         }
-        let is_same = |own: &&mut Offering| {
-            own.vendor == vendor && own.deployment.model == deployment.model
-        };
+        let is_same =
+            |own: &&mut Offering| own.vendor == vendor && own.deployment.model == deployment.model;
         if let Some(same) = self.offerings.iter_mut().find(is_same) {
             let words = format!("is the same offering as {}", same.deployment.place);
             report.changed(&deployment.place, words);

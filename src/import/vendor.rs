@@ -72,11 +72,7 @@ impl Vendors {
 }
 
 /// Where this deployment is; `None` when that cannot be told, which the report then says.
-pub(super) fn account(
-    named: &Named,
-    params: &mut Section,
-    hand: &mut Hand<'_>,
-) -> Option<Account> {
+pub(super) fn account(named: &Named, params: &mut Section, hand: &mut Hand<'_>) -> Option<Account> {
     match named.place {
         Place::At(usual) => at(named, params, Some(usual), hand),
         Place::Own => at(named, params, None, hand),
@@ -122,11 +118,7 @@ fn at(
     Some(Account { dialect: named.dialect, base_url, auth, secret })
 }
 
-fn in_project(
-    named: &Named,
-    params: &mut Section,
-    hand: &mut Hand<'_>,
-) -> Option<Account> {
+fn in_project(named: &Named, params: &mut Section, hand: &mut Hand<'_>) -> Option<Account> {
     let of_project = setting(params, "vertex_project", hand)?;
     let location = setting(params, "vertex_location", hand)?;
     let Some(name) = of_project else {
@@ -165,14 +157,11 @@ fn in_project(
     Some(Account { dialect: named.dialect, base_url, auth, secret: Some(secret) })
 }
 
-fn in_region(
-    named: &Named,
-    params: &mut Section,
-    hand: &mut Hand<'_>,
-) -> Option<Account> {
+fn in_region(named: &Named, params: &mut Section, hand: &mut Hand<'_>) -> Option<Account> {
     let place = params.at("aws_region_name");
     let written = setting(params, "aws_region_name", hand)?;
-    let of_environment = || (hand.known.variable)("AWS_REGION_NAME").or_else(|| (hand.known.variable)("AWS_REGION"));
+    let of_environment =
+        || (hand.known.variable)("AWS_REGION_NAME").or_else(|| (hand.known.variable)("AWS_REGION"));
     let Some(name) = written.or_else(of_environment) else {
         hand.report.left(&params.place, "has no `aws_region_name`, which is part of its address");
         return None;
@@ -191,7 +180,9 @@ fn in_region(
         match (&written, usual) {
             (None, "") => continue,
             (None, _) => {}
-            (Some(_), _) => hand.report.changed(place, format!("goes into `{}`", named.map_or(key, |n| n))),
+            (Some(_), _) => {
+                hand.report.changed(place, format!("goes into `{}`", named.map_or(key, |n| n)))
+            }
         }
         parts.push(named.unwrap_or(if usual.is_empty() { key } else { usual }).to_owned());
     }
@@ -218,13 +209,16 @@ fn secret(
             hand.report.taken(place, format!("`secret = \"env:{variable}\"`"));
             (Some(format!("env:{variable}")), None)
         }
-        Some(text) if named.may_need_no_key && (text.is_empty() || text.eq_ignore_ascii_case("none")) => {
+        Some(text)
+            if named.may_need_no_key && (text.is_empty() || text.eq_ignore_ascii_case("none")) =>
+        {
             hand.report.taken(place, "no key is shown");
             (None, Some("none".to_owned()))
         }
         Some(text) => {
             let variable = hand.variable_of_key(named.variable, text);
-            let words = format!("the key itself is not copied: put it into the variable `{variable}`");
+            let words =
+                format!("the key itself is not copied: put it into the variable `{variable}`");
             hand.report.changed(place, words);
             (Some(format!("env:{variable}")), None)
         }
@@ -238,11 +232,7 @@ fn secret(
 
 /// The text at a key, or what the variable holds that it names; `None` outside when that variable is
 /// not there.
-fn setting(
-    params: &mut Section,
-    key: &str,
-    hand: &mut Hand<'_>,
-) -> Option<Option<String>> {
+fn setting(params: &mut Section, key: &str, hand: &mut Hand<'_>) -> Option<Option<String>> {
     let place = params.at(key);
     let Some(text) = params.text(key) else { return Some(None) };
     let Some(variable) = text.strip_prefix("os.environ/") else { return Some(Some(text)) };
@@ -255,7 +245,8 @@ fn setting(
         hand.report.left(place, words);
         return None;
     }
-    hand.report.changed(place, format!("what `{variable}` holds now; policy names no variables here"));
+    hand.report
+        .changed(place, format!("what `{variable}` holds now; policy names no variables here"));
     Some(found)
 }
 

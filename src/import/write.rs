@@ -179,7 +179,8 @@ fn offering_lines(text: &mut String, offering: &Offering, is_ordered: bool) {
         text.push_str("# What it can is not known here; whatever it can beyond this, say it.\n");
     }
     for name in OF_OFFERINGS {
-        let value = if name == "cost" { Some(&deployment.cost) } else { deployment.abilities.get(name) };
+        let value =
+            if name == "cost" { Some(&deployment.cost) } else { deployment.abilities.get(name) };
         if let Some(value) = value {
             line(text, name, value);
         }

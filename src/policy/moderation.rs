@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::spanned::Spanned;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use super::spanned::Spanned;
 
 use crate::catalog::{BaseUrl, Vendor};
 use crate::credits::Cost;

@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
-use http::Method;
 use super::spanned::Spanned;
+use http::Method;
 
 use crate::catalog::{AuthScheme, BaseUrl, Fare, Vendor, is_plain_path};
 

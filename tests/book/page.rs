@@ -43,7 +43,8 @@ pub(crate) fn blocks(file: &str, text: &str) -> Vec<Block> {
             let commands = body.join("\n");
             match kind {
                 "sh" => {
-                    let (fate, before) = (std::mem::replace(&mut fate, Fate::Run), std::mem::take(&mut before));
+                    let (fate, before) =
+                        (std::mem::replace(&mut fate, Fate::Run), std::mem::take(&mut before));
                     found.push(Block { line: number + 2, commands, fate, before, shown: None });
                     is_below = true;
                     continue;
@@ -57,7 +58,11 @@ pub(crate) fn blocks(file: &str, text: &str) -> Vec<Block> {
             is_below = false;
         } else if !line.trim().is_empty() {
             is_below = false;
-            assert!(fate == Fate::Run && before.is_empty(), "{file}:{}: a note is above no block", number + 1);
+            assert!(
+                fate == Fate::Run && before.is_empty(),
+                "{file}:{}: a note is above no block",
+                number + 1
+            );
         }
     }
     found

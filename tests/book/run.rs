@@ -15,7 +15,12 @@ const MARK: &str = "\u{1}next\u{1}";
 /// What every page has: curl that fails where the answer is no success, and the program under its name.
 const PREAMBLE: &str = r#"
 set -euo pipefail
-curl() { command curl --fail-with-body --max-time 60 "$@"; }
+curl() {
+    case " $* " in
+        *" -fsS "*) command curl --max-time 60 "$@" ;;
+        *) command curl --fail-with-body --max-time 60 "$@" ;;
+    esac
+}
 ready() { for _ in $(seq 600); do command curl -fs "$ADMIN/readyz" >/dev/null && return; sleep 0.1; done; echo "not ready" >&2; return 1; }
 "#;
 
@@ -36,11 +41,13 @@ pub(crate) fn page(file: &str, blocks: &[Block]) -> Result<(), String> {
     let [public, admin, redis] = [(); 3].map(|()| free_port());
     lay_out(at, public, admin);
     let run: Vec<&Block> = blocks.iter().filter(|block| block.fate == Fate::Run).collect();
-    let all: String = run.iter().map(|block| format!("{}\n{}\n", block.before, block.commands)).collect();
+    let all: String =
+        run.iter().map(|block| format!("{}\n{}\n", block.before, block.commands)).collect();
     let postgres =
-        if all.contains("$PIXELGATE_POSTGRES") { server().new_database() } else { String::new() };
+        if all.contains("PIXELGATE_POSTGRES") { server().new_database() } else { String::new() };
     let _redis = all.contains("127.0.0.1:6379").then(|| start_redis(redis));
-    let serves_itself = all.contains("pixelgate serve");
+    let serves = |line: &str| line.starts_with("pixelgate ") && line.contains(" serve ");
+    let serves_itself = all.lines().any(serves);
     let mut script = PREAMBLE.to_owned();
     if !serves_itself {
         script.push_str("pixelgate serve >serve.log 2>&1 &\nGATEWAY=$!\nready\n");
@@ -49,7 +56,11 @@ pub(crate) fn page(file: &str, blocks: &[Block]) -> Result<(), String> {
     script.push_str(CAST);
     for block in &run {
         let commands = filled(&block.commands, (public, admin, redis));
-        let _ = write!(script, "{}\necho '{MARK}'\n{commands}\n", filled(&block.before, (public, admin, redis)));
+        let _ = write!(
+            script,
+            "{}\necho '{MARK}'\n{commands}\n",
+            filled(&block.before, (public, admin, redis))
+        );
         let _ = writeln!(script, "echo '{MARK}'");
     }
     let done = shell(at, &script, (admin, &postgres));
@@ -60,7 +71,8 @@ pub(crate) fn page(file: &str, blocks: &[Block]) -> Result<(), String> {
         let block = run.get(begun).map_or("what every page has".to_owned(), |block| {
             format!("{file}:{}\n{}", block.line, block.commands)
         });
-        let log = std::fs::read_to_string(at.join("serve.log")).unwrap_or_default();
+        let logs = ["serve.log", "gateway.log", "node.log"].map(|name| at.join(name));
+        let log: String = logs.iter().filter_map(|log| std::fs::read_to_string(log).ok()).collect();
         return Err(format!(
             "failed at {block}\nprinted: {}\nsaid: {}\nlog: {}",
             parts.last().copied().unwrap_or_default(),
@@ -92,7 +104,8 @@ fi
 
 /// The folder as a reader has it: the repository's policy and config, on ports of its own.
 fn lay_out(at: &Path, public: u16, admin: u16) {
-    let copied = Command::new("cp").arg("-r").arg(here("policies")).arg(here("config")).arg(at).status();
+    let copied =
+        Command::new("cp").arg("-r").arg(here("policies")).arg(here("config")).arg(at).status();
     assert!(copied.unwrap().success());
     let text = format!(
         "public.address = \"127.0.0.1:{public}\"\nadmin.address = \"127.0.0.1:{admin}\"\n\

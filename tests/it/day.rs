@@ -148,7 +148,9 @@ async fn key(store: &Store, workspace: &WorkspaceId, plan: &str) -> ReceiptCalle
 
 /// Of fifty requests three are a burst; of the others one in ten asks for what is not there.
 fn asked(askers: &Askers, number: usize, of: usize) -> Asked {
-    let at = |number: usize| BEGINS_MS + DAY_MS * i64::try_from(number).unwrap() / i64::try_from(of).unwrap();
+    let at = |number: usize| {
+        BEGINS_MS + DAY_MS * i64::try_from(number).unwrap() / i64::try_from(of).unwrap()
+    };
     let mut asked = Asked {
         caller: askers.usual[number % askers.usual.len()].clone(),
         at_ms: at(number),
@@ -199,13 +201,18 @@ fn asked(askers: &Askers, number: usize, of: usize) -> Asked {
 
 async fn write(store: Store, asked: Asked) {
     let request = RequestId::random();
-    let came = asked.refusal.is_none().then(|| Came { count: asked.request.count, ..Came::default() });
+    let came =
+        asked.refusal.is_none().then(|| Came { count: asked.request.count, ..Came::default() });
     let sketch = Sketch { away: asked.away.clone(), came, ..Sketch::of(&asked.request) };
     let receipt = Receipt {
         dialect: "openai",
         caller: Some(asked.caller.clone()),
         operation: Some("generate"),
-        model: asked.request.model.clone().filter(|_| asked.refusal != Some(RefusalKind::ModelUnknown)),
+        model: asked
+            .request
+            .model
+            .clone()
+            .filter(|_| asked.refusal != Some(RefusalKind::ModelUnknown)),
         images_asked: asked.request.count,
         labels: asked.request.labels.clone(),
         refusal: asked.refusal,

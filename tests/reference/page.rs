@@ -11,7 +11,8 @@ pub(crate) type Place = Vec<String>;
 pub(crate) fn of(head: &str, schema: &Value) -> String {
     let mut text = head.to_owned();
     let mut names = Vec::new();
-    if schema["properties"].as_object().unwrap().values().all(|own| own.get("properties").is_some()) {
+    if schema["properties"].as_object().unwrap().values().all(|own| own.get("properties").is_some())
+    {
         for (name, section) in schema["properties"].as_object().unwrap() {
             let _ = write!(text, "\n## `[{name}]`\n\n");
             table(&mut text, section, &mut names);
@@ -60,7 +61,8 @@ fn default(own: &Value) -> String {
         Some(Value::Array(list)) if list.is_empty() => String::new(),
         Some(Value::Object(table)) if table.is_empty() => String::new(),
         Some(Value::Object(table)) => {
-            let pairs: Vec<_> = table.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+            let pairs: Vec<_> =
+                table.iter().map(|(key, value)| format!("{key} = {value}")).collect();
             format!("`{{ {} }}`", pairs.join(", "))
         }
         Some(value) => format!("`{value}`"),
@@ -142,55 +144,51 @@ pub(crate) fn undescribed(schema: &Value) -> Vec<String> {
     found
 }
 
-/// Every table that a file may have, with its definition; each definition once.
-pub(crate) fn tables(schema: &Value) -> Vec<(Place, Value)> {
-    let mut found = vec![(Vec::new(), schema.clone())];
-    let mut seen = Vec::new();
+/// A table that a file may have: its definition's name, where it is, and its definition.
+pub(crate) type Found = (String, Place, Value);
+
+/// Every table that a file may have, wherever it may be.
+pub(crate) fn tables(schema: &Value) -> Vec<Found> {
+    let mut found = vec![("a file".to_owned(), Vec::new(), schema.clone())];
     let mut next = 0;
-    while let Some((place, own)) = found.get(next).cloned() {
+    while let Some((_, place, own)) = found.get(next).cloned() {
         next += 1;
         for (key, value) in own["properties"].as_object().into_iter().flatten() {
             let mut below = place.clone();
             below.push(key.clone());
-            reach(schema, (below, value), &mut seen, &mut found);
+            reach(schema, (below, value), &mut found);
         }
     }
     found
 }
 
-fn reach(
-    schema: &Value,
-    (mut place, value): (Place, &Value),
-    seen: &mut Vec<String>,
-    found: &mut Vec<(Place, Value)>,
-) {
+fn reach(schema: &Value, (mut place, value): (Place, &Value), found: &mut Vec<Found>) {
     if let Some(name) = value["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/")) {
-        if seen.iter().any(|known| known == name) {
-            return;
-        }
-        seen.push(name.to_owned());
         let definition = &schema["$defs"][name];
         if definition.get("properties").is_some() {
-            found.push((place, definition.clone()));
+            found.push((name.to_owned(), place, definition.clone()));
         } else {
-            reach(schema, (place, definition), seen, found);
+            reach(schema, (place, definition), found);
         }
         return;
     }
     for either in ["anyOf", "oneOf", "allOf"] {
         for one in value[either].as_array().into_iter().flatten() {
-            reach(schema, (place.clone(), one), seen, found);
+            reach(schema, (place.clone(), one), found);
         }
     }
     let below = [value.get("items"), value.get("additionalProperties")];
     place.push("*".to_owned());
     for below in below.into_iter().flatten().filter(|below| below.is_object()) {
-        reach(schema, (place.clone(), below), seen, found);
+        reach(schema, (place.clone(), below), found);
     }
 }
 
 /// The table at a place, or `None` when the file has none there.
-pub(crate) fn table_at<'t>(root: &'t mut toml::Table, place: &[String]) -> Option<&'t mut toml::Table> {
+pub(crate) fn table_at<'t>(
+    root: &'t mut toml::Table,
+    place: &[String],
+) -> Option<&'t mut toml::Table> {
     let Some((first, rest)) = place.split_first() else { return Some(root) };
     let mut value = root.get_mut(first)?;
     for key in rest {

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::super::spanned::Spanned;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use super::super::spanned::Spanned;
 
 use crate::canonical::{Background, Format, Quality, Safety};
 use crate::rules::{Most, Set};
