@@ -100,19 +100,7 @@ impl Deployment {
             hand.report.left(place, "has no `model_name` or no `litellm_params.model`");
             return None;
         };
-        if let Some(set) = params.text("litellm_credential_name") {
-            match hand.credentials.get(&set) {
-                Some(values) => {
-                    params.fill(values);
-                    let place = params.at("litellm_credential_name");
-                    hand.report.taken(place, format!("what `credential_list` says of `{set}`"));
-                }
-                None => {
-                    hand.report.left(place, format!("`credential_list` has no `{set}`"));
-                    return None;
-                }
-            }
-        }
+        fill(place, &mut params, hand)?;
         let named = images(place, (&name, &model), (&mut params, &mut info), hand)?;
         let Some(account) = account(&named, &mut params, hand) else {
             hand.report.left(place, "where it is cannot be told, so it is no offering");
@@ -154,6 +142,20 @@ impl Deployment {
         }
         Some(read)
     }
+}
+
+/// Adds what the set of credentials says that an entry names, if it names one; `None` when it is not
+/// there.
+fn fill(place: &str, params: &mut Section, hand: &mut Hand<'_>) -> Option<()> {
+    let at = params.at("litellm_credential_name");
+    let Some(set) = params.text("litellm_credential_name") else { return Some(()) };
+    let Some(values) = hand.credentials.get(&set) else {
+        hand.report.left(place, format!("`credential_list` has no `{set}`"));
+        return None;
+    };
+    params.fill(values);
+    hand.report.taken(at, format!("what `credential_list` says of `{set}`"));
+    Some(())
 }
 
 /// What this entry stands for, if it draws and is spoken to here.

@@ -62,13 +62,13 @@ impl Section {
 
     /// The text at a key; numbers count as they are written.
     pub(super) fn text(&mut self, key: &str) -> Option<String> {
-        match self.rest.get(key) {
-            Some(Value::String(_) | Value::Number(_)) => match self.take(key)? {
-                Value::String(text) => Some(text),
-                other => Some(other.to_string()),
-            },
-            _ => None,
-        }
+        let text = match self.rest.get(key)? {
+            Value::String(text) => text.clone(),
+            Value::Number(number) => number.to_string(),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
+        };
+        self.take(key);
+        Some(text)
     }
 
     /// The whole number at a key, if it is one above zero.
@@ -76,7 +76,7 @@ impl Section {
         let count = match self.rest.get(key)? {
             Value::Number(number) => number.as_u64(),
             Value::String(text) => text.parse().ok(),
-            _ => None,
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
         };
         let count = count.filter(|count| *count > 0)?;
         self.take(key);

@@ -102,9 +102,11 @@ impl Settings {
         }
         let place = section.at("default_fallbacks");
         for (number, other) in list(section.take("default_fallbacks")).into_iter().enumerate() {
-            match other {
-                Value::String(other) => self.for_all.push((format!("{place}[{number}]"), other)),
-                _ => report.left(format!("{place}[{number}]"), "is no name"),
+            let place = format!("{place}[{number}]");
+            if let Some(other) = other.as_str() {
+                self.for_all.push((place, other.to_owned()));
+            } else {
+                report.left(place, "is no name");
             }
         }
         let place = section.at("model_group_alias");
@@ -130,24 +132,20 @@ impl Settings {
             Some(_) => None,
         };
         let is_amount = most.parse::<crate::credits::Credits>().is_ok();
-        match per.filter(|_| is_amount) {
-            Some(per) => {
-                let words = "`[budgets.all]`, in credits: one is a dollar here. It stops what might go \
-                             beyond it, before a vendor is called";
-                report.changed(place, words);
-                if duration.is_some() {
-                    let words = format!("`per = \"{per}\"`: by the calendar, in UTC");
-                    report.changed(duration_at, words);
-                }
-                self.budget = Some((most, per));
+        let Some(per) = per.filter(|_| is_amount) else {
+            report.left(place, "budgets are by the day or the month: docs/finance.md");
+            if duration.is_some() {
+                report.left(duration_at, "budgets are by the day or the month");
             }
-            None => {
-                report.left(place, "budgets are by the day or the month: docs/finance.md");
-                if duration.is_some() {
-                    report.left(duration_at, "budgets are by the day or the month");
-                }
-            }
+            return;
+        };
+        let words = "`[budgets.all]`, in credits: one is a dollar here. It stops what might go beyond \
+                     it, before a vendor is called";
+        report.changed(place, words);
+        if duration.is_some() {
+            report.changed(duration_at, format!("`per = \"{per}\"`: by the calendar, in UTC"));
         }
+        self.budget = Some((most, per));
     }
 }
 

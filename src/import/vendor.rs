@@ -88,7 +88,7 @@ fn at(
     hand: &mut Hand<'_>,
 ) -> Option<Account> {
     let place = params.at("api_base");
-    let base_url = match (setting(params, "api_base", hand)?, usual) {
+    let base_url = match (setting(params, "api_base", hand).ok()?, usual) {
         (Some(base), _) => {
             let base = base.trim_end_matches('/').to_owned();
             if !is_address(&base) {
@@ -119,8 +119,8 @@ fn at(
 }
 
 fn in_project(named: &Named, params: &mut Section, hand: &mut Hand<'_>) -> Option<Account> {
-    let of_project = setting(params, "vertex_project", hand)?;
-    let location = setting(params, "vertex_location", hand)?;
+    let of_project = setting(params, "vertex_project", hand).ok()?;
+    let location = setting(params, "vertex_location", hand).ok()?;
     let Some(name) = of_project else {
         hand.report.left(&params.place, "has no `vertex_project`, which is part of its address");
         return None;
@@ -159,7 +159,7 @@ fn in_project(named: &Named, params: &mut Section, hand: &mut Hand<'_>) -> Optio
 
 fn in_region(named: &Named, params: &mut Section, hand: &mut Hand<'_>) -> Option<Account> {
     let place = params.at("aws_region_name");
-    let written = setting(params, "aws_region_name", hand)?;
+    let written = setting(params, "aws_region_name", hand).ok()?;
     let of_environment =
         || (hand.known.variable)("AWS_REGION_NAME").or_else(|| (hand.known.variable)("AWS_REGION"));
     let Some(name) = written.or_else(of_environment) else {
@@ -181,7 +181,7 @@ fn in_region(named: &Named, params: &mut Section, hand: &mut Hand<'_>) -> Option
             (None, "") => continue,
             (None, _) => {}
             (Some(_), _) => {
-                hand.report.changed(place, format!("goes into `{}`", named.map_or(key, |n| n)))
+                hand.report.changed(place, format!("goes into `{}`", named.unwrap_or(key)));
             }
         }
         parts.push(named.unwrap_or(if usual.is_empty() { key } else { usual }).to_owned());
@@ -230,12 +230,15 @@ fn secret(
     }
 }
 
-/// The text at a key, or what the variable holds that it names; `None` outside when that variable is
-/// not there.
-fn setting(params: &mut Section, key: &str, hand: &mut Hand<'_>) -> Option<Option<String>> {
+/// A variable that an address is in is not there.
+#[derive(Debug)]
+struct Lost;
+
+/// The text at a key, or what the variable holds that it names.
+fn setting(params: &mut Section, key: &str, hand: &mut Hand<'_>) -> Result<Option<String>, Lost> {
     let place = params.at(key);
-    let Some(text) = params.text(key) else { return Some(None) };
-    let Some(variable) = text.strip_prefix("os.environ/") else { return Some(Some(text)) };
+    let Some(text) = params.text(key) else { return Ok(None) };
+    let Some(variable) = text.strip_prefix("os.environ/") else { return Ok(Some(text)) };
     let found = (hand.known.variable)(variable);
     if found.is_none() {
         let words = format!(
@@ -247,7 +250,7 @@ fn setting(params: &mut Section, key: &str, hand: &mut Hand<'_>) -> Option<Optio
     }
     hand.report
         .changed(place, format!("what `{variable}` holds now; policy names no variables here"));
-    Some(found)
+    Ok(found)
 }
 
 fn is_address(text: &str) -> bool {
