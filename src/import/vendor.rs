@@ -246,7 +246,7 @@ fn setting(params: &mut Section, key: &str, hand: &mut Hand<'_>) -> Result<Optio
              the address into the file"
         );
         hand.report.left(place, words);
-        return None;
+        return Err(Lost);
     }
     hand.report
         .changed(place, format!("what `{variable}` holds now; policy names no variables here"));
