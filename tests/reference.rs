@@ -19,16 +19,22 @@ Policy is every `.toml` file of one folder, read as one; it may change while the
 read into. What is required has no default. Money is text: credits where apps pay, dollars where vendors charge. How things work together is
 told in [routing](routing.md), [prices](prices.md), [limits](limits.md), [rules](rules.md) and [finance](finance.md).
 
-For an editor that completes and checks as one types (Taplo, Even Better TOML): put `pixelgate schema policy` into `policies/.schema.json`, and
-`#:schema ./.schema.json` on the first line of each file.
+For an editor that completes and checks as one types (Taplo, Even Better TOML), with `#:schema ./.schema.json` on the first line of each file:
+
+```sh
+pixelgate schema policy > policies/.schema.json
+```
 ";
 
 const CONFIG_HEAD: &str = "\
 # Config, key by key
 
 What needs a restart to change. `--config FILE` names a file that may hold any part of it; what it leaves out is as here. This page is made of the
-types that it is read into and of [config/gateway.toml](../config/gateway.toml), which are the defaults. `pixelgate schema config` prints the JSON
-Schema, for editors.
+types that it is read into and of [config/gateway.toml](../config/gateway.toml), which are the defaults. For an editor:
+
+```sh
+pixelgate schema config > config/.schema.json
+```
 ";
 
 fn here(path: &str) -> PathBuf {
