@@ -95,6 +95,8 @@ pub struct Public {
     pub in_flight_bytes_max: usize,
     /// Of those, bytes of one workspace.
     pub in_flight_bytes_per_workspace_max: usize,
+    /// Bytes of vendors' answers held at once.
+    pub answers_in_flight_bytes_max: usize,
     /// Connections at once, with those that have nothing to do.
     pub connections_max: usize,
     /// Pages of which origins may call from a browser what is for browsers.

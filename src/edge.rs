@@ -13,6 +13,7 @@ use parking_lot::Mutex;
 use pingora::apps::HttpServerOptions;
 use pingora::apps::http_app::HttpServer;
 use pingora::listeners::tls::TlsSettings;
+use pingora::listeners::{L4BufferSettings, ListenerConfig};
 use pingora::proxy::http_proxy;
 use pingora::server::Fds;
 use pingora::server::configuration::ServerConf;
@@ -46,6 +47,10 @@ mod shares;
 use admin::Admin;
 use patience::Patient;
 use public::Front;
+
+/// Pingora reads heads and bodies into buffers of their own. One more below them is 64 KiB that a
+/// connection would hold for as long as it is open, waiting or not.
+const UNBUFFERED: L4BufferSettings = L4BufferSettings { read: Some(0), write: None };
 
 /// Why nothing can be served.
 #[derive(Debug, Error)]
@@ -166,17 +171,18 @@ fn serve_public(
     proxy.server_options = Some(options);
     let mut service =
         Service::new("public".to_owned(), Patient::new(proxy, bounds, gateway.telemetry.clone()));
-    match &bounds.tls {
-        None => service.add_tcp(&name),
-        Some(files) => service.add_tls_with_settings(&name, None, tls(files)?),
-    }
+    let plain = ListenerConfig::tcp(name.as_str()).l4_buffer(UNBUFFERED);
+    service.add_listener(match &bounds.tls {
+        None => plain,
+        Some(files) => plain.tls(tls(files)?),
+    });
     Ok(run(service, fds, stopped))
 }
 
 fn serve_admin(socket: Socket, answers: Admin, stopped: watch::Receiver<bool>) -> JoinHandle<()> {
     let (name, fds) = socket.into_fds();
     let mut service = Service::new("admin".to_owned(), HttpServer::new_app(answers));
-    service.add_tcp(&name);
+    service.add_listener(ListenerConfig::tcp(name.as_str()).l4_buffer(UNBUFFERED));
     run(service, fds, stopped)
 }
 

@@ -13,7 +13,7 @@ use tokio::task::spawn_blocking;
 
 use crate::catalog::{InProcess, PlayedFault};
 use crate::dialect::{Pieces, WireReply, WireRequest};
-use crate::raster;
+use crate::raster::{self, RasterError};
 
 mod brush;
 mod canvas;
@@ -105,7 +105,22 @@ impl Painter {
         spawn_blocking(work)
             .await
             .map_err(|stopped| No::broken(&stopped.to_string()))?
-            .map_err(|failed| No::broken(&failed.to_string()))
+            .map_err(|failed| unpainted(&failed))
+    }
+}
+
+/// A picture that cannot be opened is whose order it is in, not the painter's: others are still served.
+fn unpainted(failed: &RasterError) -> No {
+    let detail = failed.to_string();
+    match failed {
+        RasterError::TooLarge(_)
+        | RasterError::Unknown
+        | RasterError::Decode(_)
+        | RasterError::TooLargeForAvif(_) => No::invalid(&detail),
+        RasterError::Encode { .. }
+        | RasterError::EncodeAvif(_)
+        | RasterError::EncodeWebp(_)
+        | RasterError::NoFont => No::broken(&detail),
     }
 }
 

@@ -74,7 +74,7 @@ pub use reader::Admission;
 pub use registry::{NewKey, Workspace};
 pub use replay::RECORDED_MAX;
 pub use rows::media::MediaTotal;
-pub use verify::{VerifyReport, verify, verify_for};
+pub use verify::{FileCheck, VerifyReport, verify, verify_for};
 
 use answers::{Answers, Shelf};
 use ask::{Answered, Ask, Letter, Reply};
@@ -118,6 +118,23 @@ impl Store {
     /// The same, with bounds of one's own on the answers that are kept, and so many bytes of the disk
     /// kept free for ending what was begun.
     pub fn open_within(
+        dir: &Path,
+        clock: Arc<dyn Clock>,
+        bounds: (config::Answers, u64),
+    ) -> Result<Self, StoreError> {
+        let reserve = Reserve::of(dir, bounds.1);
+        match Self::open_embedded(dir, Arc::clone(&clock), bounds) {
+            // A disk that filled up while nobody served: opening takes a little room too.
+            Err(error @ StoreError::Database(_)) if reserve.is_there() => {
+                tracing::warn!(%error, "the store does not open; trying without its reserve");
+                reserve.release();
+                Self::open_embedded(dir, clock, bounds)
+            }
+            opened => opened,
+        }
+    }
+
+    fn open_embedded(
         dir: &Path,
         clock: Arc<dyn Clock>,
         (bounds, reserve_bytes): (config::Answers, u64),

@@ -16,7 +16,8 @@ mod recent;
 
 pub use bound::Bound;
 pub use metrics::{
-    BudgetMetrics, Metrics, PriceMetrics, RuleMetrics, ShadowMetrics, StoreMetrics, WebhookMetrics,
+    AnswerMetrics, BudgetMetrics, Metrics, PriceMetrics, RuleMetrics, ShadowMetrics, StoreMetrics,
+    WebhookMetrics,
 };
 pub use recent::{Recent, Refused, SPAN_MS, SPANS_MAX, Span};
 

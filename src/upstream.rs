@@ -21,6 +21,7 @@ use crate::fault::VendorFault;
 use crate::reach::Target;
 
 mod accounts;
+mod buffers;
 mod exchange;
 mod google;
 mod passthrough;
@@ -30,6 +31,7 @@ mod resolve;
 mod sigv4;
 
 use accounts::Accounts;
+use buffers::Buffers;
 use exchange::Ask;
 use google::Tokens;
 use place::place;
@@ -61,6 +63,12 @@ const ADDRESS_TTL: Duration = Duration::from_secs(30);
 /// Times that one picture's address may send us on.
 const REDIRECTS_MAX: usize = 3;
 
+/// Bytes of answers held at once, unless config says otherwise.
+const ANSWERS_BYTES_MAX: usize = 512 << 20;
+
+/// How often memory that is not needed any more is given back.
+const TIDY_EVERY: Duration = Duration::from_secs(10);
+
 /// What answers for the vendor inside this process.
 pub type InProcessVendor =
     Box<dyn Fn(InProcess, WireRequest) -> BoxFuture<'static, WireReply> + Send + Sync>;
@@ -77,6 +85,7 @@ pub struct Upstream {
     accounts: Accounts,
     tokens: Tokens,
     names: Names,
+    buffers: Buffers,
 }
 
 impl std::fmt::Debug for Upstream {
@@ -96,6 +105,28 @@ impl Upstream {
             clock,
             accounts: Accounts::default(),
             names: Names::default(),
+            buffers: Buffers::new(ANSWERS_BYTES_MAX),
+        }
+    }
+
+    /// The same, with room for so many bytes of answers in flight.
+    #[must_use]
+    pub fn with_answers_bytes_max(mut self, bytes_max: usize) -> Self {
+        self.buffers = Buffers::new(bytes_max);
+        self
+    }
+
+    /// Bytes of vendors' answers that are held, and how many answers had to wait for room since the
+    /// last look.
+    pub fn answers_in_flight(&self) -> (usize, u64) {
+        (self.buffers.in_flight(), self.buffers.take_waited())
+    }
+
+    /// Gives memory back to the system that answers have not needed for a while. Never ends.
+    pub async fn keep_tidy(&self) {
+        loop {
+            tokio::time::sleep(TIDY_EVERY).await;
+            self.buffers.tidy();
         }
     }
 

@@ -99,6 +99,7 @@ async fn of_one_gateway(options: &Options) -> (Vec<Row>, Vec<History>) {
     play!(options, rows, "powerless", embedded::powerless(seed, times * 3));
     play!(options, rows, "unsynced", embedded::unsynced(seed, times * 2));
     play!(options, rows, "full", embedded::full(seed, times));
+    play!(options, rows, "found-full", embedded::found_full(seed, times));
     play!(options, rows, "jumped", embedded::jumped(seed, times * 3));
     play!(options, rows, "late", embedded::late(seed, times.div_ceil(3)));
     play!(options, histories, "history", history::embedded(seed, seeds));

@@ -12,7 +12,8 @@ import threading
 import time
 from pathlib import Path
 
-from machines import SIZES, Gateway, PlainProxy, Vendor, free_port
+from books import books
+from machines import SIZES, Gateway, Passthrough, PlainProxy, Vendor, free_port
 from measure import load, median, round_of, syncs_per_second
 from parked import park
 
@@ -35,12 +36,13 @@ def title(text, *cells):
 
 
 def throughput(world, options):
-    """In turn, several rounds: the plain proxy, the same dialect, another dialect."""
-    cells = ("answer", "clients", "what", "requests/s", "p50 ms", "p99 ms", "CPU µs", "CPU ÷ nginx", "peak MB", "void rounds")
+    """In turn, several rounds: plain proxies, the same dialect, another dialect."""
+    cells = ("answer", "clients", "what", "requests/s", "p50 ms", "p99 ms", "CPU µs", "CPU ÷ nginx", "CPU ÷ pingora", "peak MB", "void rounds")
     title("Throughput and CPU of the process itself, per request", *cells)
     for size, clients in CLIENTS.items():
         ways = {
             "nginx": (world.proxy, f"http://127.0.0.1:{world.proxy.port}/openai/{size}{PATH}", body("x")),
+            "pingora": (world.passthrough, f"http://127.0.0.1:{world.passthrough.port}/openai/{size}{PATH}", body("x")),
             "pixelgate": (world.gateway, f"http://127.0.0.1:{world.gateway.port}{PATH}", body(f"same-{size}")),
             "pixelgate, translated": (world.gateway, f"http://127.0.0.1:{world.gateway.port}{PATH}", body(f"other-{size}")),
         }
@@ -55,7 +57,7 @@ def throughput(world, options):
                 else:
                     told = load(world.folder, url, asked, key, clients, options.seconds) | {"cpu_us": float("nan"), "peak_mb": float("nan")}
                 rounds[name].append(told)
-        plain = median(rounds["nginx"], "cpu_us")
+        plain, pingora = median(rounds["nginx"], "cpu_us"), median(rounds["pingora"], "cpu_us")
         for name, told in rounds.items():
             cpu = median(told, "cpu_us")
             line(
@@ -67,6 +69,7 @@ def throughput(world, options):
                 f"{median(told, 'p99') * 1e3:.2f}",
                 f"{cpu:,.0f}",
                 f"{cpu / plain:.2f}",
+                f"{cpu / pingora:.2f}",
                 f"{median(told, 'peak_mb'):.0f}",
                 sum(bool(one["failed"]) for one in told),
             )
@@ -123,35 +126,47 @@ def memory(world, options):
     line("idle after it", f"{world.gateway.memory_mb('VmRSS'):.0f} MB")
 
 
+def large_books(world, options):
+    """Millions of entries: how fast they are proved, and how long a start with them takes."""
+    entries, took, started_ms, memory_mb = books(world, options)
+    title("Large books", "what", "is")
+    line(f"proof of {entries:,} entries (`ledger verify`)", f"{took:.1f} s, {entries / took:,.0f} entries/s")
+    line(f"start to ready with them and {options.keys:,} keys", f"{started_ms:.0f} ms, then {memory_mb:.0f} MB")
+
+
 class World:
     def __init__(self, folder, options):
         self.folder = folder
         self.vendor = Vendor(folder)
         self.slow_port = free_port()
         self.proxy = PlainProxy(folder, self.vendor.port)
+        self.passthrough = Passthrough(options.passthrough, self.vendor.port)
         self.gateway = Gateway(folder, options.binary, self.vendor.port, self.slow_port, options.config)
 
     def stop(self):
-        for process in (self.gateway, self.proxy, self.vendor):
+        for process in (self.gateway, self.passthrough, self.proxy, self.vendor):
             process.stop()
 
 
 def main():
     read = argparse.ArgumentParser(description=__doc__)
     read.add_argument("--binary", default="target/release/pixelgate")
+    read.add_argument("--passthrough", default="target/release/passthrough", help="Pingora as a plain proxy")
     read.add_argument("--rounds", type=int, default=5)
     read.add_argument("--seconds", type=int, default=5, help="of each round")
     read.add_argument("--parked", type=int, default=5000, help="connections")
+    read.add_argument("--entries", type=int, default=10_000_000, help="of the large books")
+    read.add_argument("--keys", type=int, default=100_000, help="of the large books")
     read.add_argument("--config", default="", help="more of the gateway's config, such as Redis and PostgreSQL")
     read.add_argument("--other-url", help="another gateway, in turn with the rest")
     read.add_argument("--other-key", default="")
     read.add_argument("--other-model", default="")
-    read.add_argument("--only", choices=["throughput", "latency", "upsets", "memory"], action="append")
+    read.add_argument("--only", choices=["throughput", "latency", "upsets", "memory", "books"], action="append")
     options = read.parse_args()
-    options.binary = os.path.abspath(options.binary)
+    options.binary, options.passthrough = map(os.path.abspath, (options.binary, options.passthrough))
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    parts = {"throughput": throughput, "latency": latency, "upsets": upsets, "memory": memory}
+    parts = {"throughput": throughput, "latency": latency, "upsets": upsets, "memory": memory, "books": large_books}
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
         world = World(Path(folder), options)
         version = subprocess.run([options.binary, "--version"], capture_output=True, text=True).stdout.strip()

@@ -154,6 +154,21 @@ class PlainProxy(Process):
         wait_for(self.port)
 
 
+class Passthrough(Process):
+    """What is compared with, too: Pingora itself, which reads nothing and changes nothing."""
+
+    def __init__(self, binary, vendor_port):
+        self.port = free_port()
+        addresses = [f"127.0.0.1:{self.port}", f"127.0.0.1:{vendor_port}"]
+        super().__init__([binary, *addresses], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_for(self.port)
+
+    def stop(self):
+        # Asked kindly it waits five minutes.
+        self.popen.kill()
+        self.popen.wait(60)
+
+
 PLAN = """
 [plans.open]
 models = ["*"]

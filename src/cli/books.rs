@@ -11,7 +11,7 @@ use crate::control;
 use crate::credits::Credits;
 use crate::id::{AdjustmentId, GrantId, KeyId, WorkspaceId};
 use crate::ledger::{NewAdjustment, NewGrant, PRIORITY_USUAL};
-use crate::store::{self, Command, GrantSummary, KeySummary, Outcome, VerifyReport};
+use crate::store::{self, Command, FileCheck, GrantSummary, KeySummary, Outcome, VerifyReport};
 
 use super::{CliError, say};
 
@@ -143,7 +143,12 @@ pub(super) enum CreditsVerb {
 #[derive(Debug, Subcommand)]
 pub(super) enum LedgerVerb {
     /// Recomputes every balance from the entries and says what does not agree.
-    Verify,
+    Verify {
+        /// Compare every index of the embedded store's file with its table, too: takes several times as
+        /// long.
+        #[arg(long)]
+        full: bool,
+    },
 }
 
 fn memo(text: &str) -> Result<String, String> {
@@ -229,8 +234,9 @@ pub(super) async fn credits(config: &Config, verb: CreditsVerb) -> Result<(), Cl
 }
 
 pub(super) async fn ledger(config: &Config, verb: &LedgerVerb) -> Result<(), CliError> {
-    let LedgerVerb::Verify = verb;
-    let report = store::verify_for(config).await?;
+    let LedgerVerb::Verify { full } = verb;
+    let file = if *full { FileCheck::Full } else { FileCheck::Quick };
+    let report = store::verify_for(config, file).await?;
     for fault in &report.faults {
         say(&format!("fault: {fault}"));
     }

@@ -95,10 +95,10 @@ pub(super) async fn start(
     let hands = Hands {
         policy: Arc::clone(&policy),
         store: store.clone(),
-        upstream: Arc::new(Upstream::new(
-            painter::Painter::new(workers).into_vendor(),
-            Arc::clone(&clock) as _,
-        )),
+        upstream: Arc::new(
+            Upstream::new(painter::Painter::new(workers).into_vendor(), Arc::clone(&clock) as _)
+                .with_answers_bytes_max(config.public.answers_in_flight_bytes_max),
+        ),
         media,
         telemetry,
         jobs: config.jobs.clone(),
@@ -145,6 +145,8 @@ fn keep_house(
     if let Some(folder) = config.shadow_directory.clone() {
         background.spawn(follow_shadow(Arc::clone(gateway), folder));
     }
+    let upstream = Arc::clone(&gateway.upstream);
+    background.spawn(async move { upstream.keep_tidy().await });
     background.spawn(Arc::clone(gateway).tell_apps());
     background.spawn(Arc::clone(gateway).tell_of_budgets());
     let (sweeping, auditing) = (Arc::clone(gateway), Arc::clone(gateway));

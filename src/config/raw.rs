@@ -50,6 +50,7 @@ sections! {
         in_flight_max: usize,
         in_flight_bytes_max: ByteCount,
         in_flight_bytes_per_workspace_max: ByteCount,
+        answers_in_flight_bytes_max: ByteCount,
         connections_max: usize,
         cors_origins: Vec<String>,
         trusted_proxies: Vec<String>,
@@ -209,6 +210,10 @@ impl RawPublic {
             in_flight_bytes_per_workspace_max: positive(
                 "public.in_flight_bytes_per_workspace_max",
                 self.in_flight_bytes_per_workspace_max.map(|b| b.0),
+            )?,
+            answers_in_flight_bytes_max: positive(
+                "public.answers_in_flight_bytes_max",
+                self.answers_in_flight_bytes_max.map(|b| b.0),
             )?,
             connections_max: positive("public.connections_max", self.connections_max)?,
             cors_origins: origins(&set("public.cors_origins", self.cors_origins)?)?,

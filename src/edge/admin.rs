@@ -14,7 +14,7 @@ use crate::admin::{self, Answer, Asked};
 use crate::gateway::Gateway;
 use crate::pledge::Gone;
 use crate::scalar::Network;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Bound, Metrics};
 use crate::turnstile::Decided;
 
 use super::body::{announced_length, ask_for_body, read_away};
@@ -116,6 +116,12 @@ impl ServeHttp for Admin {
                 metrics.webhooks.oldest_seconds.set(age_ms / 1000);
                 metrics.holds_open.set(i64::try_from(store.open_holds()).unwrap_or(i64::MAX));
                 metrics.answers_bytes.set(store.kept_bytes());
+                let (answers_bytes, waited) = self.gateway.upstream.answers_in_flight();
+                let shown_bytes = i64::try_from(answers_bytes).unwrap_or(i64::MAX);
+                metrics.answers.in_flight_bytes.set(shown_bytes);
+                if waited > 0 {
+                    metrics.bounds_met_often(Bound::AnswersInFlightBytes, waited);
+                }
                 metrics.store.full.set(i64::from(store.is_full()));
                 metrics.store.poisoned.set(i64::from(store.poisoned()));
                 metrics.store.away.set(i64::from(store.is_away()));

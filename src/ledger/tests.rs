@@ -4,7 +4,9 @@
 
 use super::*;
 
+mod counters;
 pub(crate) mod histories;
+mod names;
 mod page;
 mod restored;
 
@@ -286,7 +288,8 @@ fn ended_holds_are_remembered_up_to_a_bound_and_can_be_recalled() {
     ledger.hold(&first, now(0)).unwrap();
     ledger.void(&first.hold, now(0)).unwrap();
     let kept = ledger.find_hold(&first.hold).unwrap().clone();
-    for number in 0..ENDED_HOLDS_MAX {
+    for number in 1..=ENDED_HOLDS_MAX {
+        assert!(ledger.find_hold(&first.hold).is_some(), "{number} are within the bound");
         let ask = ask(&format!("h{number}"), 0, 99, Vec::new());
         ledger.hold(&ask, now(0)).unwrap();
         ledger.void(&ask.hold, now(0)).unwrap();

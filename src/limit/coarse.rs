@@ -109,3 +109,39 @@ fn place(number: u64) -> usize {
     let slots = u64::try_from(COUNTS).unwrap_or(1);
     usize::try_from(number.checked_rem(slots).unwrap_or(0)).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sub-windows of a second.
+    fn minute() -> Coarse {
+        Coarse::new(Unit::Requests, SUB_WINDOWS * 1000)
+    }
+
+    #[test]
+    fn what_is_told_late_counts_as_long_as_it_may_reach_into_the_window() {
+        let mut window = minute();
+        window.insert(100_000, 1);
+        window.insert(40_999, 2);
+        assert_eq!(window.used(100_000), 3);
+        window.insert(39_999, 4);
+        assert_eq!(window.used(100_000), 3);
+    }
+
+    #[test]
+    fn a_sub_window_that_counts_nothing_frees_nothing() {
+        let mut window = minute();
+        window.insert(100_000, 1);
+        for excess in [0, 1] {
+            assert_eq!(window.free_at(100_000, excess), 161_000);
+        }
+        assert_eq!(window.free_at(100_000, 2), 100_000, "there is not as much");
+    }
+
+    #[test]
+    fn the_last_tick_of_a_sub_window_is_before_the_next() {
+        let window = minute();
+        assert_eq!((window.last_of(0), window.last_of(7)), (999, 7_999));
+    }
+}

@@ -141,7 +141,7 @@ impl Guesser {
 
 /// The part of a digest that tells wrong keys apart.
 fn short(digest: &[u8; 32]) -> u64 {
-    digest.iter().take(8).fold(0, |sum, byte| (sum << 8) | u64::from(*byte))
+    digest.first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
 }
 
 /// Whoever has one IPv6 address has the 2^64 around it too.

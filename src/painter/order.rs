@@ -184,7 +184,7 @@ impl No {
         Self::new(Kind::Refused, detail)
     }
 
-    fn invalid(detail: &str) -> Self {
+    pub(super) fn invalid(detail: &str) -> Self {
         Self::new(Kind::Invalid, detail)
     }
 

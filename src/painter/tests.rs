@@ -106,6 +106,10 @@ async fn what_cannot_be_painted_is_invalid_and_named() {
         let detail = body["error"]["detail"].as_str().unwrap();
         assert!(detail.contains(field), "{detail}");
     }
+    let mut over = order("png");
+    over["inputs"] = json!(["bm8gcGljdHVyZQ=="]);
+    let (status, body) = ask(InProcess::default(), &over).await;
+    assert_eq!((status, &body["error"]["kind"]), (400, &json!("invalid")), "{body}");
     let mut jpeg = order("jpeg");
     jpeg["background"] = json!("transparent");
     assert_eq!(ask(InProcess::default(), &jpeg).await.0, 400);

@@ -11,7 +11,7 @@ use super::disk;
 use super::embedded;
 use super::error::StoreError;
 use super::postgres::PostgresDesk;
-use super::verify::{VerifyReport, prove};
+use super::verify::{FileCheck, VerifyReport, prove};
 
 /// Who asks: questions of one line wait for each other, and never for those of another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,9 @@ impl Desk {
     pub(super) async fn prove(&self, now_unix_ms: i64) -> Result<VerifyReport, StoreError> {
         match self {
             Self::Embedded(desk) => {
-                desk.with(Line::Books, move |database| prove(database, now_unix_ms)).await
+                let proving =
+                    move |database: &mut Connection| prove(database, now_unix_ms, FileCheck::Quick);
+                desk.with(Line::Books, proving).await
             }
             Self::Postgres(desk) => desk.prove(now_unix_ms).await,
         }

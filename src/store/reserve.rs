@@ -36,6 +36,11 @@ impl Reserve {
         }
     }
 
+    /// Whether anything of it is there, to be released.
+    pub(super) fn is_there(&self) -> bool {
+        self.file.exists()
+    }
+
     /// Sees to it that it is there. False, and nothing is kept, when there is no room for it and a
     /// quarter more: else the next hold would only find the disk full again.
     pub(super) fn lay(&self) -> bool {

@@ -68,6 +68,16 @@ async fn a_lie_in_the_books_is_found_and_told_in_words() {
     for (lie, told) in [
         ("UPDATE entry SET amount_nanos = 1 WHERE kind = 'grant'", "not where its entries put it"),
         ("DELETE FROM entry WHERE kind = 'hold'", "entries are missing"),
+        ("UPDATE entry SET target = 'expired' WHERE kind = 'grant'", "no transfer that the ledger"),
+        ("UPDATE entry SET hold = 'h9' WHERE kind = 'settle'", "did not end once"),
+        (
+            "UPDATE entry SET kind = 'void', target = 'available' WHERE kind = 'settle'",
+            "did not end",
+        ),
+        ("UPDATE entry SET workspace = 'ws_other' WHERE kind = 'hold'", "where its entries put it"),
+        ("UPDATE entry SET adjustment = 'a1' WHERE kind = 'grant'", "not what its entries moved"),
+        ("UPDATE hold SET charged_nanos = 2 WHERE id = 'h1'", "did not end once"),
+        ("DELETE FROM \"grant\"", "not where its entries put it"),
         ("UPDATE usage SET charged_nanos = charged_nanos + 1", "not those of the usage rows"),
         (
             "UPDATE hold SET state = 'voided', charged_nanos = NULL WHERE id = 'h1'",
@@ -92,7 +102,7 @@ async fn a_lie_in_the_books_is_found_and_told_in_words() {
             )
             .unwrap();
         database.execute(lie, []).unwrap();
-        let faults = verify(world.dir()).unwrap().faults;
+        let faults = verify(world.dir(), FileCheck::Full).unwrap().faults;
         assert!(faults.iter().any(|fault| fault.contains("trigger is gone")));
         assert!(faults.iter().any(|fault| fault.contains(told)), "{lie}: {faults:#?}");
     }

@@ -19,6 +19,8 @@ pub enum Bound {
     InFlightBytes,
     /// `public.in_flight_bytes_per_workspace_max`
     InFlightBytesPerWorkspace,
+    /// `public.answers_in_flight_bytes_max`
+    AnswersInFlightBytes,
     /// `public.connections_max`
     Connections,
     /// `public.write_timeout`
@@ -55,6 +57,7 @@ impl Bound {
             Self::InFlight => "in_flight_max",
             Self::InFlightBytes => "in_flight_bytes_max",
             Self::InFlightBytesPerWorkspace => "in_flight_bytes_per_workspace_max",
+            Self::AnswersInFlightBytes => "answers_in_flight_bytes_max",
             Self::Connections => "connections_max",
             Self::WriteTime => "write_timeout",
             Self::BatchItems => "batch.items_max",

@@ -10,6 +10,7 @@ use prometheus::{
 use super::bound::Bound;
 use super::kinds::{counter, counters, floats, gauge, gauges, histogram, histograms};
 
+mod answers;
 mod budgets;
 mod prices;
 mod rules;
@@ -17,6 +18,7 @@ mod shadow;
 mod store;
 mod webhooks;
 
+pub use answers::AnswerMetrics;
 pub use budgets::BudgetMetrics;
 pub use prices::PriceMetrics;
 pub use rules::RuleMetrics;
@@ -40,6 +42,8 @@ pub struct Metrics {
     pub shadow: ShadowMetrics,
     /// What stops the store.
     pub store: StoreMetrics,
+    /// What vendors' answers take up.
+    pub answers: AnswerMetrics,
     /// Requests answered, by dialect and outcome (`ok` or a refusal's code).
     pub requests: IntCounterVec,
     /// Refusals, by code and whose they are.
@@ -153,6 +157,7 @@ impl Metrics {
             rules: RuleMetrics::new(&r)?,
             shadow: ShadowMetrics::new(&r)?,
             store: StoreMetrics::new(&r)?,
+            answers: AnswerMetrics::new(&r)?,
             requests: counters(
                 &r,
                 "pixelgate_requests_total",
@@ -371,7 +376,12 @@ impl Metrics {
 
     /// A request met this bound.
     pub fn bound_met(&self, bound: Bound) {
-        self.bounds_met.with_label_values(&[bound.name()]).inc();
+        self.bounds_met_often(bound, 1);
+    }
+
+    /// The same, so many times since the last look.
+    pub fn bounds_met_often(&self, bound: Bound, times: u64) {
+        self.bounds_met.with_label_values(&[bound.name()]).inc_by(times);
     }
 
     /// A limit of policy was met.

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 
 use base64::Engine as _;
-use bytes::BytesMut;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use pingora::http::RequestHeader;
@@ -16,6 +15,7 @@ use crate::dialect::{Pieces, WireReply, WireRequest};
 use crate::fault::VendorFault;
 use crate::secret::Secret;
 
+use super::buffers::Buffers;
 use super::{Ear, IDLE_TIMEOUT, Upstream, sigv4};
 
 /// What is sent, and in whose name.
@@ -92,7 +92,7 @@ impl Upstream {
             Err(read_error) => Err(sent.err().unwrap_or(read_error)),
         };
         answered.map_err(|error| Broken::after(error, reused))?;
-        let reply = read(&mut session, ask.bytes_max, ask.ear).await?;
+        let reply = read(&mut session, ask.bytes_max, ask.ear, &self.buffers).await?;
         // What was not sent to its end would run into the next request on this connection.
         if sent_whole && ask.keeps {
             self.connector.release_http_session(session, peer, Some(IDLE_TIMEOUT)).await;
@@ -238,6 +238,7 @@ async fn read(
     session: &mut HttpSession,
     bytes_max: usize,
     ear: Option<Ear<'_>>,
+    buffers: &Buffers,
 ) -> Result<WireReply, Broken> {
     // Interim answers (1xx) announce the real one.
     while session.response_header().is_some_and(|head| head.status.is_informational()) {
@@ -261,17 +262,27 @@ async fn read(
     }
     let kind = headers.get(http::header::CONTENT_TYPE).map(http::HeaderValue::as_bytes);
     let is_stream = kind.is_some_and(|kind| kind.starts_with(b"text/event-stream"));
-    let mut body = BytesMut::with_capacity(announced);
-    while let Some(chunk) =
-        session.read_response_body().await.map_err(|error| Broken::after(error, false))?
-    {
+    let mut body = buffers.take(announced).await;
+    let mut gather = |chunk: &[u8]| {
         if body.len().saturating_add(chunk.len()) > bytes_max {
             return Err(too_large());
         }
         if let Some(ear) = ear.filter(|_| is_stream) {
-            ear(&chunk);
+            ear(chunk);
         }
-        body.extend_from_slice(&chunk);
+        body.add(chunk);
+        Ok(())
+    };
+    let cut = |error| Broken::after(error, false);
+    if let HttpSession::H1(session) = session {
+        // What Pingora has read is copied once, into the buffer.
+        while let Some(chunk) = session.read_body_ref().await.map_err(cut)? {
+            gather(chunk)?;
+        }
+    } else {
+        while let Some(chunk) = session.read_response_body().await.map_err(cut)? {
+            gather(&chunk)?;
+        }
     }
     Ok(WireReply { status, headers, body: Pieces::one(body.freeze()) })
 }

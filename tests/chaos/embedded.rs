@@ -132,6 +132,29 @@ pub(crate) async fn full(seed: u64, times: u32) -> Row {
     row
 }
 
+/// The disk is full when the gateway starts: it opens its books in the room that was kept for that, and
+/// serves again when somebody frees the disk.
+pub(crate) async fn found_full(seed: u64, times: u32) -> Row {
+    let mut arena = Arena::of("full disk at a start", seed).await;
+    let weather = Weather::fair(seed);
+    let mut world = arena.world(&weather, "");
+    for _ in 0..times {
+        let load = Load::on([&world], CLIENTS);
+        arena.calls_go_on(10).await;
+        arena.strikes(&load);
+        weather.leave_room(0);
+        world = tokio::task::block_in_place(|| world.kill_and_restart());
+        arena.end(load).await;
+        assert_eq!(readiness(&world).await, 503);
+        weather.free_the_disk();
+        is_served_again(&world).await;
+        assert_eq!(readiness(&world).await, 200);
+        world.verify();
+    }
+    holds_expire(&world, &weather, 0).await;
+    arena.row(&Rows::Of(&world))
+}
+
 /// The wall clock jumps, both ways.
 pub(crate) async fn jumped(seed: u64, times: u32) -> Row {
     const HOUR_MS: i64 = 3_600_000;

@@ -212,7 +212,7 @@ impl World {
 
     /// Must find that the books balance.
     pub(crate) fn verify(&self) {
-        let output = self.try_cli(&["ledger", "verify"]);
+        let output = self.try_cli(&["ledger", "verify", "--full"]);
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(output.status.success(), "the books do not balance: {said}");
     }

@@ -76,6 +76,36 @@ fn no_more_addresses_are_remembered_than_there_is_room_for() {
 }
 
 #[test]
+fn a_room_forgets_who_guessed_least_lately_and_only_when_it_is_full() {
+    let mut guesses = Guesses::new(1, Duration::from_mins(5));
+    guesses.rooms.truncate(1);
+    let show = |number: usize| {
+        let address = address(u8::try_from(number).unwrap());
+        guesses.try_key(Some(address), at(0), || ((), Some(key(1)))).is_ok()
+    };
+    for number in 0..ADDRESSES_PER_ROOM {
+        assert!(show(number));
+    }
+    assert!(!show(0), "the room has a place for each");
+    assert!(show(ADDRESSES_PER_ROOM));
+    assert!(show(0), "one more, and the first is forgotten");
+    assert!(!show(2));
+}
+
+#[test]
+fn a_wrong_key_is_known_again_after_others() {
+    let guesses = guesses();
+    let show =
+        |number: u32| guesses.try_key(Some(address(1)), at(0), || ((), Some(key(number)))).is_ok();
+    // Two keys over and over are two guesses.
+    for _ in 0..20 {
+        assert!(show(1) && show(2));
+    }
+    assert!(show(3) && show(4) && show(5));
+    assert!(!show(6));
+}
+
+#[test]
 fn without_a_bound_or_an_address_every_key_is_looked_at() {
     let none = Guesses::new(0, Duration::from_secs(1));
     for number in 0..100 {

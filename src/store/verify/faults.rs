@@ -4,22 +4,32 @@
 //! quadratic. A query gives a place and a detail for everything that is wrong, and no row when nothing is.
 
 use super::super::cells::Query;
+use super::sums::Claim;
+
+/// Instead of the first: every index is compared with its table too, which takes several times as long.
+pub(super) const DEEPLY: Query = Query::each(
+    "SELECT 'file' AS place, integrity_check AS detail FROM pragma_integrity_check
+     WHERE integrity_check <> 'ok'",
+    "SELECT '' AS place, '' AS detail WHERE false",
+);
 
 /// Every check, in the order in which it is told.
-pub(super) const FAULTS: [(&str, Query); 13] = [
-    ("the database file is damaged", Query::each(
-     "SELECT 'integrity' AS place, integrity_check AS detail FROM pragma_integrity_check
-      WHERE integrity_check <> 'ok'",
+///
+/// Of the embedded store, what [`super::sums`] proves is asked only to say where it is wrong.
+pub(super) const FAULTS: [(&str, Option<Claim>, Query); 13] = [
+    ("the database file is damaged", None, Query::each(
+     "SELECT 'file' AS place, quick_check AS detail FROM pragma_quick_check
+      WHERE quick_check <> 'ok'",
      // PostgreSQL has no such question; its checksums speak for themselves.
      "SELECT '' AS place, '' AS detail WHERE false")),
 
-    ("entries are missing", Query::each(
+    ("entries are missing", Some(Claim::Numbering), Query::each(
      "SELECT 'entries' AS place, count(*) || ' rows numbered up to ' || max(seq) AS detail FROM entry
       HAVING count(*) > 0 AND (min(seq) <> 1 OR max(seq) <> count(*))",
      "SELECT workspace AS place, count(*) || ' rows numbered up to ' || max(seq) AS detail FROM entry
       GROUP BY workspace HAVING min(seq) <> 1 OR max(seq) <> count(*)")),
 
-    ("entries may be changed, for a trigger is gone", Query::each(
+    ("entries may be changed, for a trigger is gone", None, Query::each(
      "SELECT name AS place, 'not there' AS detail FROM (SELECT 'entry_is_never_changed' AS name
                                      UNION SELECT 'entry_is_never_removed') AS wanted
       WHERE name NOT IN (SELECT name FROM sqlite_schema WHERE type = 'trigger')",
@@ -29,7 +39,7 @@ pub(super) const FAULTS: [(&str, Query); 13] = [
       WHERE name NOT IN (SELECT tgname FROM pg_trigger
                          WHERE tgrelid = 'entry'::regclass AND tgenabled IN ('O', 'A'))")),
 
-    ("an entry is no transfer that the ledger makes", Query::same(
+    ("an entry is no transfer that the ledger makes", Some(Claim::Transfers), Query::same(
      "SELECT 'entry ' || seq AS place, kind || ' from ' || source || ' to ' || target AS detail
       FROM entry
       WHERE (kind, source, target) NOT IN (VALUES
@@ -39,7 +49,7 @@ pub(super) const FAULTS: [(&str, Query); 13] = [
           ('expire', 'held', 'available'), ('expire', 'held', 'expired'),
           ('lapse', 'available', 'expired'), ('adjust', 'available', 'expired'))")),
 
-    ("an adjustment is not what its entries moved", Query::same(
+    ("an adjustment is not what its entries moved", Some(Claim::Adjustments), Query::same(
      "WITH sides AS (
           SELECT id, workspace, amount_nanos AS said, 0 AS moved FROM adjustment
           UNION ALL
@@ -48,7 +58,7 @@ pub(super) const FAULTS: [(&str, Query); 13] = [
       SELECT id AS place, sum(said) || ' said, ' || sum(moved) || ' moved, of ' || workspace AS detail
       FROM sides GROUP BY id, workspace HAVING sum(said) <> sum(moved)")),
 
-    ("a grant is not where its entries put it", Query::same(
+    ("a grant is not where its entries put it", Some(Claim::Grants), Query::same(
      "WITH moved AS (
           SELECT \"grant\" AS id, workspace, target AS account, amount_nanos AS nanos FROM entry
           UNION ALL
@@ -74,7 +84,7 @@ pub(super) const FAULTS: [(&str, Query); 13] = [
                           || summed AS detail
       FROM sides WHERE kept <> summed")),
 
-    ("a grant does not balance or is below zero", Query::same(
+    ("a grant does not balance or is below zero", None, Query::same(
      "SELECT id AS place, 'granted ' || amount_nanos || ', available ' || available_nanos
                           || ', held ' || held_nanos || ', spent ' || spent_nanos
                           || ', expired ' || expired_nanos AS detail
@@ -82,7 +92,7 @@ pub(super) const FAULTS: [(&str, Query); 13] = [
       WHERE amount_nanos <> available_nanos + held_nanos + spent_nanos + expired_nanos
          OR available_nanos < 0 OR held_nanos < 0 OR spent_nanos < 0 OR expired_nanos < 0")),
 
-    ("held credits are not those of the open holds", Query::same(
+    ("held credits are not those of the open holds", None, Query::same(
      "WITH held AS (SELECT workspace, sum(held_nanos) AS nanos FROM \"grant\" GROUP BY 1),
            opened AS (SELECT workspace, sum(amount_nanos) AS nanos FROM hold
                     WHERE state = 'open' GROUP BY 1)
@@ -92,7 +102,7 @@ pub(super) const FAULTS: [(&str, Query); 13] = [
       FROM held FULL JOIN opened ON opened.workspace = held.workspace
       WHERE coalesce(held.nanos, 0) <> coalesce(opened.nanos, 0)")),
 
-    ("a hold did not end once, in the way that it says", Query::same(
+    ("a hold did not end once, in the way that it says", Some(Claim::Holds), Query::same(
      "WITH parts AS (
           SELECT id, 1 AS there, state, amount_nanos AS amount,
                  coalesce(charged_nanos, 0) AS charged,
@@ -119,7 +129,7 @@ pub(super) const FAULTS: [(&str, Query); 13] = [
          OR way <> CASE state WHEN 'settled' THEN 'settle' WHEN 'voided' THEN 'void'
                               WHEN 'expired' THEN 'expire' ELSE '' END")),
 
-    ("spent credits are not those of the usage rows", Query::same(
+    ("spent credits are not those of the usage rows", Some(Claim::Usage), Query::same(
      "WITH spent AS (SELECT workspace, sum(spent_nanos) AS nanos FROM \"grant\" GROUP BY 1),
            charged AS (SELECT coalesce(workspace, 'nobody') AS workspace,
                               sum(charged_nanos) AS nanos FROM usage GROUP BY 1)
@@ -129,17 +139,17 @@ pub(super) const FAULTS: [(&str, Query); 13] = [
       FROM spent FULL JOIN charged ON charged.workspace = spent.workspace
       WHERE coalesce(spent.nanos, 0) <> coalesce(charged.nanos, 0)")),
 
-    ("a pledge does not go with its hold", Query::same(
+    ("a pledge does not go with its hold", None, Query::same(
      "SELECT p.hold AS place, p.state || ', and its hold is ' || coalesce(h.state, 'not there')
                               AS detail
       FROM pledge AS p LEFT JOIN hold AS h ON h.id = p.hold
       WHERE h.id IS NULL OR h.state = 'expired' OR (p.state = 'open') <> (h.state = 'open')")),
 
-    ("a quota is below zero", Query::same(
+    ("a quota is below zero", None, Query::same(
      "SELECT subject || ' ' || unit || ' ' || period AS place, CAST(used AS TEXT) AS detail
       FROM quota WHERE used < 0")),
 
-    ("a budget was spent that is not used", Query::same(
+    ("a budget was spent that is not used", None, Query::same(
      "SELECT subject || ' ' || unit || ' ' || period AS place,
              CAST(spent AS TEXT) || ' spent, ' || CAST(used AS TEXT) || ' used' AS detail
       FROM quota WHERE spent < 0 OR spent > used")),
