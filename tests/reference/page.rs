@@ -88,11 +88,9 @@ fn kind(own: &Value, names: &mut Vec<String>) -> String {
         let words: Vec<_> = words.into_iter().map(|(word, _)| format!("`\"{word}\"`")).collect();
         return words.join(", ");
     }
-    let named = match &own["type"] {
-        Value::Array(list) => list.iter().find(|name| *name != "null").cloned().unwrap_or_default(),
-        other => other.clone(),
-    };
-    match named.as_str().unwrap_or_default() {
+    let own_type = &own["type"];
+    let either = own_type.as_array().and_then(|list| list.iter().find(|name| *name != "null"));
+    match either.unwrap_or(own_type).as_str().unwrap_or_default() {
         "array" => format!("list of {}", kind(&own["items"], names)),
         "object" => match own.get("additionalProperties") {
             Some(of) if of.is_object() => format!("table by name of {}", kind(of, names)),
