@@ -96,7 +96,12 @@ fn leaves(place: &str, value: &Value, found: &mut Vec<String>) {
             .iter()
             .enumerate()
             .for_each(|(number, value)| leaves(&format!("{place}[{number}]"), value, found)),
-        _ => found.push(place.to_owned()),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Object(_)
+        | Value::Array(_) => found.push(place.to_owned()),
     }
 }
 

@@ -109,7 +109,7 @@ fn is_line(shown: &str, printed: &str) -> bool {
         None => shown == printed,
         Some((begin, rest)) => printed.strip_prefix(begin).is_some_and(|tail| {
             let ends = tail.char_indices().map(|(at, _)| at).chain([tail.len()]);
-            ends.into_iter().any(|at| is_line(rest, &tail[at..]))
+            ends.into_iter().filter_map(|at| tail.get(at..)).any(|tail| is_line(rest, tail))
         }),
     }
 }

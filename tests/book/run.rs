@@ -41,8 +41,9 @@ pub(crate) fn page(file: &str, blocks: &[Block]) -> Result<(), String> {
     let [public, admin, redis] = [(); 3].map(|()| free_port());
     lay_out(at, public, admin);
     let run: Vec<&Block> = blocks.iter().filter(|block| block.fate == Fate::Run).collect();
-    let all: String =
-        run.iter().map(|block| format!("{}\n{}\n", block.before, block.commands)).collect();
+    let all: Vec<_> =
+        run.iter().flat_map(|block| [block.before.as_str(), block.commands.as_str()]).collect();
+    let all = all.join("\n");
     let postgres =
         if all.contains("PIXELGATE_POSTGRES") { server().new_database() } else { String::new() };
     let _redis = all.contains("127.0.0.1:6379").then(|| start_redis(redis));
@@ -68,9 +69,10 @@ pub(crate) fn page(file: &str, blocks: &[Block]) -> Result<(), String> {
     let parts: Vec<&str> = printed.split(&format!("{MARK}\n")).collect();
     if !done.status.success() {
         let begun = parts.len().saturating_sub(1).div_ceil(2).saturating_sub(1);
-        let block = run.get(begun).map_or("what every page has".to_owned(), |block| {
-            format!("{file}:{}\n{}", block.line, block.commands)
-        });
+        let block = run.get(begun).map_or_else(
+            || "what every page has".to_owned(),
+            |block| format!("{file}:{}\n{}", block.line, block.commands),
+        );
         let logs = ["serve.log", "gateway.log", "node.log"].map(|name| at.join(name));
         let log: String = logs.iter().filter_map(|log| std::fs::read_to_string(log).ok()).collect();
         return Err(format!(
