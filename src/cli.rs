@@ -118,6 +118,8 @@ enum CliError {
     },
     #[error("metrics cannot be set up")]
     Metrics(#[from] prometheus::Error),
+    #[error(transparent)]
+    Traces(#[from] crate::telemetry::TraceError),
     #[error("{message}")]
     Refused { message: String },
     #[error(transparent)]
@@ -141,7 +143,11 @@ impl CliError {
     /// with an invoice; 4: stopped with work unfinished.
     const fn exit_code(&self) -> u8 {
         match self {
-            Self::ReadConfig { .. } | Self::Config(_) | Self::Policy(_) | Self::Turnstile(_) => 2,
+            Self::ReadConfig { .. }
+            | Self::Config(_)
+            | Self::Policy(_)
+            | Self::Turnstile(_)
+            | Self::Traces(_) => 2,
             Self::Unbalanced | Self::Unreconciled => 3,
             Self::Undrained => 4,
             Self::Store(_)

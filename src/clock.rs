@@ -53,6 +53,23 @@ impl Now {
 
 const DAY_MS: i64 = 86_400_000;
 
+/// A moment on the machine's steady clock: for telling how long something took, not for deciding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(Instant);
+
+impl Moment {
+    /// How long it is after an earlier one; nothing if it is not.
+    pub fn since(self, earlier: Self) -> Duration {
+        self.0.saturating_duration_since(earlier.0)
+    }
+}
+
+impl From<Instant> for Moment {
+    fn from(at: Instant) -> Self {
+        Self(at)
+    }
+}
+
 /// Something that knows the time.
 pub trait Clock: Send + Sync {
     /// Reads both clocks.

@@ -16,11 +16,13 @@ mod limits;
 mod raw;
 mod schema;
 mod stored;
+mod traces;
 
 use raw::RawConfig;
 
 pub use limits::{Limits, Lost, Redis, RedisAddress};
 pub use schema::schema;
+pub use traces::{Export, Sampling, Traces, Way};
 
 /// The defaults, which also document every key.
 pub const DEFAULTS: &str = include_str!("../config/gateway.toml");
@@ -62,6 +64,10 @@ pub struct Config {
     pub log_format: LogFormat,
     /// The least important level that is logged.
     pub log_level: tracing::Level,
+    /// Whether prompts are logged.
+    pub log_prompts: bool,
+    /// Which requests are traced, and where their spans go; `None` traces none.
+    pub traces: Option<Traces>,
     /// How long requests in flight may still take after SIGTERM.
     pub drain_timeout: Duration,
 }

@@ -18,6 +18,7 @@ pub mod chat;
 mod claim;
 mod cloudflare;
 mod comfyui;
+mod conventions;
 mod deepinfra;
 mod drawn;
 mod extras;
@@ -62,6 +63,7 @@ mod wire;
 mod xai;
 
 pub use claim::Claim;
+pub use conventions::traced_as;
 pub use extras::{Batching, Item, ItemAnswer, Prompting, Reporting};
 pub use job::{AssetShown, JobShown, Step, VersionShown, encode_event};
 pub use library::{Asked, Library};

@@ -24,6 +24,7 @@ use crate::routing::Candidate;
 use crate::rules::Holding;
 use crate::store::Store;
 use crate::telemetry::Telemetry;
+use crate::trail::Step;
 use crate::turnstile::{Counted, Turnstile};
 use crate::upstream::Upstream;
 
@@ -37,6 +38,7 @@ mod deliver;
 mod draw;
 mod exchange;
 mod fan_out;
+mod follow;
 mod foresee;
 mod health;
 mod hedge;
@@ -68,6 +70,7 @@ mod worth;
 
 use admit::Stake;
 use draw::{Delivered, delivered_size};
+use follow::traced;
 use health::HealthBoard;
 use limits::Asking;
 use note::{note_asked, note_caller, note_delivered, note_judged};
@@ -207,6 +210,7 @@ impl Gateway {
 
     /// Answers a request whose head was met, in the dialect it was asked in. May refuse; never fails.
     pub async fn serve(self: Arc<Self>, mut visit: Visit, body: Bytes) -> WireReply {
+        visit.is_read();
         let reply = match self.answer(&mut visit, body).await {
             Ok(reply) => reply,
             Err(refusal) => self.reply_with_refusal(&mut visit, refusal),
@@ -250,6 +254,7 @@ impl Gateway {
 
     /// From the body's bytes to pictures that are paid for.
     async fn fulfil(&self, visit: &mut Visit, body: Bytes) -> Result<Fulfilled, Refusal> {
+        visit.enter(Step::Decode);
         let request = decode(visit.client, &visit.wire(body))?;
         self.fulfil_request(visit, request).await
     }
@@ -275,6 +280,7 @@ impl Gateway {
             plan: &plan,
             model: Some(&work.model.name),
         };
+        visit.enter(Step::Limit);
         let lease = self.admit(&asking, stake.weight()).await?;
         let whose = (&*policy, &visit.caller);
         let moderated = self.moderate(whose, &work.request, &mut visit.receipt).await;
@@ -314,8 +320,10 @@ impl Gateway {
         mut asked: ImageRequest,
     ) -> Result<(Arc<Plan>, Work), Refusal> {
         let policy = Arc::clone(&visit.policy);
+        visit.enter(Step::Rules);
         visit.label(&mut asked)?;
         note_asked(&mut visit.receipt, &asked);
+        self.telemetry.tell_prompt(&visit.receipt.request_id, &asked.prompt);
         policy.rules.judge(&asked).map_err(refuse::denied)?;
         Self::may_name(visit, &asked)?;
         let plan = plan(&policy, &visit.caller)?;
@@ -323,15 +331,18 @@ impl Gateway {
         visit.receipt.model = Some(model.name.clone());
         let (model, ruled) = self.rule(visit, (&plan, model), &asked)?;
         visit.receipt.model = Some(model.name.clone());
+        visit.enter(Step::Treat);
         asked.delivery = plan.delivery(asked.delivery);
         let Treated { request, changes, .. } =
             treat(&policy, (&plan, &model), &asked, &ruled).kept(&plan, &model)?;
 
+        visit.enter(Step::Route);
         note_judged(&mut visit.receipt, self.clock.now());
         let whose = (&visit.caller, &*plan, &ruled);
         let sketch = visit.receipt.sketch.as_deref_mut();
         let mut candidates = self.candidates(&model, &request, whose, sketch)?;
         self.has_room(visit, &plan, &request).await?;
+        visit.enter(Step::Quote);
         let (tariff, quote) =
             self.quote_by_rules(visit, (&model, &ruled), &mut candidates, &request)?;
         visit.receipt.price_version = Some(Arc::clone(&tariff.version));
@@ -346,11 +357,14 @@ impl Gateway {
         receipt.status = reply.status;
         receipt.answer_bytes = u64::try_from(reply.body.len()).unwrap_or(u64::MAX);
         receipt.total_us = micros(visit.began.elapsed());
-        // A job is told of when it ends.
-        if !visit.became_job {
+        // A job is told of when it ends; its trail is another.
+        if visit.became_job {
+            self.telemetry.trace(receipt);
+        } else {
             self.telemetry.tell(receipt, visit.said.as_deref());
         }
         let reply = reply.with_header("x-request-id", receipt.request_id.as_str());
+        let reply = traced(receipt, reply);
         visit.marked_as_played(reply)
     }
 }

@@ -55,6 +55,8 @@ pub struct Input {
     pub labels: String,
     /// What a test-mode key has played, as the header spells it.
     pub played: Option<String>,
+    /// The trace that it belonged to, and its span there, as a `traceparent`.
+    pub trace: Option<String>,
 }
 
 /// What is known of a job.

@@ -9,7 +9,7 @@
 //! | 4 hands | [`export`], [`media`], [`painter`], [`reload`], [`store`], [`telemetry`], [`turnstile`], [`upstream`] |
 //! | 3 law | [`config`], [`import`], [`policy`] |
 //! | 2 judges | [`auth`], [`dialect`], [`finance`], [`job`], [`ledger`], [`limit`], [`notice`], [`played`], [`pledge`], [`price`], [`raster`], [`routing`], [`rules`] |
-//! | 1 shapes | [`canonical`], [`catalog`], [`fault`], [`receipt`] |
+//! | 1 shapes | [`canonical`], [`catalog`], [`fault`], [`receipt`], [`trail`] |
 //! | 0 ground | [`clock`], [`credits`], [`expression`], [`id`], [`reach`], [`scalar`], [`secret`] |
 
 pub mod cli;
@@ -52,6 +52,7 @@ pub mod canonical;
 pub mod catalog;
 pub mod fault;
 pub mod receipt;
+pub mod trail;
 
 pub mod clock;
 pub mod credits;

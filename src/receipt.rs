@@ -8,6 +8,7 @@ use std::sync::Arc;
 use crate::canonical::{Quality, RefusalKind, Size, Sketch};
 use crate::credits::{Cost, Credits};
 use crate::id::{HoldId, KeyId, RequestId, WorkspaceId};
+use crate::trail::Trail;
 
 /// The story of one request.
 #[derive(Clone, Debug)]
@@ -72,6 +73,8 @@ pub struct Receipt {
     pub cancelled: bool,
     /// What it would be judged by again, once it is understood.
     pub sketch: Option<Box<Sketch>>,
+    /// What it left behind at each step, for spans.
+    pub trail: Trail,
 }
 
 /// Who asked.
@@ -121,6 +124,7 @@ impl Receipt {
             outcome_unknown: false,
             cancelled: false,
             sketch: None,
+            trail: Trail::default(),
         }
     }
 

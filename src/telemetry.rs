@@ -3,35 +3,73 @@
 use std::sync::Arc;
 
 use prometheus::{Encoder, TextEncoder};
+use tokio::time::Instant;
 
 use crate::canonical::{Blame, RefusalKind};
-use crate::config::LogFormat;
+use crate::config::{self, LogFormat};
 use crate::fault::VendorFault;
+use crate::id::RequestId;
 use crate::receipt::Receipt;
+use crate::trail::{Context, Trail};
 
 mod bound;
+mod exemplars;
 mod kinds;
 mod metrics;
+mod openmetrics;
 mod recent;
+mod traces;
 
 pub use bound::Bound;
 pub use metrics::{
     AnswerMetrics, BudgetMetrics, Metrics, PriceMetrics, RuleMetrics, ShadowMetrics, StoreMetrics,
-    WebhookMetrics,
+    TraceMetrics, WebhookMetrics,
 };
 pub use recent::{Recent, Refused, SPAN_MS, SPANS_MAX, Span};
+pub use traces::{Coming, TraceError};
+
+use exemplars::Exemplars;
+use traces::{Sampler, Traces};
 
 /// Where receipts are told.
 #[derive(Clone, Debug)]
 pub struct Telemetry {
     metrics: Arc<Metrics>,
     recent: Arc<Recent>,
+    exemplars: Arc<Exemplars>,
+    traces: Option<Arc<Traces>>,
+    logs_prompts: bool,
 }
 
 impl Telemetry {
     /// Metrics of this process, all at zero.
     pub fn new() -> Result<Self, prometheus::Error> {
-        Ok(Self { metrics: Arc::new(Metrics::new()?), recent: Arc::default() })
+        Ok(Self {
+            metrics: Arc::new(Metrics::new()?),
+            recent: Arc::default(),
+            exemplars: Arc::default(),
+            traces: None,
+            logs_prompts: false,
+        })
+    }
+
+    /// The same, with requests traced as configured; to be called where tasks can run.
+    pub fn with_traces(self, config: Option<&config::Traces>) -> Result<Self, TraceError> {
+        let start = |config| Traces::start(config, &self.metrics).map(Arc::new);
+        Ok(Self { traces: config.map(start).transpose()?, ..self })
+    }
+
+    /// The same, with prompts in the log if an operator asks for them.
+    #[must_use]
+    pub fn with_prompts(self, logs_prompts: bool) -> Self {
+        Self { logs_prompts, ..self }
+    }
+
+    /// What a request asks for, where an operator wants that in the log.
+    pub fn tell_prompt(&self, request_id: &RequestId, prompt: &str) {
+        if self.logs_prompts {
+            tracing::info!(%request_id, prompt, "a prompt");
+        }
     }
 
     /// The metrics, for those who count as they go.
@@ -54,9 +92,15 @@ impl Telemetry {
         text
     }
 
+    /// The same in the format of OpenMetrics, with traces that stand for what was measured.
+    pub fn scrape_openly(&self) -> Vec<u8> {
+        openmetrics::encode(&self.metrics.registry().gather(), &self.exemplars).into_bytes()
+    }
+
     /// One exchange with a vendor, as it ended.
-    pub fn attempt(&self, vendor: &str, seconds: f64, fault: Option<&VendorFault>) {
+    pub fn attempt(&self, vendor: &str, seconds: f64, fault: Option<&VendorFault>, trail: &Trail) {
         let outcome = fault.map_or("ok", VendorFault::code);
+        self.note(("pixelgate_vendor_duration_seconds", &[outcome, vendor]), seconds, trail);
         self.metrics.vendor_seconds.with_label_values(&[vendor, outcome]).observe(seconds);
         if fault.is_some_and(VendorFault::outcome_unknown) {
             self.metrics.outcomes_unknown.with_label_values(&[vendor]).inc();
@@ -68,19 +112,62 @@ impl Telemetry {
         self.count(receipt);
         self.recent.add(receipt, message);
         log(receipt, message);
+        self.trace(receipt);
+    }
+
+    /// The trail of a request that comes in.
+    pub fn trail(&self, coming: &Coming<'_>) -> Trail {
+        match &self.traces {
+            Some(traces) => traces.sampler.request(coming),
+            None => traces::untraced(coming),
+        }
+    }
+
+    /// The trail of one request of several in one body.
+    pub fn trail_of_item(&self, whole: &Trail, coming: &Coming<'_>) -> Trail {
+        self.traces.as_ref().map_or_else(|| whole.clone(), |_| Sampler::item(whole, coming))
+    }
+
+    /// The trail of a job, which points at the request that it came as.
+    pub fn trail_of_job(&self, link: Option<Context>, coming: &Coming<'_>) -> Trail {
+        self.traces.as_ref().map_or_else(Trail::default, |traces| traces.sampler.job(link, coming))
+    }
+
+    /// The spans of one request, once, at its end; nothing waits for them.
+    pub fn trace(&self, receipt: &Receipt) {
+        if let Some(traces) = &self.traces {
+            traces.hand_over(receipt);
+        }
+    }
+
+    /// Exports the spans that are left, within their bound; to be called when nothing is in flight.
+    pub async fn flush(&self) {
+        if let Some(traces) = &self.traces {
+            traces.flush().await;
+        }
+    }
+
+    /// A trace that stands for what a histogram counts.
+    fn note(&self, series: (&str, &[&str]), value: f64, trail: &Trail) {
+        if trail.kept().is_some() {
+            self.exemplars.note(series, value, (trail, Instant::now().into_std().into()));
+        }
     }
 
     fn count(&self, receipt: &Receipt) {
         let metrics = &self.metrics;
         let dialect = if receipt.dialect.is_empty() { "none" } else { receipt.dialect };
         metrics.requests.with_label_values(&[dialect, receipt.outcome()]).inc();
-        metrics.request_seconds.with_label_values(&[dialect]).observe(seconds(receipt.total_us));
-        metrics
-            .overhead_seconds
-            .with_label_values(&[dialect])
-            .observe(seconds(receipt.overhead_us()));
+        let (whole, own) = (seconds(receipt.total_us), seconds(receipt.overhead_us()));
+        metrics.request_seconds.with_label_values(&[dialect]).observe(whole);
+        metrics.overhead_seconds.with_label_values(&[dialect]).observe(own);
+        let trail = &receipt.trail;
+        self.note(("pixelgate_request_duration_seconds", &[dialect]), whole, trail);
+        self.note(("pixelgate_overhead_seconds", &[dialect]), own, trail);
         if receipt.store_us > 0 {
-            metrics.store_seconds.observe(seconds(receipt.store_us));
+            let durable = seconds(receipt.store_us);
+            metrics.store_seconds.observe(durable);
+            self.note(("pixelgate_store_duration_seconds", &[]), durable, trail);
         }
         if let Some(kind) = receipt.refusal {
             metrics.refusals.with_label_values(&[kind.code(), kind.blame().name()]).inc();
@@ -133,6 +220,7 @@ fn log(receipt: &Receipt, message: Option<&str>) {
         overhead_us = receipt.overhead_us(),
         answer_bytes = receipt.answer_bytes,
         policy_version = &*receipt.policy_version,
+        trace_id = receipt.trail.context().map(|context| format!("{:032x}", context.trace)),
         "request"
     );
 }

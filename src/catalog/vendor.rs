@@ -40,6 +40,8 @@ pub struct Vendor {
     pub cancel_free: bool,
     /// Whether test-mode keys are served from here, at no charge.
     pub for_tests: bool,
+    /// Whether it is told the trace that a request belongs to.
+    pub trace_context: bool,
     /// What of its own API may be passed through, and at which price.
     pub fares: Vec<Fare>,
 }
@@ -143,6 +145,7 @@ impl Vendor {
             calls_per_minute_max: None,
             cancel_free: false,
             for_tests: false,
+            trace_context: false,
             fares: Vec::new(),
         }
     }

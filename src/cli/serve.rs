@@ -87,7 +87,8 @@ pub(super) async fn start(
         .map_err(|source| CliError::System { what: "make the data folder", source })?;
     let store = Store::open_for(&config, Arc::clone(&clock) as _).await?;
     store.set_allowances(policy.current().allowances());
-    let telemetry = Telemetry::new()?;
+    let telemetry =
+        Telemetry::new()?.with_prompts(config.log_prompts).with_traces(config.traces.as_ref())?;
     telemetry.metrics().policy_in_force(&policy.current().version);
     let workers = config.media_workers_max.unwrap_or_else(cores);
     let media = Media::open(&config.library, &config.store_directory, workers)?;
@@ -234,7 +235,10 @@ impl Running {
             _ = self.signals.interrupt.recv() => false,
         };
         self.background.shutdown().await;
-        self.store.close().await?;
+        // Money first: a collector may keep us waiting.
+        let closed = self.store.close().await;
+        self.gateway.telemetry.flush().await;
+        closed?;
         if finished { Ok(()) } else { Err(CliError::Undrained) }
     }
 }

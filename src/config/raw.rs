@@ -1,5 +1,6 @@
 //! The config file as it is written: every key may be absent, none may be unknown.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -96,7 +97,23 @@ sections! {
         redis_in_flight_max: usize,
     }
     RawWebhooks { sending_max: usize, sending_per_lane_max: usize }
-    RawLog { format: LogFormat, level: String }
+    RawLog { format: LogFormat, level: String, prompts: bool }
+    RawTraces {
+        export: String,
+        endpoint: String,
+        headers: BTreeMap<String, String>,
+        authority: String,
+        name: String,
+        resource: BTreeMap<String, String>,
+        ratio: f64,
+        follow_parent: bool,
+        keep_faults: bool,
+        queue_max: usize,
+        batch_spans: usize,
+        every: Span,
+        timeout: Span,
+        flush_timeout: Span,
+    }
     RawLife { drain_timeout: Span }
 }
 
@@ -116,6 +133,7 @@ pub(super) struct RawConfig {
     limits: RawLimits,
     webhooks: RawWebhooks,
     log: RawLog,
+    traces: RawTraces,
     life: RawLife,
 }
 
@@ -134,6 +152,7 @@ impl RawConfig {
             limits: self.limits.over(below.limits),
             webhooks: self.webhooks.over(below.webhooks),
             log: self.log.over(below.log),
+            traces: self.traces.over(below.traces),
             life: self.life.over(below.life),
         }
     }
@@ -170,6 +189,8 @@ impl RawConfig {
             log_level: level.parse().map_err(|_| {
                 wrong("log.level", "is none of \"error\", \"warn\", \"info\", \"debug\", \"trace\"")
             })?,
+            log_prompts: set("log.prompts", self.log.prompts)?,
+            traces: self.traces.build()?,
             drain_timeout: set("life.drain_timeout", self.life.drain_timeout)?.0,
         })
     }

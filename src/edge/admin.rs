@@ -87,6 +87,7 @@ impl Admin {
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 #[async_trait]
 impl ServeHttp for Admin {
@@ -98,6 +99,7 @@ impl ServeHttp for Admin {
         if head.method != Method::GET && head.method != Method::HEAD {
             return answer(405, TEXT, b"only GET is served here\n".to_vec());
         }
+        let is_open = takes_open_metrics(&head.headers);
         match head.uri.path() {
             "/healthz" => answer(200, TEXT, b"alive\n".to_vec()),
             "/readyz" => {
@@ -133,7 +135,12 @@ impl ServeHttp for Admin {
                     metrics.library_pictures.set(shown(total.pictures));
                     metrics.library_bytes.set(shown(total.bytes));
                 }
-                answer(200, METRICS, self.gateway.telemetry.scrape())
+                let telemetry = &self.gateway.telemetry;
+                if is_open {
+                    answer(200, OPEN_METRICS, telemetry.scrape_openly())
+                } else {
+                    answer(200, METRICS, telemetry.scrape())
+                }
             }
             _ => {
                 let there = "there are /healthz, /readyz, /metrics and /admin/v1\n";
@@ -167,6 +174,13 @@ async fn read_body(session: &mut ServerSession) -> Result<Bytes, Answer> {
     let read = tokio::time::timeout(admin::BODY_TIMEOUT, reading).await;
     let body = read.unwrap_or_else(|_| Err(Answer::cut_short()))?;
     if body.len() < announced { Err(Answer::cut_short()) } else { Ok(body) }
+}
+
+/// Whether whoever asks for metrics can read OpenMetrics, as Prometheus says that it can.
+fn takes_open_metrics(headers: &http::HeaderMap) -> bool {
+    let accepts = headers.get_all(http::header::ACCEPT).iter();
+    let mut accepts = accepts.filter_map(|accept| accept.to_str().ok());
+    accepts.any(|accept| accept.contains("application/openmetrics-text"))
 }
 
 /// An answer of the admin API in bytes.

@@ -15,8 +15,10 @@ use crate::pledge::Named;
 use crate::policy::{Plan, Policy, Quota};
 use crate::receipt::Receipt;
 use crate::store::StoreError;
+use crate::trail::Step;
 use crate::turnstile::Lease;
 
+use super::follow::enter;
 use super::limits::Asking;
 use super::once::Keeping;
 use super::permit::subject;
@@ -55,6 +57,7 @@ impl Gateway {
         lease: Lease,
         receipt: &mut Receipt,
     ) -> Result<(HoldId, Lease), Refusal> {
+        enter(receipt, Step::Hold);
         let now = self.clock.now();
         let ask = Self::hold_ask(asking, stake, receipt, now);
         let hold = ask.hold.clone();
@@ -117,6 +120,7 @@ impl Gateway {
         quote: Credits,
         fulfilled: &mut Fulfilled,
     ) -> Result<(), Refusal> {
+        visit.enter(Step::Settle);
         let price = fulfilled.charged;
         let began = Instant::now();
         let keeping = self.keep_pictures(visit, &hold, quote, fulfilled).await?;
@@ -150,6 +154,7 @@ impl Gateway {
 
     /// Gives the hold back. Where that cannot be written, the hold's own expiry gives it back.
     pub(super) async fn void(&self, visit: &mut Visit, hold: HoldId, refusal: &Refusal) {
+        visit.enter(Step::Void);
         visit.receipt.refusal = Some(refusal.kind);
         visit.receipt.status = refusal.kind.status();
         visit.receipt.total_us = micros(visit.began.elapsed());

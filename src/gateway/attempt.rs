@@ -11,13 +11,14 @@ use crate::fault::{Next, VendorFault};
 use crate::id::RequestId;
 use crate::receipt::Receipt;
 use crate::routing::Candidate;
+use crate::trail::Trail;
 
 use super::exchange::Terms;
 use super::hedge::Placed;
 use super::job::Errand;
 use super::live::Live;
 use super::note::note_away;
-use super::{Gateway, Visit, Work};
+use super::{Gateway, Visit, Work, follow};
 
 /// Candidates that one request may go through.
 const ATTEMPTS_MAX: usize = 4;
@@ -60,6 +61,7 @@ pub(super) type Tried = Result<Delivery, Option<VendorFault>>;
 #[derive(Clone, Copy)]
 pub(super) struct Attempt<'a> {
     pub(super) request_id: &'a RequestId,
+    pub(super) trail: &'a Trail,
     pub(super) work: &'a Work,
     pub(super) deadline: Instant,
     /// Where previews go.
@@ -102,7 +104,8 @@ impl Gateway {
         let request_id = visit.receipt.request_id.clone();
         let errand = visit.errand.clone();
         let errand = errand.as_deref();
-        let attempt = Attempt { request_id: &request_id, work, deadline, live, errand };
+        let trail = &visit.receipt.trail.clone();
+        let attempt = Attempt { request_id: &request_id, trail, work, deadline, live, errand };
         let mut last = VendorFault::Unreachable { detail: "no candidate was tried".to_owned() };
         let mut left = work.candidates.get(..ATTEMPTS_MAX).unwrap_or(&work.candidates);
         while let Some((first, rest)) = left.split_first() {
@@ -158,10 +161,14 @@ impl Gateway {
             // Our own pace may keep us from asking; that says nothing about the offering.
             let account = self.upstream.account(vendor, deadline).await?;
             trace.calls = trace.calls.saturating_add(candidate.calls);
-            let Attempt { live, errand, .. } = attempt;
-            let terms = Terms { account, deadline, placed, live, errand, call: 0 };
+            let Attempt { live, errand, trail, .. } = attempt;
+            let asked = follow::ask(trail, &candidate.offering, candidate.calls);
+            let carried = asked.carried.as_ref();
+            let terms = Terms { account, deadline, placed, live, errand, trail, carried, call: 0 };
             let request = &attempt.work.request;
-            let fault = match self.fan_out(candidate, request, (trying, terms), trace).await {
+            let tried = self.fan_out(candidate, request, (trying, terms), trace).await;
+            follow::came(trail, &asked, || follow::ended(&tried));
+            let fault = match tried {
                 Ok(delivery) => return Ok(delivery),
                 Err(fault) => fault,
             };

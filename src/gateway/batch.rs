@@ -63,7 +63,8 @@ impl Gateway {
         visit.receipt.operation = Some("batch");
         let mut begun = Vec::with_capacity(items.len());
         for (index, item) in items.into_iter().enumerate() {
-            let one = visit.item(index, side);
+            let mut one = visit.item(index, side);
+            one.receipt.trail = self.trail_of_item(visit, self.clock.now().unix_ms);
             let first = self.item_again(&one).await?;
             begun.push((one, item, first));
         }

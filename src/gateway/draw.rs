@@ -6,6 +6,7 @@ use crate::canonical::{Change, ImageResponse, Refusal, Size};
 use crate::credits::Credits;
 use crate::played::Moment;
 use crate::routing::Candidate;
+use crate::trail::Step;
 
 use super::note::note_came;
 use super::{Gateway, Visit, Work, attempt, refuse, worth};
@@ -28,6 +29,7 @@ impl Gateway {
         visit.play(Moment::Early, deadline).await?;
         let live = self.begin(visit, &work.request);
         visit.play(Moment::Drawing, deadline).await?;
+        visit.enter(Step::Attempt);
         let attempted = self.attempt_each(visit, work, (deadline, live.as_ref())).await;
         let delivery = attempted.map_err(|fault| refuse::fault(&fault))?;
         let delivery = visit.cut_short(delivery, work.request.count);
@@ -42,6 +44,7 @@ impl Gateway {
         delivery: attempt::Delivery,
         deadline: Instant,
     ) -> Result<(Delivered, Credits), Refusal> {
+        visit.enter(Step::Media);
         let attempt::Delivery { response, candidate, cost, .. } = &delivery;
         let cost = self.booked(&work.model, candidate, (*cost, response.usage));
         // Booked even if the rest fails: the vendor has drawn.

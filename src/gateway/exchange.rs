@@ -11,6 +11,7 @@ use crate::credits::Cost;
 use crate::dialect::{self, Call, MaskStyle, Pending, Progress, VendorSide, WireRequest};
 use crate::fault::{Bill, VendorFault};
 use crate::job;
+use crate::trail::{Carried, Trail};
 use crate::upstream::{Account, Ear};
 
 use super::Gateway;
@@ -52,6 +53,10 @@ pub(super) struct Terms<'a> {
     pub(super) live: Option<&'a Live>,
     /// The job that it is for.
     pub(super) errand: Option<&'a Errand>,
+    /// What it is told on.
+    pub(super) trail: &'a Trail,
+    /// What the vendor is told of the trace.
+    pub(super) carried: Option<&'a Carried>,
     /// Which call of the fan-out it is.
     pub(super) call: u32,
 }
@@ -143,7 +148,10 @@ impl Gateway {
         let vendor = &offering.vendor;
         let side = vendor_side(vendor)?;
         loop {
-            let Terms { account, deadline, live, .. } = order.terms;
+            let Terms { account, deadline, live, carried, .. } = order.terms;
+            if let Some(carried) = carried {
+                carried.put_on(&mut wire.headers);
+            }
             let call = Call { request, offering, asked: &wire };
             let replied = match live.filter(|_| request.previews > 0) {
                 None => self.upstream.call(vendor, account, &wire, deadline).await,

@@ -11,12 +11,13 @@ use crate::credits::Cost;
 use crate::fault::VendorFault;
 use crate::job::Order;
 use crate::routing::Candidate;
+use crate::trail::Trail;
 use crate::upstream::Account;
 
 use super::attempt::{Attempt, Delivery, Trace};
 use super::exchange::{Terms, no_picture};
 use super::health::Trying;
-use super::{Gateway, micros, worth};
+use super::{Gateway, follow, micros, worth};
 
 impl Gateway {
     /// Every call of a candidate; some pictures are a success, and what is missing is said.
@@ -36,7 +37,7 @@ impl Gateway {
         let replies = join_all(calls).await;
         let took = began.elapsed();
         trace.vendor_us = trace.vendor_us.saturating_add(micros(took));
-        self.learn(offering, trying, &replies, took);
+        self.learn(offering, (trying, terms.trail), &replies, took);
         gathered(candidate, request, replies, trace)
     }
 
@@ -49,13 +50,16 @@ impl Gateway {
         orders: &[Order],
         trace: &mut Trace,
     ) -> Result<Delivery, VendorFault> {
-        let Attempt { deadline, errand, live, .. } = attempt;
+        let Attempt { trail, deadline, errand, live, .. } = attempt;
+        let asked = follow::ask(trail, &candidate.offering, candidate.calls);
+        let carried = asked.carried.as_ref();
         let (offering, request) = (&candidate.offering, &attempt.work.request);
         let began = Instant::now();
         let calls = orders.iter().map(async |order| {
             let share = self.ready_for(offering, candidate.ask(request, order.call)).await?;
             let account = Account::numbered(order.account);
-            let terms = Terms { account, deadline, placed: None, live, errand, call: order.call };
+            let (placed, call) = (None, order.call);
+            let terms = Terms { account, deadline, placed, live, errand, trail, carried, call };
             Box::pin(self.exchange_again(offering, &share, terms, order)).await
         });
         let replies = join_all(calls).await;
@@ -63,16 +67,19 @@ impl Gateway {
         trace.vendor_us = trace.vendor_us.saturating_add(micros(took));
         trace.outcome_unknown |= u32::try_from(orders.len()).is_ok_and(|n| n < candidate.calls);
         for reply in &replies {
-            self.telemetry.attempt(&offering.vendor.name, took.as_secs_f64(), reply.as_ref().err());
+            let (vendor, fault) = (&offering.vendor.name, reply.as_ref().err());
+            self.telemetry.attempt(vendor, took.as_secs_f64(), fault, trail);
         }
-        gathered(candidate, request, replies, trace)
+        let tried = gathered(candidate, request, replies, trace);
+        follow::came(trail, &asked, || follow::ended(&tried));
+        tried
     }
 
     /// Tells the breaker and the metrics how it went.
     fn learn(
         &self,
         offering: &Offering,
-        trying: Trying<'_>,
+        (trying, trail): (Trying<'_>, &Trail),
         replies: &[Result<ImageResponse, VendorFault>],
         took: Duration,
     ) {
@@ -81,7 +88,8 @@ impl Gateway {
             Some(fault) => trying.failed(fault.is_ill_health()),
         }
         for reply in replies {
-            self.telemetry.attempt(&offering.vendor.name, took.as_secs_f64(), reply.as_ref().err());
+            let (vendor, fault) = (&offering.vendor.name, reply.as_ref().err());
+            self.telemetry.attempt(vendor, took.as_secs_f64(), fault, trail);
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::catalog::Tariff;
 use crate::dialect::{self, WireRequest};
 use crate::id::RequestId;
 use crate::raster;
+use crate::trail::Step;
 use crate::upstream::{Bounds, Unreached};
 
 use super::refuse::input as no;
@@ -61,6 +62,7 @@ impl Gateway {
         if request.named_inputs.is_empty() {
             return Ok(Vec::new());
         }
+        visit.enter(Step::Gather);
         let (pictures, held) = self.named_pictures(visit, &request.named_inputs).await?;
         request.take_in(pictures);
         worth::measured(model, tariff, request)?;
@@ -79,6 +81,7 @@ impl Gateway {
         if request.named_inputs.is_empty() {
             return Ok(body);
         }
+        visit.enter(Step::Gather);
         let (pictures, _held) = self.named_pictures(visit, &request.named_inputs).await?;
         let body = dialect::with_pictures(&body, &request.named_inputs, &pictures)
             .ok_or_else(no::unwritable)?;

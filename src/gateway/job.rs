@@ -21,6 +21,7 @@ use crate::played::Moment;
 use crate::pledge;
 use crate::store::{StoreError, Whose};
 use crate::telemetry::Bound;
+use crate::trail::Step;
 
 use super::admit::Stake;
 use super::limits::Asking;
@@ -99,6 +100,7 @@ fn input_of(visit: &Visit, body: &Bytes) -> Input {
         public_url: visit.head.public_url.clone(),
         labels: format!("{}\n{}", labels.join(","), ruled.join(",")),
         played: visit.played.as_ref().map(|played| played.text.clone()),
+        trace: visit.receipt.trail.context().map(|context| context.to_string()),
     }
 }
 
@@ -164,6 +166,7 @@ impl Gateway {
         let bounds = &self.desk.bounds;
         let webhook = notices::webhook_of(visit)?;
         self.may_be_job(visit, &body)?;
+        visit.enter(Step::Decode);
         let request = decode(visit.client, &visit.wire(body.clone()))?;
         let (plan, work) = self.understand(visit, request).await?;
         visit.play(Moment::Early, Instant::now() + work.model.deadline).await?;
@@ -184,6 +187,7 @@ impl Gateway {
         };
         // Counted in every window as any request; a job that waits is not one that runs, so its
         // place among those is given back at once.
+        visit.enter(Step::Limit);
         let lease = self.admit(&asking, stake.weight()).await?;
         let gathered = self.gather_into(visit, &work, body).await;
         let gathered = gathered.and_then(|body| self.fits_a_job(&body).map(|()| body));
@@ -195,6 +199,7 @@ impl Gateway {
             (bounds.queued_per_workspace_max, bounds.untold_per_workspace_max);
         let new = NewJob { job: job.clone(), input, open_max, untold_max };
         let reply = encode_accepted(visit.client, &job);
+        visit.enter(Step::Hold);
         let began = Instant::now();
         let kept = self.keep_reply(visit, &ask.hold, &reply).await;
         let accepted = match visit.named.zip(kept) {

@@ -9,7 +9,7 @@ use crate::dialect::{
     Call, Events, Pieces, Preview, RefusalContext, Streaming, VendorSide, WireReply,
 };
 
-use super::{Fulfilled, Gateway, Visit, reply};
+use super::{Fulfilled, Gateway, Visit, follow, reply};
 
 /// Pieces that wait for a slow reader; a preview more is left out, since the end says it all.
 const WAITING_MAX: usize = 8;
@@ -45,6 +45,7 @@ impl Gateway {
         let now = self.clock.now();
         let head = stream(200, Pieces::default())
             .with_header("x-request-id", visit.receipt.request_id.as_str());
+        let head = follow::traced(&visit.receipt, head);
         let head = reply::with_standings(head, visit.client, &self.standings(visit, now), now);
         let alive: &[u8] = if side.has_comments() { b": at work\n\n" } else { b"\n" };
         begin.send(Begun { head, chunks, alive }).ok()?;

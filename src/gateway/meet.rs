@@ -23,7 +23,9 @@ use crate::policy::Policy;
 use crate::receipt::Receipt;
 use crate::secret::Secret;
 use crate::telemetry::Bound;
+use crate::trail::Step;
 
+use super::follow::{enter, traced};
 use super::job::Errand;
 use super::live::{BeginWith, Begun};
 use super::once::Turn;
@@ -162,6 +164,8 @@ impl Gateway {
         let mut receipt =
             Receipt::begin(head.request_id.clone(), now.unix_ms, Arc::clone(&policy.version));
         receipt.dialect = name;
+        receipt.trail = self.trail(&head, began, now.unix_ms);
+        enter(&receipt, Step::Authenticate);
         if let Some(reply) = self.answer_openly(&head, (client, &claim), &policy) {
             receipt.status = reply.status;
             let is_no = matches!(claim, Claim::WrongMethod { .. });
@@ -177,6 +181,7 @@ impl Gateway {
         });
         match known {
             Ok(caller) => {
+                enter(&receipt, Step::Read);
                 let (begin_with, has_begun, said) = (None, false, None);
                 let (became_job, errand, item_of) = (false, None, None);
                 let (named, turn, kept) = (None, None, None);
@@ -240,6 +245,7 @@ impl Gateway {
         let now = self.clock.now();
         let version = Arc::clone(&self.policy.current().version);
         let mut receipt = Receipt::begin(head.request_id.clone(), now.unix_ms, version);
+        receipt.trail = self.trail(head, Instant::now(), now.unix_ms);
         match head.claim() {
             Some((name, client, _)) => {
                 receipt.dialect = name;
@@ -278,6 +284,7 @@ impl Gateway {
         receipt.refusal = Some(refusal.kind);
         receipt.status = reply.status;
         self.telemetry.tell(&receipt, Some(&refusal.message));
+        let reply = traced(&receipt, reply);
         let reply = if refusal.kind == RefusalKind::KeyMissing {
             reply.with_header("www-authenticate", "Bearer")
         } else {

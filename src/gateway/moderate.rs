@@ -12,8 +12,9 @@ use crate::dialect::moderation;
 use crate::fault::VendorFault;
 use crate::policy::{Moderator, OnFailure, Policy};
 use crate::receipt::Receipt;
+use crate::trail::Step;
 
-use super::{Gateway, micros, refuse};
+use super::{Gateway, follow, micros, refuse};
 
 impl Gateway {
     /// Refuses what the moderation model of policy denies. Test-mode keys never reach a vendor.
@@ -26,6 +27,7 @@ impl Gateway {
         let Some(moderator) = policy.moderator.as_ref().filter(|_| !caller.is_test()) else {
             return Ok(());
         };
+        follow::enter(receipt, Step::Moderate);
         let found = Box::pin(self.ask_moderator(moderator, request, receipt)).await;
         let (outcome, judged) = match found {
             Ok(found) => {
@@ -69,13 +71,16 @@ impl Gateway {
         let account = self.upstream.account(vendor, deadline).await?;
         let texts = [Some(&request.prompt), request.style.as_ref()];
         let texts: Vec<&str> = texts.into_iter().flatten().map(String::as_str).collect();
-        let wire = moderation::encode(&texts, &moderator.model);
+        let mut wire = moderation::encode(&texts, &moderator.model);
         let began = Instant::now();
+        let asked = follow::ask_for(&receipt.trail, vendor, "moderation", &mut wire);
         let reply = self.upstream.call(vendor, account, &wire, deadline).await;
         let found = reply.and_then(|reply| moderation::decode(&reply, texts.len()));
+        follow::answered(&receipt.trail, &asked, &found);
         let took = began.elapsed();
         receipt.vendor_us = receipt.vendor_us.saturating_add(micros(took));
-        self.telemetry.attempt(&vendor.name, took.as_secs_f64(), found.as_ref().err());
+        let (fault, trail) = (found.as_ref().err(), &receipt.trail);
+        self.telemetry.attempt(&vendor.name, took.as_secs_f64(), fault, trail);
         if let Err(fault) = &found {
             self.upstream.note_fault(vendor, account, fault);
         }

@@ -57,6 +57,7 @@ pub(super) fn note_delivered(receipt: &mut Receipt, delivered: &Delivered) {
     receipt.images = u32::try_from(delivered.response.images.len()).unwrap_or(u32::MAX);
     receipt.size = Some(delivered_size(&delivered.candidate));
     receipt.status = 200;
+    receipt.trail.changed(delivered.changes.iter().map(|change| change.parameter.clone()));
 }
 
 /// Writes what was noted about a receipt by the parts of the path.

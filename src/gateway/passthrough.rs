@@ -18,10 +18,12 @@ use crate::id::{HoldId, RequestId};
 use crate::policy::{Plan, Policy};
 use crate::receipt::Receipt;
 use crate::secret::Secret;
+use crate::trail::{Asked, Carried, Step};
 use crate::turnstile::Lease;
 use crate::upstream::Account;
 
 use super::admit::Stake;
+use super::follow::{self, enter};
 use super::limits::Asking;
 use super::meet::labels;
 use super::{Gateway, Head, micros, note_caller, plan, play, refuse, reply};
@@ -63,6 +65,8 @@ pub struct Passage {
     /// The fare's name and cost, where the plan lets them be seen.
     shown: Option<(String, Cost)>,
     standings: Vec<Standing>,
+    /// What the vendor is told of the trace.
+    carried: Option<Carried>,
     told: watch::Sender<Seen>,
 }
 
@@ -105,6 +109,8 @@ impl Gateway {
         let policy = self.policy.current();
         let version = Arc::clone(&policy.version);
         let mut receipt = Receipt::begin(head.request_id.clone(), now.unix_ms, version);
+        receipt.trail = self.trail(head, began, now.unix_ms);
+        enter(&receipt, Step::Authenticate);
         receipt.dialect = WORD;
         receipt.operation = Some(WORD);
         match self.book(head, target, &policy, &mut receipt).await {
@@ -141,6 +147,7 @@ impl Gateway {
         let (amount, time) = (fare.price, vendor.timeout);
         let stake = Stake { amount, images: IMAGES, pixels: 0, time, named: None };
         let asking = Asking { policy, caller: &caller, plan: &plan, model: None };
+        enter(receipt, Step::Limit);
         let lease = self.admit(&asking, stake.weight()).await?;
         let (hold, lease) = self.hold(&asking, &stake, lease, receipt).await?;
         Ok(Booked {
@@ -178,7 +185,12 @@ impl Gateway {
         let shown = receipt.offering.clone().filter(|_| shows).map(|name| (name, fare.cost));
         let standings = lease.standings();
         let (told, hearing) = watch::channel(Seen::default());
-        let granted = Granted { fare, hold, lease, receipt, began, deadline };
+        enter(&receipt, Step::Attempt);
+        let offering = receipt.offering.as_deref().unwrap_or_default();
+        let whom = Asked { vendor: &vendor, offering, model: "", calls: 1 };
+        let asked = follow::begin(&receipt.trail, &whom);
+        let carried = asked.carried.clone();
+        let granted = Granted { fare, hold, lease, receipt, asked, began, deadline };
         self.tasks.spawn(Arc::clone(self).keep(granted, hearing));
         match self.upstream.account(&vendor, deadline).await {
             Ok(account) => Ok(Passage {
@@ -191,6 +203,7 @@ impl Gateway {
                 key,
                 shown,
                 standings,
+                carried,
                 told,
             }),
             Err(fault) => {
@@ -245,7 +258,11 @@ impl Gateway {
 impl Passage {
     /// What the vendor may see of the client's head.
     pub fn headers_for_vendor(&self, headers: &HeaderMap) -> HeaderMap {
-        headers::for_vendor(headers, self.key.reveal(), &self.vendor.auth)
+        let mut seen = headers::for_vendor(headers, self.key.reveal(), &self.vendor.auth);
+        if let Some(carried) = &self.carried {
+            carried.put_on(&mut seen);
+        }
+        seen
     }
 
     /// Our own lines on the vendor's answer.

@@ -12,11 +12,12 @@ use crate::dialect::{Asked, WireReply, chat};
 use crate::fault::VendorFault;
 use crate::id::HoldId;
 use crate::policy::PromptWriter;
+use crate::trail::Step;
 use crate::turnstile::Lease;
 
 use super::admit::Stake;
 use super::limits::Asking;
-use super::{Gateway, Visit, micros, plan, refuse, reply};
+use super::{Gateway, Visit, follow, micros, plan, refuse, reply};
 
 mod by_rule;
 
@@ -122,6 +123,7 @@ impl Gateway {
         visit.receipt.charged = price;
         visit.receipt.total_us = micros(visit.began.elapsed());
         self.spent(&hold, price);
+        visit.enter(Step::Settle);
         let began = Instant::now();
         let receipt = visit.receipt.clone();
         let settled = match self.keep_reply(visit, &hold, reply).await {
@@ -144,14 +146,19 @@ impl Gateway {
         let vendor = &writer.vendor;
         let deadline = Instant::now() + writer.deadline.min(vendor.timeout);
         let account = self.upstream.account(vendor, deadline).await?;
-        let wire = chat::encode(ask, &writer.model, &writer.extra);
+        let mut wire = chat::encode(ask, &writer.model, &writer.extra);
+        visit.enter(Step::Attempt);
+        let trail = visit.receipt.trail.clone();
+        let asked = follow::ask_for(&trail, vendor, "chat", &mut wire);
         let began = Instant::now();
         let reply = self.upstream.call(vendor, account, &wire, deadline).await;
         let written = reply.and_then(|reply| chat::decode(&reply));
+        follow::answered(&trail, &asked, &written);
         let took: Duration = began.elapsed();
         visit.receipt.attempts = 1;
         visit.receipt.vendor_us = micros(took);
-        self.telemetry.attempt(&vendor.name, took.as_secs_f64(), written.as_ref().err());
+        let fault = written.as_ref().err();
+        self.telemetry.attempt(&vendor.name, took.as_secs_f64(), fault, &trail);
         if let Err(fault) = &written {
             self.upstream.note_fault(vendor, account, fault);
         }

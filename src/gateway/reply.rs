@@ -5,6 +5,7 @@ use crate::catalog::Model;
 use crate::clock::Now;
 use crate::dialect::{ClientSide, ListedModel, RefusalContext, WireReply, retry_headers};
 use crate::id::RequestId;
+use crate::trail::Step;
 
 use super::{Fulfilled, Gateway, Visit};
 
@@ -30,6 +31,7 @@ impl Fulfilled {
 
 impl Gateway {
     pub(super) fn reply_with_pictures(&self, visit: &Visit, fulfilled: &Fulfilled) -> WireReply {
+        visit.enter(Step::Encode);
         let kept = visit.kept.clone();
         let reply = kept.unwrap_or_else(|| self.encode_pictures(visit, fulfilled));
         // A stream has said its limits at its beginning.
@@ -59,6 +61,7 @@ impl Gateway {
     }
 
     pub(super) fn reply_with_refusal(&self, visit: &mut Visit, refusal: Refusal) -> WireReply {
+        visit.enter(Step::Encode);
         let now = self.clock.now();
         let mut refusal = refusal;
         if refusal.standings.is_empty() {

@@ -199,6 +199,9 @@ pub(super) struct RawVendor {
     /// Whether test-mode keys are served from here.
     #[serde(default)]
     pub(super) for_tests: bool,
+    /// Whether they are told of the trace: `traceparent` and the app's `tracestate`.
+    #[serde(default)]
+    pub(super) trace_context: bool,
     /// How long the painter takes for a picture; for the painter only.
     pub(super) latency: Option<Spanned<Span>>,
     /// What the painter plays in place of a picture; for the painter only.

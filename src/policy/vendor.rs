@@ -67,6 +67,7 @@ fn vendor(
         calls_per_minute_max: raw.calls_per_minute_max,
         cancel_free: raw.cancel_free,
         for_tests: raw.for_tests,
+        trace_context: raw.trace_context,
         fares: Vec::new(),
     };
     vendor.fares = passthrough::fares(&vendor, raw, faults);

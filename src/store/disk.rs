@@ -11,7 +11,7 @@ use super::tally;
 
 /// The steps to the schema that this version reads and writes; a store is at the number of those
 /// that it has taken.
-const STEPS: [&str; 11] = [
+const STEPS: [&str; 12] = [
     include_str!("schema/1-books.sql"),
     include_str!("schema/2-pledges.sql"),
     include_str!("schema/3-jobs.sql"),
@@ -23,6 +23,7 @@ const STEPS: [&str; 11] = [
     include_str!("schema/9-budgets.sql"),
     include_str!("schema/10-admin.sql"),
     include_str!("schema/11-replay.sql"),
+    include_str!("schema/12-trace.sql"),
 ];
 
 /// 3.51.3 mended a race in which two connections could corrupt the log.

@@ -5,6 +5,16 @@ use prometheus::{
     IntGaugeVec, Opts, Registry,
 };
 
+/// Seconds that vendors take: tens of milliseconds to minutes.
+pub(super) const VENDOR_BUCKETS: &[f64] =
+    &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0];
+
+/// Seconds that we take: tens of microseconds to tens of milliseconds.
+pub(super) const OWN_BUCKETS: &[f64] = &[
+    0.000_05, 0.000_1, 0.000_2, 0.000_4, 0.000_8, 0.001_6, 0.003, 0.006, 0.012, 0.025, 0.05, 0.1,
+    0.5,
+];
+
 pub(super) fn counters(
     r: &Registry,
     name: &str,

@@ -8,7 +8,9 @@ use prometheus::{
 };
 
 use super::bound::Bound;
-use super::kinds::{counter, counters, floats, gauge, gauges, histogram, histograms};
+use super::kinds::{
+    OWN_BUCKETS, VENDOR_BUCKETS, counter, counters, floats, gauge, gauges, histogram, histograms,
+};
 
 mod answers;
 mod budgets;
@@ -16,6 +18,7 @@ mod prices;
 mod rules;
 mod shadow;
 mod store;
+mod traces;
 mod webhooks;
 
 pub use answers::AnswerMetrics;
@@ -24,6 +27,7 @@ pub use prices::PriceMetrics;
 pub use rules::RuleMetrics;
 pub use shadow::ShadowMetrics;
 pub use store::StoreMetrics;
+pub use traces::TraceMetrics;
 pub use webhooks::WebhookMetrics;
 
 /// Every metric of this process.
@@ -42,6 +46,8 @@ pub struct Metrics {
     pub shadow: ShadowMetrics,
     /// What stops the store.
     pub store: StoreMetrics,
+    /// What became of spans.
+    pub traces: TraceMetrics,
     /// What vendors' answers take up.
     pub answers: AnswerMetrics,
     /// Requests answered, by dialect and outcome (`ok` or a refusal's code).
@@ -130,16 +136,6 @@ pub struct Metrics {
     pub pictures_not_erased: IntCounter,
 }
 
-/// Seconds that vendors take: tens of milliseconds to minutes.
-const VENDOR_BUCKETS: &[f64] =
-    &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0];
-
-/// Seconds that we take: tens of microseconds to tens of milliseconds.
-const OWN_BUCKETS: &[f64] = &[
-    0.000_05, 0.000_1, 0.000_2, 0.000_4, 0.000_8, 0.001_6, 0.003, 0.006, 0.012, 0.025, 0.05, 0.1,
-    0.5,
-];
-
 impl Metrics {
     /// All of them, registered, at zero.
     #[expect(clippy::too_many_lines, reason = "it is a table: one metric a row")]
@@ -157,6 +153,7 @@ impl Metrics {
             rules: RuleMetrics::new(&r)?,
             shadow: ShadowMetrics::new(&r)?,
             store: StoreMetrics::new(&r)?,
+            traces: TraceMetrics::new(&r)?,
             answers: AnswerMetrics::new(&r)?,
             requests: counters(
                 &r,

@@ -9,6 +9,7 @@
 
 mod abuse;
 mod clerk;
+mod collector;
 mod receiver;
 #[path = "../postgres/server.rs"]
 #[expect(dead_code, reason = "the store's own tests do more with it")]
@@ -62,6 +63,7 @@ mod signed;
 mod simulate;
 mod streaming;
 mod tls;
+mod traces;
 mod upload;
 mod vertex;
 mod watermark;

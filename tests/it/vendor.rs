@@ -162,7 +162,7 @@ async fn meet_over_tls(
     let _ = server.serve_connection(TokioIo::new(stream), service).await;
 }
 
-fn tls_config(protocols: &[&[u8]]) -> (rustls::ServerConfig, String) {
+pub(crate) fn tls_config(protocols: &[&[u8]]) -> (rustls::ServerConfig, String) {
     use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
     let mut of_authority = rcgen::CertificateParams::new(Vec::<String>::new()).unwrap();
     of_authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);

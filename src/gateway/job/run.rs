@@ -19,8 +19,10 @@ use crate::receipt::Receipt;
 use crate::routing::{self, Candidate};
 use crate::store::{JobEnd, StoreError};
 use crate::telemetry::Bound;
+use crate::trail::{Context, Step};
 
 use super::super::attempt::{Attempt, Trace};
+use super::super::follow::enter;
 use super::super::rules::ruled_again;
 use super::super::{
     Delivered, Gateway, Head, Treated, Visit, Work, delivered_size, micros, note_asked,
@@ -98,6 +100,7 @@ impl Gateway {
     async fn draw_again(&self, visit: &mut Visit, job: &Job, input: Input) -> Drawn {
         let mut work = work_again(visit, job, input)?;
         let plan = super::super::plan(&visit.policy, &visit.caller)?;
+        visit.enter(Step::Route);
         let whose = (&visit.caller, &*plan, &work.ruled);
         let sketch = visit.receipt.sketch.as_deref_mut();
         work.candidates = self.candidates(&work.model, &work.request, whose, sketch)?;
@@ -117,8 +120,11 @@ impl Gateway {
         let deadline = visit.deadline(work.model.deadline);
         let request_id = visit.receipt.request_id.clone();
         let errand = visit.errand.clone();
+        visit.enter(Step::Attempt);
+        let trail = &visit.receipt.trail.clone();
         let attempt = Attempt {
             request_id: &request_id,
+            trail,
             work: &work,
             deadline,
             live: None,
@@ -162,21 +168,25 @@ impl Gateway {
             headers.extend(HeaderValue::from_str(labels).ok().map(|value| (name.clone(), value)));
         }
         let client = dialect::by_name(&job.dialect).and_then(|dialect| dialect.client);
+        let head = Head {
+            request_id: job.request.clone(),
+            method: Method::POST,
+            path: input.path.clone(),
+            query: None,
+            headers,
+            client: None,
+            public_url: input.public_url.clone(),
+        };
         let mut receipt = self.receipt_of(job);
+        let link = input.trace.as_deref().and_then(Context::parse);
+        receipt.trail = self.trail_of_job(link, &head);
+        enter(&receipt, Step::Decode);
         note_caller(&mut receipt, &caller);
         let passed_ms = self.clock.now().unix_ms.saturating_sub(job.created_at_ms).max(0);
         let passed = Duration::from_millis(passed_ms.unsigned_abs());
         let now = Instant::now();
         Visit {
-            head: Head {
-                request_id: job.request.clone(),
-                method: Method::POST,
-                path: input.path.clone(),
-                query: None,
-                headers,
-                client: None,
-                public_url: input.public_url.clone(),
-            },
+            head,
             client: client.unwrap_or_else(dialect::fallback),
             claim: Claim::Images,
             caller,
@@ -268,6 +278,7 @@ impl Gateway {
         if let Some(hold) = &receipt.hold {
             self.spent(hold, price.unwrap_or(Credits::ZERO));
         }
+        enter(&receipt, if price.is_some() { Step::Settle } else { Step::Void });
         let end = JobEnd { outcome, price, receipt: receipt.clone(), kept_for_ms };
         match self.store.end_job(errand.id.clone(), end).await {
             Ok(job) => {

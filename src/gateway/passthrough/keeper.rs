@@ -16,8 +16,11 @@ use crate::fault::VendorFault;
 use crate::id::HoldId;
 use crate::receipt::Receipt;
 
-use super::super::{Gateway, micros, refuse};
+use crate::trail::{Came, Step, Trying};
 use crate::turnstile::Lease;
+
+use super::super::follow::{self, enter};
+use super::super::{Gateway, micros, refuse};
 
 /// How long after the vendor's time is up the keeper still waits to be told of the end. Nothing is
 /// passed on by then; what is left is a read or a write that has not noticed.
@@ -54,8 +57,15 @@ pub(super) struct Granted {
     pub(super) hold: HoldId,
     pub(super) lease: Lease,
     pub(super) receipt: Receipt,
+    pub(super) asked: Trying,
     pub(super) began: Instant,
     pub(super) deadline: Instant,
+}
+
+/// What the attempt came to, where the vendor had a word in it.
+fn came(seen: &Seen, reckoning: &Reckoning) -> Option<Came> {
+    let fault = reckoning.fault.as_ref().map(follow::fault_of);
+    fault.or_else(|| seen.status.map(Came::Status))
 }
 
 /// What follows from what was seen.
@@ -85,15 +95,20 @@ impl Gateway {
     }
 
     async fn reckon(&self, granted: Granted, seen: Seen, vendor_time: Duration) {
-        let Granted { fare, hold, lease, mut receipt, began, .. } = granted;
+        let Granted { fare, hold, lease, mut receipt, asked, began, .. } = granted;
         let reckoning = reckon(&seen);
+        if let Some(came) = came(&seen, &reckoning) {
+            follow::came(&receipt.trail, &asked, || came);
+        }
+        enter(&receipt, if reckoning.is_paid { Step::Settle } else { Step::Void });
         if matches!(seen.ended, Some(Ended::ClientLeft)) {
             self.telemetry.metrics().clients_gone.inc();
         }
         let vendor = receipt.vendor.clone().unwrap_or_default();
         if seen.status.is_some() || reckoning.fault.is_some() {
             let seconds = vendor_time.as_secs_f64();
-            self.telemetry.attempt(&vendor, seconds, reckoning.fault.as_ref());
+            let fault = reckoning.fault.as_ref();
+            self.telemetry.attempt(&vendor, seconds, fault, &receipt.trail);
             receipt.attempts = 1;
         } else if reckoning.outcome_unknown {
             self.telemetry.metrics().outcomes_unknown.with_label_values(&[&vendor]).inc();

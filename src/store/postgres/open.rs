@@ -15,7 +15,7 @@ use super::wire::{Address, Saying, Wire, read, read_number};
 use super::{Found, Postgres, Threads};
 
 /// The steps to the schema that this version reads and writes, as those of the embedded store.
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
     include_str!("../schema/postgres/1-books.sql"),
     include_str!("../schema/postgres/2-finance.sql"),
     include_str!("../schema/postgres/3-notices.sql"),
@@ -26,6 +26,7 @@ const STEPS: [&str; 10] = [
     include_str!("../schema/postgres/8-budgets.sql"),
     include_str!("../schema/postgres/9-admin.sql"),
     include_str!("../schema/postgres/10-replay.sql"),
+    include_str!("../schema/postgres/11-trace.sql"),
 ];
 
 /// Nodes that start together take the steps one after the other.

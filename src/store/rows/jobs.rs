@@ -47,6 +47,7 @@ static JOB: Shape = Shape {
         ("public_url", Kind::Text),
         ("labels", Kind::Text),
         ("played", Kind::Text),
+        ("trace", Kind::Text),
         ("tariff", Kind::Text),
     ],
     way: Way::Insert { conflict: "" },
@@ -165,6 +166,7 @@ fn accepted<'a>(job: &'a Job, input: &'a Input) -> Result<Vec<Value<'a>>, StoreE
         Value::from(&input.public_url),
         Value::from(&input.labels),
         input.played.as_deref().into(),
+        input.trace.as_deref().into(),
         job.tariff.as_ref().map(json).transpose()?.into(),
     ])
 }
@@ -234,5 +236,6 @@ pub(in super::super) fn input(row: &dyn Cells) -> Result<Input, StoreError> {
         public_url: row.text("public_url")?,
         labels: row.text("labels")?,
         played: row.maybe_text("played")?,
+        trace: row.maybe_text("trace")?,
     })
 }

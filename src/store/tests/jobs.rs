@@ -55,6 +55,7 @@ pub(super) fn job(world: &World, id: &str, hold: &str) -> NewJob {
         public_url: "http://gateway.example".to_owned(),
         labels: "team=red".to_owned(),
         played: Some("after=1s".to_owned()),
+        trace: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".to_owned()),
     };
     NewJob { job, input, open_max: 2, untold_max: 2 }
 }
