@@ -66,7 +66,16 @@ impl Model {
 
 /// How offerings are ranked.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
@@ -85,7 +94,16 @@ pub enum Strategy {
 
 /// What becomes of a parameter that an offering cannot express.
 #[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize,
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    serde::Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Fidelity {
@@ -101,7 +119,7 @@ pub enum Fidelity {
 }
 
 /// What counts how much under the `balanced` strategy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Balance {
     /// The cost, as a multiple of the cheapest.
@@ -119,7 +137,9 @@ impl Default for Balance {
 }
 
 /// What follows when a vendor may have drawn and billed without our knowing.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum AfterUnknown {
     /// Another vendor is asked: the caller is served and pays once, and we may pay twice.

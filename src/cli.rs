@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
-use crate::config::{Config, ConfigError};
-use crate::reload;
+use crate::config::{self, Config, ConfigError};
+use crate::{policy, reload};
 
 mod admin;
 mod books;
 mod demo;
 mod health;
+mod import;
 mod quote;
 mod reconcile;
 mod serve;
@@ -46,6 +47,14 @@ enum Verb {
         /// The folder; the config's when not given.
         folder: Option<PathBuf>,
     },
+    /// Prints the JSON Schema of a file, for editors that complete and check as one types.
+    Schema {
+        /// Which file.
+        of: SchemaOf,
+    },
+    /// Makes a folder of policy of another gateway's configuration.
+    #[command(subcommand)]
+    Import(import::ImportVerb),
     /// Says what a request would come to under a policy: who can draw it, the price, the changes.
     Quote(quote::QuoteArgs),
     /// Says what recorded usage would have come to under another policy.
@@ -73,6 +82,12 @@ enum Verb {
     Usage(usage::UsageVerb),
     /// Compares what was booked for a vendor with its invoice.
     Reconcile(reconcile::ReconcileArgs),
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum SchemaOf {
+    Policy,
+    Config,
 }
 
 /// What can go wrong before or beside serving; each has its exit code.
@@ -179,6 +194,11 @@ async fn run(cli: Cli) -> Result<(), CliError> {
         Verb::Demo(args) => demo::demo(config, cli.data, args).await,
         Verb::Health(args) => health::health(&config, &args),
         Verb::Check { folder } => check(&folder.unwrap_or(config.policy_directory)),
+        Verb::Schema { of } => {
+            schema(of);
+            Ok(())
+        }
+        Verb::Import(verb) => import::run(&verb),
         Verb::Quote(args) => quote::run(&args, &config.policy_directory),
         Verb::Simulate(args) => simulate::run(&config, &args).await,
         Verb::Workspace(verb) => books::workspace(&config, verb).await,
@@ -215,6 +235,14 @@ fn check(folder: &std::path::Path) -> Result<(), CliError> {
         policy.plans.len(),
     ));
     Ok(())
+}
+
+fn schema(of: SchemaOf) {
+    let schema = match of {
+        SchemaOf::Policy => policy::schema(),
+        SchemaOf::Config => config::schema(),
+    };
+    say(&format!("{schema:#}"));
 }
 
 /// The command line's own voice.

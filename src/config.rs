@@ -14,12 +14,14 @@ use crate::secret::SecretPlace;
 
 mod limits;
 mod raw;
+mod schema;
 mod stored;
 mod traces;
 
 use raw::RawConfig;
 
 pub use limits::{Limits, Lost, Redis, RedisAddress};
+pub use schema::schema;
 pub use traces::{Export, Sampling, Traces, Way};
 
 /// The defaults, which also document every key.
@@ -213,7 +215,7 @@ pub struct S3 {
 }
 
 /// How log lines look.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     /// One JSON object a line.

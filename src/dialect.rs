@@ -37,6 +37,7 @@ mod json;
 mod later;
 mod leonardo;
 mod library;
+pub mod litellm;
 mod measure;
 mod mediaposts;
 pub mod moderation;

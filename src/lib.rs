@@ -7,7 +7,7 @@
 //! | 6 desk | [`admin`] |
 //! | 5 path | [`control`], [`gateway`] |
 //! | 4 hands | [`export`], [`media`], [`painter`], [`reload`], [`store`], [`telemetry`], [`turnstile`], [`upstream`] |
-//! | 3 law | [`config`], [`policy`] |
+//! | 3 law | [`config`], [`import`], [`policy`] |
 //! | 2 judges | [`auth`], [`dialect`], [`finance`], [`job`], [`ledger`], [`limit`], [`notice`], [`played`], [`pledge`], [`price`], [`raster`], [`routing`], [`rules`] |
 //! | 1 shapes | [`canonical`], [`catalog`], [`fault`], [`receipt`], [`trail`] |
 //! | 0 ground | [`clock`], [`credits`], [`expression`], [`id`], [`reach`], [`scalar`], [`secret`] |
@@ -31,6 +31,7 @@ pub mod turnstile;
 pub mod upstream;
 
 pub mod config;
+pub mod import;
 pub mod policy;
 
 pub mod auth;

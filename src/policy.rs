@@ -32,6 +32,8 @@ mod quotable;
 mod raw;
 mod reach;
 mod rules;
+mod schema;
+mod spanned;
 mod tariff;
 mod vendor;
 mod webhooks;
@@ -41,6 +43,7 @@ pub use build::build;
 pub use inputs::InputPictures;
 pub use moderation::{Moderator, OnFailure};
 pub use prompts::PromptWriter;
+pub use schema::schema;
 
 pub use crate::secret::SecretPlace;
 
@@ -163,7 +166,7 @@ pub struct Quota {
 }
 
 /// A calendar period, in UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Period {
     /// From midnight to midnight.

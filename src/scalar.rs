@@ -1,8 +1,10 @@
 //! Durations, byte counts and networks as people write them: "30s", "20MiB", "10.0.0.0/8".
 
+use std::borrow::Cow;
 use std::str::FromStr;
 use std::time::Duration;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
@@ -86,6 +88,30 @@ impl<'de> Deserialize<'de> for ByteCount {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
     }
+}
+
+/// The schemas of scalars: texts of a shape.
+macro_rules! as_schema {
+    ($($scalar:ident: $name:literal, $pattern:literal, $description:literal;)*) => {$(
+        impl JsonSchema for $scalar {
+            fn schema_name() -> Cow<'static, str> {
+                $name.into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({
+                    "type": "string",
+                    "description": $description,
+                    "pattern": $pattern,
+                })
+            }
+        }
+    )*};
+}
+
+as_schema! {
+    Span: "Duration", "^[0-9]+(ms|s|m|h|d)$", "A duration, such as `250ms`, `30s`, `5m`, `1h` or `1d`.";
+    ByteCount: "Bytes", "^[0-9]+(B|KiB|MiB|GiB)?$", "A number of bytes, such as `512`, `64KiB` or `20MiB`.";
 }
 
 #[cfg(test)]

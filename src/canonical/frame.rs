@@ -173,6 +173,20 @@ macro_rules! as_text {
 
 as_text!(Frame, Size, Ratio);
 
+impl schemars::JsonSchema for Size {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Size".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "description": "Width and height in pixels, such as `1024x1024`.",
+            "pattern": "^[0-9]+x[0-9]+$",
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

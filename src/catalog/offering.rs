@@ -119,7 +119,7 @@ impl Offering {
 }
 
 /// What an offering may be able to do beyond drawing from a prompt, by its name in policy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Ability {
     /// Takes a seed.

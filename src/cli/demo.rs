@@ -13,6 +13,7 @@ use crate::credits::Credits;
 use crate::dialect;
 use crate::edge::Socket;
 use crate::id::{WorkspaceId, random_text};
+use crate::import::Catalogue;
 use crate::store::{Command, NewKey, Outcome, Store, StoreError};
 
 use super::books::manual_grant;
@@ -28,6 +29,12 @@ const POLICY: [(&str, &str); 6] = [
     ("budgets.toml", include_str!("../../policies/budgets.toml")),
     ("rules.toml", include_str!("../../policies/rules.toml")),
 ];
+
+/// What the sample policy knows of vendors and models.
+pub(super) fn catalogue() -> Result<Catalogue, toml::de::Error> {
+    let [(_, vendors), (_, models), ..] = POLICY;
+    Catalogue::read(vendors, models)
+}
 
 /// What the demo's admin token is called.
 const TOKEN_NAME: &str = "demo";

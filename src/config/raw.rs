@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::scalar::{ByteCount, Span};
@@ -19,8 +20,9 @@ use super::{
 /// Declares sections whose keys are all optional, and how one file lies over another.
 macro_rules! sections {
     ($($section:ident { $($key:ident: $kind:ty),* $(,)? })*) => {$(
-        #[derive(Debug, Default, Deserialize)]
+        #[derive(Debug, Default, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields, default)]
+        #[schemars(inline)]
         pub(super) struct $section {
             $(pub(super) $key: Option<$kind>,)*
         }
@@ -116,8 +118,10 @@ sections! {
     RawLife { drain_timeout: Span }
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// What needs a restart to change. Everything has a default; a file given by `--config` may hold any part.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Config")]
 pub(super) struct RawConfig {
     public: RawPublic,
     admin: RawAdmin,

@@ -4,7 +4,7 @@ use std::num::NonZeroU32;
 use std::ops::Range;
 use std::time::Duration;
 
-use toml::Spanned;
+use super::spanned::Spanned;
 
 use crate::credits::Credits;
 use crate::limit::{Bounds, Limit, Of, Unit};

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::spanned::Spanned;
+use schemars::JsonSchema;
 use serde::Deserialize;
-use toml::Spanned;
 
 use crate::catalog::{BaseUrl, Vendor};
 use crate::credits::Cost;
@@ -40,7 +41,7 @@ pub struct Moderator {
 }
 
 /// What follows where a check fails.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum OnFailure {
     /// The request is refused.
@@ -50,18 +51,28 @@ pub enum OnFailure {
     Allow,
 }
 
-#[derive(Debug, Deserialize)]
+/// A model that is asked about every prompt before anything is held.
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Moderation")]
 pub(super) struct RawModeration {
+    /// Who is asked: a vendor with the usual moderation API.
     vendor: Spanned<String>,
+    /// The vendor's name of the model.
     model: String,
+    /// Categories that deny where the model flags them.
     #[serde(default)]
     deny: Vec<String>,
+    /// Categories that deny from this score on, from 0 to 1.
     #[serde(default)]
     deny_from: BTreeMap<String, Spanned<f64>>,
+    /// What the app is told.
     message: Option<String>,
+    /// What a check costs us, in dollars; apps pay nothing for it.
     cost: Spanned<String>,
+    /// How long it may take. 5 s unless said.
     timeout: Option<Span>,
+    /// What follows where it fails. `refuse` unless said.
     #[serde(default)]
     on_failure: OnFailure,
 }

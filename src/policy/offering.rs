@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use toml::Spanned;
+use super::spanned::Spanned;
 
 use crate::canonical::{Format, Ratio, Size};
 use crate::catalog::{Capabilities, Frames, Model, Offering, Tariff, Vendor};

@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
+use super::spanned::Spanned;
 use http::Method;
-use toml::Spanned;
 
 use crate::catalog::{AuthScheme, BaseUrl, Fare, Vendor, is_plain_path};
 

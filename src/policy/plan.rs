@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use toml::Spanned;
+use super::spanned::Spanned;
 
 use crate::limit::Bounds;
 

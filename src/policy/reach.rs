@@ -1,6 +1,6 @@
 //! The lists of hosts in a policy file.
 
-use toml::Spanned;
+use super::spanned::Spanned;
 
 use crate::reach::{Host, Reach};
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use toml::Spanned;
+use super::spanned::Spanned;
 
 use crate::canonical::read_labels;
 use crate::catalog::Adjustment;

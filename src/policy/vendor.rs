@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use toml::Spanned;
+use super::spanned::Spanned;
 
 use crate::catalog::{AuthScheme, BaseUrl, InProcess, Vendor};
 use crate::dialect;

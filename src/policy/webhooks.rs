@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use toml::Spanned;
+use super::spanned::Spanned;
 
 use crate::notice::{Patience, SECRETS_MAX, SigningKey, Webhooks};
 use crate::scalar::Span;

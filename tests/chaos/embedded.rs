@@ -145,6 +145,10 @@ pub(crate) async fn found_full(seed: u64, times: u32) -> Row {
         weather.leave_room(0);
         world = tokio::task::block_in_place(|| world.kill_and_restart());
         arena.end(load).await;
+        // Whoever finds out is whoever wants to write.
+        let refused = world.paint().await;
+        assert_eq!(refused.status, 503, "{}", refused.json());
+        assert_eq!(refused.json()["error"]["code"], "store_full", "{}", refused.json());
         assert_eq!(readiness(&world).await, 503);
         weather.free_the_disk();
         is_served_again(&world).await;

@@ -27,6 +27,7 @@ mod browser;
 mod bucket;
 mod budgets;
 mod crash;
+mod day;
 mod demo;
 mod deploy;
 mod failover;

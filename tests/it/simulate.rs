@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::day;
 use crate::jobs::ended;
 use crate::vendor::{Answers, FakeVendor};
 use crate::world::{OPENAI, PAINTED, World};
@@ -157,4 +158,20 @@ async fn people_read_a_table_and_what_they_must_know_of_it() {
         let args = [&["simulate"], &bad[..]].concat();
         assert!(!world.try_cli(&args).status.success(), "{bad:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_in_a_store_comes_to_what_happened() {
+    let folder = tempfile::tempdir().unwrap();
+    day::record(folder.path(), 2_000).await;
+    let said = day::simulated(folder.path());
+    for row in said["rows"].as_array().unwrap() {
+        assert_eq!(row["was"], row["would"], "{row:#}");
+    }
+    let total = &said["total"];
+    assert_eq!(total["was"], total["would"], "{said:#}");
+    assert_eq!(total["was"]["requests"], 2_000, "{total:#}");
+    assert_eq!(total["was"]["refusals"]["rate_limited"], 40, "{total:#}");
+    assert_eq!(total["was"]["offerings"]["paint/two"], 200, "{total:#}");
+    assert_eq!(said["notes"]["judged"], 2_000, "{said:#}");
 }
