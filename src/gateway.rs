@@ -234,7 +234,7 @@ impl Gateway {
             Claim::Images => self.answer_once(visit, body).await?,
             Claim::Quote => self.quote(visit, body).await?,
             Claim::Usage => self.tell_usage(visit).await?,
-            Claim::Prompt => self.write_prompt(visit, body).await?,
+            Claim::Prompt => Box::pin(self.write_prompt(visit, body)).await?,
             Claim::Library(ask) => self.library(visit, ask).await?,
             Claim::Models => self.reply_with_models(visit, None),
             Claim::Model(name) => self.reply_with_models(visit, Some(&name)),
