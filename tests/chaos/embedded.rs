@@ -140,7 +140,8 @@ pub(crate) async fn found_full(seed: u64, times: u32) -> Row {
     let mut world = arena.world(&weather, "");
     for _ in 0..times {
         let load = Load::on([&world], CLIENTS);
-        arena.calls_go_on(10).await;
+        // Some were served before, and some are not yet.
+        arena.calls_go_on(60).await;
         arena.strikes(&load);
         weather.leave_room(0);
         world = tokio::task::block_in_place(|| world.kill_and_restart());
