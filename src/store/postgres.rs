@@ -100,7 +100,7 @@ impl Postgres {
 
     async fn connect_again(&mut self) -> Result<Stands, StoreError> {
         let Some(runtime) = &self.threads.0 else { return Err(StoreError::Closed) };
-        let wire = Wire::connect(&self.address, runtime.handle(), || {}).await?;
+        let wire = Wire::connect_for_batches(&self.address, runtime.handle()).await?;
         open::must_be_known(&wire).await?;
         // Waits for a commit of ours that is still under way: it has the lock of this row.
         let batch = watch::beat(&wire, self.run, self.batch).await?;

@@ -44,12 +44,12 @@ const LOCK: &str = with_holds!(
     "$3",
     ", named AS MATERIALIZED (
         SELECT unnest($1::text[]) AS name
-        UNION SELECT 'w:' || workspace FROM hold WHERE id IN (SELECT id FROM touched)
+        UNION SELECT 'w:' || workspace FROM hold WHERE id = ANY(ARRAY(SELECT id FROM touched))
         UNION SELECT 'w:' || workspace FROM job WHERE id = ANY($3::text[])
         UNION SELECT 'q:' || (share ->> 'period') || ':' || (share ->> 'unit') || ':'
                           || (share ->> 'subject')
               FROM hold, jsonb_array_elements(CAST(nullif(quotas, '') AS jsonb)) AS share
-              WHERE id IN (SELECT id FROM touched)),
+              WHERE id = ANY(ARRAY(SELECT id FROM touched))),
      sorted AS MATERIALIZED (
         SELECT DISTINCT hashtextextended(name, 0) AS number FROM named ORDER BY 1)
      SELECT pg_advisory_xact_lock(number) FROM sorted"
@@ -68,11 +68,11 @@ const GRANTS: &str = with_holds!("$4", "$5",
     "SELECT * FROM \"grant\" WHERE id = ANY(ARRAY(
          SELECT id FROM \"grant\" WHERE (has_available OR source = 'plan')
              AND workspace IN (SELECT unnest($1::text[])
-                               UNION SELECT workspace FROM hold WHERE id IN (SELECT id FROM touched))
+                               UNION SELECT workspace FROM hold WHERE id = ANY(ARRAY(SELECT id FROM touched)))
          UNION SELECT id FROM \"grant\" WHERE workspace = ANY($2::text[])
          UNION SELECT unnest($3::text[])
          UNION SELECT pin ->> 0 FROM hold, jsonb_array_elements(CAST(pinned AS jsonb)) AS pin
-               WHERE id IN (SELECT id FROM touched) AND state = 'open'))");
+               WHERE id = ANY(ARRAY(SELECT id FROM touched)) AND state = 'open'))");
 
 const HOLDS: &str =
     with_holds!("$1", "$2", "SELECT * FROM hold WHERE id = ANY(ARRAY(SELECT id FROM touched))");
@@ -84,7 +84,7 @@ const QUOTAS: &str = with_holds!(
          SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[])
          UNION SELECT CAST(share ->> 'period' AS bigint), share ->> 'subject', share ->> 'unit'
                FROM hold, jsonb_array_elements(CAST(nullif(quotas, '') AS jsonb)) AS share
-               WHERE id IN (SELECT id FROM touched))"
+               WHERE id = ANY(ARRAY(SELECT id FROM touched)))"
 );
 
 const ADJUSTMENTS: &str = "SELECT * FROM adjustment WHERE id = ANY($1::text[])";
@@ -105,7 +105,7 @@ const LAST_ENTRIES: &str = with_holds!(
     "$3",
     "SELECT place.workspace, last.seq, last.at_ms
      FROM (SELECT unnest($1::text[]) AS workspace
-           UNION SELECT workspace FROM hold WHERE id IN (SELECT id FROM touched)) AS place
+           UNION SELECT workspace FROM hold WHERE id = ANY(ARRAY(SELECT id FROM touched))) AS place
      CROSS JOIN LATERAL (SELECT seq, at_ms FROM entry WHERE workspace = place.workspace
                          ORDER BY seq DESC LIMIT 1) AS last"
 );

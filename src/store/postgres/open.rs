@@ -60,7 +60,7 @@ pub(in super::super) async fn open(
         .map_err(|source| StoreError::Runtime { source })?;
     let handle = runtime.handle().clone();
     let threads = Threads(Some(runtime));
-    let wire = Wire::connect(&address, &handle, || {}).await?;
+    let wire = Wire::connect_for_batches(&address, &handle).await?;
     take_steps(&wire).await?;
     let batch = watch::beat(&wire, run, 0).await?;
     let workspaces = wire.ask(&Saying::new(registry::WORKSPACES.postgres, Vec::new())).await?;

@@ -34,6 +34,10 @@ const SESSION: &str = "SET statement_timeout = '8s'; SET lock_timeout = '6s';
      SET idle_in_transaction_session_timeout = '15s'; SET jit = off;
      SET client_min_messages = 'warning'; SET default_transaction_isolation = 'read committed'";
 
+/// A batch looks up what it names and nothing else. Plans are kept for as long as the connection, and one
+/// that was made while a table was small would read all of it when it is large.
+const LOOK_UP: &str = "SET enable_seqscan = off";
+
 /// How long a round trip may take until the connection is given up.
 pub(super) const TRIP_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -127,6 +131,16 @@ impl Wire {
         let connected = runtime.spawn(timeout(CONNECT_TIMEOUT, connecting)).await;
         let client = connected.map_err(|_| StoreError::Closed)?.map_err(|_| StoreError::Away)??;
         Ok(Self { client, statements: Mutex::new(HashMap::new()) })
+    }
+
+    /// The same, for batches.
+    pub(super) async fn connect_for_batches(
+        address: &Address,
+        runtime: &Handle,
+    ) -> Result<Self, StoreError> {
+        let wire = Self::connect(address, runtime, || {}).await?;
+        wire.run(LOOK_UP).await?;
+        Ok(wire)
     }
 
     pub(super) fn is_closed(&self) -> bool {
