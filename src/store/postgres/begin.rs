@@ -63,7 +63,9 @@ const LOCK_HOLDS: &str = "WITH sorted AS MATERIALIZED (
      SELECT pg_advisory_xact_lock(number) FROM sorted";
 
 /// Grants with something left, those of plans (they are given once), every grant of workspaces that
-/// are looked at, grants that are named, and those that open holds took from.
+/// are looked at, grants that are named, and those that open holds took from. The state of a hold is
+/// asked in a way that the index of open holds cannot answer, or each batch might walk through all of
+/// those that stand open.
 const GRANTS: &str = with_holds!("$4", "$5",
     "SELECT * FROM \"grant\" WHERE id = ANY(ARRAY(
          SELECT id FROM \"grant\" WHERE (has_available OR source = 'plan')
@@ -72,7 +74,7 @@ const GRANTS: &str = with_holds!("$4", "$5",
          UNION SELECT id FROM \"grant\" WHERE workspace = ANY($2::text[])
          UNION SELECT unnest($3::text[])
          UNION SELECT pin ->> 0 FROM hold, jsonb_array_elements(CAST(pinned AS jsonb)) AS pin
-               WHERE id = ANY(ARRAY(SELECT id FROM touched)) AND state = 'open'))");
+               WHERE id = ANY(ARRAY(SELECT id FROM touched)) AND state || '' = 'open'))");
 
 const HOLDS: &str =
     with_holds!("$1", "$2", "SELECT * FROM hold WHERE id = ANY(ARRAY(SELECT id FROM touched))");
