@@ -394,8 +394,13 @@ def books(folder, gateway, served):
         booked = database.execute("SELECT count(*) FROM usage WHERE outcome = 'ok' AND hold IS NOT NULL").fetchone()[0]
         if booked < served:
             faults.append(f"{served} were served and {booked} are in the books")
-    strange = [path for path in (folder / "data").rglob("*") if path.suffix in {".tmp", ".part"}]
-    return faults + [f"left behind: {path.name}" for path in strange]
+        # A kept answer has a file that is named after its hold; any other is one that nobody will remove.
+        kept = {row[0] for row in database.execute("SELECT hold FROM pledge WHERE state = 'kept'")}
+        files = {path.name for path in (folder / "data" / "answers").iterdir()}
+        faults += [f"left behind: answers/{name}" for name in sorted(files - kept)]
+    # What the media library is still writing has a mark and a number behind its name.
+    writing = [path.name for path in (folder / "data").rglob("*#*")]
+    return faults + [f"left behind: {name}" for name in writing]
 
 
 if __name__ == "__main__":

@@ -2,10 +2,11 @@
 //! are not asked of the system anew for every answer.
 //!
 //! An answer has its room from its head until the last slice of it is dropped, which is when the client
-//! has read it. One that finds no room waits, and so does its vendor, whose socket is not read.
+//! has read it. One that finds no room waits a while, and so does its vendor, whose socket is not read.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -26,12 +27,17 @@ const KEPT_MAX: usize = 64 << 20;
 /// What an answer of unknown length is given room for at first.
 const UNKNOWN: usize = 64 << 10;
 
+/// How long an answer waits for room. Then it is read without any: requests that each hold some of their
+/// pictures and wait for the rest would wait for each other, and what was drawn is paid for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// All room, and the buffers that wait to be used again.
 #[derive(Debug)]
 pub(super) struct Buffers {
     shelf: Arc<Shelf>,
     room: Arc<Semaphore>,
     steps: usize,
+    patience: Duration,
     waited: AtomicU64,
 }
 
@@ -62,12 +68,13 @@ impl Buffers {
             shelf: Arc::default(),
             room: Arc::new(Semaphore::new(steps)),
             steps,
+            patience: PATIENCE,
             waited: AtomicU64::new(0),
         }
     }
 
     /// Room for an answer of this length, waited for where there is none; `0` is not known. What turns
-    /// out longer takes more without waiting, or answers that each have a part would wait for each other.
+    /// out longer takes more without waiting.
     pub(super) async fn take(&self, announced: usize) -> Buffer {
         let wanted = if announced == 0 { UNKNOWN } else { announced };
         let steps = wanted.div_ceil(STEP).clamp(1, self.steps);
@@ -75,8 +82,9 @@ impl Buffers {
         let mut room = Arc::clone(&self.room).try_acquire_many_owned(steps).ok();
         if room.is_none() {
             self.waited.fetch_add(1, Ordering::Relaxed);
+            let waiting = Arc::clone(&self.room).acquire_many_owned(steps);
             // It is never closed.
-            room = Arc::clone(&self.room).acquire_many_owned(steps).await.ok();
+            room = tokio::time::timeout(self.patience, waiting).await.ok().and_then(Result::ok);
         }
         Buffer { bytes: self.shelf.take(wanted), shelf: Arc::clone(&self.shelf), _room: room }
     }
@@ -190,6 +198,15 @@ mod tests {
         drop(one);
         other.await;
         assert_eq!(buffers.take_waited(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_answer_does_not_wait_for_ever() {
+        let buffers = Buffers { patience: Duration::ZERO, ..Buffers::new(4 * STEP) };
+        let _all = buffers.take(4 * STEP).await;
+        let mut other = buffers.take(2 * STEP).await;
+        other.add(b"read all the same");
+        assert_eq!((buffers.take_waited(), buffers.in_flight()), (1, 4 * STEP));
     }
 
     #[tokio::test]

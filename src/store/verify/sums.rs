@@ -129,16 +129,15 @@ impl Pass {
             }
         }
         let grant = text(row, 5)?;
-        if !self.grants.contains_key(grant) {
-            self.grants.insert(grant.into(), Accounts::of(workspace));
-        }
-        if let Some(accounts) = self.grants.get_mut(grant) {
-            sums.expect(Claim::Grants, &*accounts.workspace == workspace);
-            sums.expect(
-                Claim::Grants,
-                accounts.add(source, -amount) && accounts.add(target, amount),
-            );
-        }
+        let is_moved = if let Some(accounts) = self.grants.get_mut(grant) {
+            &*accounts.workspace == workspace && accounts.transfer(source, target, amount)
+        } else {
+            let mut accounts = Accounts::of(workspace);
+            let is_moved = accounts.transfer(source, target, amount);
+            self.grants.insert(grant.into(), accounts);
+            is_moved
+        };
+        sums.expect(Claim::Grants, is_moved);
         Ok(())
     }
 
@@ -233,7 +232,11 @@ impl Accounts {
         Self { workspace, issued: 0, available: 0, held: 0, spent: 0, expired: 0 }
     }
 
-    /// False for an account that there is not.
+    /// False where one of the accounts is none.
+    fn transfer(&mut self, source: &str, target: &str, nanos: i128) -> bool {
+        self.add(source, -nanos) && self.add(target, nanos)
+    }
+
     fn add(&mut self, account: &str, nanos: i128) -> bool {
         let account = match account {
             "issued" => &mut self.issued,
