@@ -128,9 +128,11 @@ impl WireRequest {
     }
 }
 
+/// As many as an answer has with its limits: room for them is made once.
+const HEADERS_USUAL: usize = 12;
+
 fn json_headers() -> HeaderMap {
-    HeaderMap::from_iter([(
-        http::header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    )])
+    let mut headers = HeaderMap::with_capacity(HEADERS_USUAL);
+    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers
 }

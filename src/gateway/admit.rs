@@ -92,7 +92,7 @@ impl Gateway {
         let caller = asking.caller;
         let life_ms = i64::try_from((stake.time + HOLD_MARGIN).as_millis()).unwrap_or(i64::MAX);
         HoldAsk {
-            hold: HoldId::random(),
+            hold: HoldId::at(now.unix_ms),
             workspace: caller.workspace().clone(),
             key: caller.key().clone(),
             request: receipt.request_id.clone(),

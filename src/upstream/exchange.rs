@@ -64,24 +64,20 @@ impl Upstream {
 
     /// Sends and reads; once more where a pooled connection turned out to be closed.
     async fn at_address(&self, ask: Ask<'_>, mut peer: HttpPeer) -> Result<WireReply, Broken> {
-        let head = request_head(ask, &peer, self.clock.now())?;
-        match self.exchange(ask, &peer, &head).await {
+        let now = self.clock.now();
+        match self.exchange(ask, &peer, now).await {
             Err(Broken { kind: Kind::Stale, .. }) => {
                 // A key of its own keeps this try away from the other pooled connections, which
                 // were probably closed together with the one that failed.
                 peer.group_key = peer.group_key.wrapping_add(1);
-                self.exchange(ask, &peer, &head).await
+                self.exchange(ask, &peer, now).await
             }
             ended => ended,
         }
     }
 
-    async fn exchange(
-        &self,
-        ask: Ask<'_>,
-        peer: &HttpPeer,
-        head: &RequestHeader,
-    ) -> Result<WireReply, Broken> {
+    async fn exchange(&self, ask: Ask<'_>, peer: &HttpPeer, now: Now) -> Result<WireReply, Broken> {
+        let head = Box::new(request_head(ask, peer, now)?);
         // In a place of its own that is given back once connected: a request that waits for its vendor
         // would hold 9 KB for it.
         let connected = Box::pin(self.connector.get_http_session(peer)).await;
@@ -147,8 +143,8 @@ fn one_line(error: &pingora::Error) -> String {
 fn request_head(ask: Ask<'_>, peer: &HttpPeer, now: Now) -> Result<RequestHeader, VendorFault> {
     let Ask { credential, path, wire, keeps, .. } = ask;
     let rejected = |_| VendorFault::Rejected { detail: "the request has no valid head".to_owned() };
-    let mut head =
-        RequestHeader::build(wire.method.clone(), path.as_bytes(), None).map_err(rejected)?;
+    let mut head = RequestHeader::build_no_case(wire.method.clone(), path.as_bytes(), None)
+        .map_err(rejected)?;
     for (name, value) in &wire.headers {
         head.append_header(name.clone(), value.clone()).map_err(rejected)?;
     }
@@ -226,10 +222,10 @@ pub(super) fn host_header(peer: &HttpPeer) -> String {
 
 async fn send(
     session: &mut HttpSession,
-    head: &RequestHeader,
+    head: Box<RequestHeader>,
     wire: &WireRequest,
 ) -> Result<(), Box<pingora::Error>> {
-    session.write_request_header(Box::new(head.clone())).await?;
+    session.write_request_header(head).await?;
     for slice in wire.body.clone().into_slices() {
         session.write_request_body(slice, false).await?;
     }
