@@ -94,11 +94,11 @@ impl Front {
             }
         };
         let begun = visit.may_begin();
-        let gateway = Arc::clone(&self.gateway);
+        let work = Box::pin(Arc::clone(&self.gateway).serve(visit, body));
         let serving = self.gateway.tasks.spawn(async move {
             // What a request takes up is given back when its work ends, not when its client goes.
             let _taken = (place, room);
-            Box::pin(gateway.serve(visit, body)).await
+            work.await
         });
         self.watch(session, serving, begun, &request_id).await
     }
@@ -132,7 +132,7 @@ impl Front {
         let early = tokio::select! {
             reply = &mut serving => Some(reply),
             Ok(begun) = begun => {
-                if live::pour(session, begun, serving).await.is_err() {
+                if Box::pin(live::pour(session, begun, serving)).await.is_err() {
                     self.gateway.telemetry.metrics().clients_gone.inc();
                 }
                 return None;
@@ -218,7 +218,7 @@ impl ProxyHttp for Front {
         let written = self.gateway.tasks.token();
         let head_only = session.req_header().method == Method::HEAD;
         let reply = if is_passed_through(session.req_header().uri.path()) {
-            match self.embark(session, written.clone()).await {
+            match Box::pin(self.embark(session, written.clone())).await {
                 Ok(embarked) => {
                     *passing = Some(embarked);
                     return Ok(false);
