@@ -39,6 +39,7 @@ mod books;
 mod budgets;
 mod faults;
 mod finance;
+mod handover;
 mod jobs;
 mod nodes;
 mod notices;

@@ -65,6 +65,7 @@ mod simulate;
 mod streaming;
 mod tls;
 mod traces;
+mod upgrade;
 mod upload;
 mod vertex;
 mod watch;

@@ -36,7 +36,7 @@ impl Writer {
         if standing == Standing::Wrong {
             self.find_the_wrong_one(&mut back);
         }
-        batch.closing = None;
+        batch.stop = None;
         // What was granted by a batch that came to nothing was not granted.
         self.allowances.forget();
         let stands = self.mend_tables(&mut back);
