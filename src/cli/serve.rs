@@ -19,6 +19,8 @@ use crate::turnstile::Turnstile;
 use crate::upstream::Upstream;
 
 use super::CliError;
+use super::background::Background;
+use super::watchdog::Watchdog;
 
 /// How often a shadow policy that cannot be used is looked at.
 const SHADOW_AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
@@ -29,7 +31,8 @@ pub(super) struct Running {
     edge: Edge,
     gateway: Arc<Gateway>,
     config: Config,
-    background: tokio::task::JoinSet<()>,
+    background: Background,
+    watchdog: Watchdog,
     signals: Signals,
 }
 
@@ -108,9 +111,10 @@ pub(super) async fn start(
         limits: config.limits.clone(),
         turnstile: Arc::clone(&turnstile),
         webhooks: config.webhooks,
+        watchdog: config.watchdog,
     };
     let gateway = Gateway::new(Arc::clone(&clock) as _, hands);
-    let mut background = tokio::task::JoinSet::new();
+    let mut background = Background::new(&gateway);
     count(&gateway, &turnstile, clock, &mut background).await?;
 
     // Before any job can end: what ends from here on is put beside these.
@@ -124,17 +128,19 @@ pub(super) async fn start(
     let control = Control::bind(&config.store_directory)?;
     {
         let (store, tasks) = (store.clone(), gateway.tasks.clone());
-        background.spawn(async move { control.serve(&store, &tasks).await });
+        background.spawn("control", async move { control.serve(&store, &tasks).await });
     }
     {
         let told = Arc::clone(&gateway);
         let policy = Arc::clone(&policy);
-        background.spawn(policy.follow(move |look| told.tell_of_policy(look)));
+        background.spawn("policy", policy.follow(move |look| told.tell_of_policy(look)));
     }
     keep_house(&gateway, &config, store.is_shared(), &mut background);
     let api = Arc::new(Admin::new(Arc::clone(&gateway), config.clone()));
     let edge = Edge::start(&gateway, &config.public, public, (admin, api))?;
-    Ok(Running { store, edge, gateway, config, background, signals })
+    let watching = |source| CliError::System { what: "begin the watchdog", source };
+    let watchdog = Watchdog::begin(&gateway).map_err(watching)?;
+    Ok(Running { store, edge, gateway, config, background, watchdog, signals })
 }
 
 /// What is done again and again for as long as the gateway runs.
@@ -142,24 +148,28 @@ fn keep_house(
     gateway: &Arc<Gateway>,
     config: &Config,
     is_shared: bool,
-    background: &mut tokio::task::JoinSet<()>,
+    background: &mut Background,
 ) {
     if let Some(folder) = config.shadow_directory.clone() {
-        background.spawn(follow_shadow(Arc::clone(gateway), folder));
+        background.spawn("shadow", follow_shadow(Arc::clone(gateway), folder));
     }
     let upstream = Arc::clone(&gateway.upstream);
-    background.spawn(async move { upstream.keep_tidy().await });
-    background.spawn(Arc::clone(gateway).tell_apps());
-    background.spawn(Arc::clone(gateway).tell_of_budgets());
+    background.spawn("buffers", async move { upstream.keep_tidy().await });
+    background.spawn("beat", Arc::clone(gateway).beat());
+    background.spawn("webhooks", Arc::clone(gateway).tell_apps());
+    background.spawn("budgets", Arc::clone(gateway).tell_of_budgets());
     let (sweeping, auditing) = (Arc::clone(gateway), Arc::clone(gateway));
     let (sweep_every, audit_every) = (config.library.sweep_every, config.audit_every);
-    background.spawn(async move { sweeping.sweep_library(sweep_every).await });
-    background.spawn(async move { auditing.audit_books(audit_every).await });
+    background.spawn("sweep", async move { sweeping.sweep_library(sweep_every).await });
+    background.spawn("audit", async move { auditing.audit_books(audit_every).await });
     if is_shared {
         let gateway = Arc::clone(gateway);
         let following = Arc::clone(&gateway);
-        background.spawn(async move { following.follow_drains().await });
-        background.spawn(async move { gateway.adopt_jobs_of_others().await });
+        background.spawn("drains", async move { following.follow_drains().await });
+        background.spawn("adopt", async move { gateway.adopt_jobs_of_others().await });
+    } else {
+        let (folder, free_min) = (config.store_directory.clone(), config.store_free_min_bytes);
+        background.spawn("disk", Arc::clone(gateway).watch_disk(folder, free_min));
     }
 }
 
@@ -168,13 +178,13 @@ async fn count(
     gateway: &Gateway,
     turnstile: &Arc<Turnstile>,
     clock: Arc<SystemClock>,
-    background: &mut tokio::task::JoinSet<()>,
+    background: &mut Background,
 ) -> Result<(), CliError> {
     let rebuilt = gateway.rebuild_windows().await?;
     tracing::debug!(rebuilt, "admissions of before the start count again");
     {
         let turnstile = Arc::clone(turnstile);
-        background.spawn(async move { turnstile.keep(&*clock).await });
+        background.spawn("windows", async move { turnstile.keep(&*clock).await });
     }
     if tokio::time::timeout(COUNTING_WITHIN, turnstile.ready()).await.is_err() {
         tracing::warn!("serving begins although the shared windows are not there");
@@ -220,6 +230,7 @@ impl Running {
     /// Serves until SIGTERM or SIGINT, then stops in order: no new work, what is in flight, the
     /// books.
     pub(super) async fn until_told_to_stop(mut self) -> Result<(), CliError> {
+        self.watchdog.serves();
         loop {
             tokio::select! {
                 _ = self.signals.terminate.recv() => break,
@@ -228,6 +239,7 @@ impl Running {
             }
         }
         tracing::info!("stopping: finishing what is in flight");
+        self.watchdog.stops();
         self.gateway.stop_jobs();
         let finished = tokio::select! {
             finished = self.edge.stop(self.config.drain_timeout) => finished,

@@ -184,6 +184,7 @@ impl Writer {
 
     /// What the next batch is made of: what was put back first, then what came since.
     fn next_letters(&mut self) -> Vec<Letter> {
+        self.shared.add_turn();
         let most = if self.singly > 0 { 1 } else { BATCH_MAX };
         self.singly = self.singly.saturating_sub(1);
         let missing = most.saturating_sub(self.line.len());

@@ -68,5 +68,6 @@ mod traces;
 mod upload;
 mod vertex;
 mod watch;
+mod watchdog;
 mod watermark;
 mod webhooks;
