@@ -8,16 +8,24 @@ use tokio::task::JoinSet;
 
 use crate::gateway::Gateway;
 
-/// Tasks that end with the process.
+use super::CliError;
+use super::watchdog::Watchdog;
+
+/// Tasks that end with the process, and who looks whether they do.
 pub(super) struct Background {
     gateway: Arc<Gateway>,
     tasks: JoinSet<()>,
+    watchdog: Watchdog,
 }
 
 impl Background {
-    /// None yet.
-    pub(super) fn new(gateway: &Arc<Gateway>) -> Self {
-        Self { gateway: Arc::clone(gateway), tasks: JoinSet::new() }
+    /// Looks whether this gateway is stuck, and does nothing else yet.
+    pub(super) fn begin(gateway: &Arc<Gateway>) -> Result<Self, CliError> {
+        let watchdog = Watchdog::begin(gateway)
+            .map_err(|source| CliError::System { what: "begin the watchdog", source })?;
+        let mut begun = Self { gateway: Arc::clone(gateway), tasks: JoinSet::new(), watchdog };
+        begun.spawn("beat", Arc::clone(gateway).beat());
+        Ok(begun)
     }
 
     /// Does this until the process ends. If it ends before, by a panic too, that is told.
@@ -31,6 +39,16 @@ impl Background {
             let ended = AssertUnwindSafe(work).catch_unwind().await;
             gateway.has_ended(name, ended.is_err());
         });
+    }
+
+    /// Everything is served from here on.
+    pub(super) fn serves(&self) {
+        self.watchdog.serves();
+    }
+
+    /// Nothing new is begun any more.
+    pub(super) fn stops(&self) {
+        self.watchdog.stops();
     }
 
     /// Ends all of it, wherever it is.

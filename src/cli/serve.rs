@@ -20,7 +20,6 @@ use crate::upstream::Upstream;
 
 use super::CliError;
 use super::background::Background;
-use super::watchdog::Watchdog;
 
 /// How often a shadow policy that cannot be used is looked at.
 const SHADOW_AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
@@ -32,7 +31,6 @@ pub(super) struct Running {
     gateway: Arc<Gateway>,
     config: Config,
     background: Background,
-    watchdog: Watchdog,
     signals: Signals,
 }
 
@@ -114,7 +112,7 @@ pub(super) async fn start(
         watchdog: config.watchdog,
     };
     let gateway = Gateway::new(Arc::clone(&clock) as _, hands);
-    let mut background = Background::new(&gateway);
+    let mut background = Background::begin(&gateway)?;
     count(&gateway, &turnstile, clock, &mut background).await?;
 
     // Before any job can end: what ends from here on is put beside these.
@@ -138,9 +136,7 @@ pub(super) async fn start(
     keep_house(&gateway, &config, store.is_shared(), &mut background);
     let api = Arc::new(Admin::new(Arc::clone(&gateway), config.clone()));
     let edge = Edge::start(&gateway, &config.public, public, (admin, api))?;
-    let watching = |source| CliError::System { what: "begin the watchdog", source };
-    let watchdog = Watchdog::begin(&gateway).map_err(watching)?;
-    Ok(Running { store, edge, gateway, config, background, watchdog, signals })
+    Ok(Running { store, edge, gateway, config, background, signals })
 }
 
 /// What is done again and again for as long as the gateway runs.
@@ -155,7 +151,6 @@ fn keep_house(
     }
     let upstream = Arc::clone(&gateway.upstream);
     background.spawn("buffers", async move { upstream.keep_tidy().await });
-    background.spawn("beat", Arc::clone(gateway).beat());
     background.spawn("webhooks", Arc::clone(gateway).tell_apps());
     background.spawn("budgets", Arc::clone(gateway).tell_of_budgets());
     let (sweeping, auditing) = (Arc::clone(gateway), Arc::clone(gateway));
@@ -230,7 +225,7 @@ impl Running {
     /// Serves until SIGTERM or SIGINT, then stops in order: no new work, what is in flight, the
     /// books.
     pub(super) async fn until_told_to_stop(mut self) -> Result<(), CliError> {
-        self.watchdog.serves();
+        self.background.serves();
         loop {
             tokio::select! {
                 _ = self.signals.terminate.recv() => break,
@@ -239,7 +234,7 @@ impl Running {
             }
         }
         tracing::info!("stopping: finishing what is in flight");
-        self.watchdog.stops();
+        self.background.stops();
         self.gateway.stop_jobs();
         let finished = tokio::select! {
             finished = self.edge.stop(self.config.drain_timeout) => finished,

@@ -1,5 +1,5 @@
 //! What systemd is told of a unit of `Type=notify`: datagrams to the socket that it names in the
-//! environment, as sd_notify(3) documents.
+//! environment, as `sd_notify(3)` documents.
 
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};

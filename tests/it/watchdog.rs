@@ -11,7 +11,7 @@ use crate::vendor::{Answers, FakeVendor};
 use crate::world::{OPENAI, PAINTED, Reply, World, read};
 
 /// How long anything may take to be told.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 async fn readiness(world: &World) -> Reply {
     read(world.client.get(format!("{}/readyz", world.admin))).await
@@ -149,16 +149,12 @@ async fn systemd_hears_when_it_serves_that_it_lives_and_when_it_stops() {
     let place = folder.path().join("notify");
     let heard = UnixDatagram::bind(&place).unwrap();
     heard.set_read_timeout(Some(PATIENCE)).unwrap();
-    let until = |wanted: &str| {
+    let said = || {
         let mut bytes = [0; 256];
-        loop {
-            let read = heard.recv(&mut bytes).unwrap();
-            let said = String::from_utf8(bytes[..read].to_vec()).unwrap();
-            if said.lines().any(|line| line == wanted) {
-                return;
-            }
-        }
+        let read = heard.recv(&mut bytes).unwrap();
+        String::from_utf8(bytes[..read].to_vec()).unwrap()
     };
+    let until = |wanted: &str| while !said().lines().any(|line| line == wanted) {};
     let place = place.to_str().unwrap();
     let mut world = World::with_environment(PAINTED, "10", "", &[("NOTIFY_SOCKET", place)]);
     until("READY=1");

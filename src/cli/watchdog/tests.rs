@@ -18,7 +18,7 @@ use crate::upstream::Upstream;
 use super::super::background::Background;
 use super::*;
 
-/// Looks are this far apart here.
+/// Until it is looked again whether something came to be.
 const SOON: Duration = Duration::from_millis(20);
 
 fn gateway(folder: &Path) -> Arc<Gateway> {
@@ -48,21 +48,11 @@ fn metrics(gateway: &Gateway) -> String {
     String::from_utf8(gateway.telemetry.scrape()).unwrap()
 }
 
-/// Looks at this gateway from a thread, until what is returned is dropped.
-fn look_at(gateway: &Arc<Gateway>) -> Sender<()> {
-    let (looks, told) = channel();
-    let gateway = Arc::clone(gateway);
-    thread::spawn(move || keep_looking((SOON, &told), None, || gateway.look_for_stuck()));
-    looks
-}
-
 #[tokio::test]
 async fn a_runtime_that_does_not_get_round_to_its_beat_is_stuck_until_it_does() {
     let folder = tempfile::tempdir().unwrap();
     let gateway = gateway(folder.path());
-    let mut background = Background::new(&gateway);
-    background.spawn("beat", Arc::clone(&gateway).beat());
-    let _looks = look_at(&gateway);
+    let _background = Background::begin(&gateway).unwrap();
     // This thread is the whole runtime, and does not let go of it.
     while gateway.stuck().is_none() {
         thread::sleep(SOON);
@@ -81,7 +71,7 @@ async fn a_runtime_that_does_not_get_round_to_its_beat_is_stuck_until_it_does() 
 async fn a_task_that_panics_is_told_of_and_one_that_is_ended_with_the_process_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let gateway = gateway(folder.path());
-    let mut background = Background::new(&gateway);
+    let mut background = Background::begin(&gateway).unwrap();
     background.spawn("lives", std::future::pending());
     background.spawn("doomed", async { panic!("a fault of ours") });
     while gateway.stuck().is_none() {

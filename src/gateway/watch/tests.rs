@@ -2,7 +2,7 @@
 
 use super::*;
 
-const GRACE: Duration = Duration::from_secs(120);
+const GRACE: Duration = Duration::from_mins(2);
 
 fn id(text: &str) -> RequestId {
     RequestId::known(text)
