@@ -137,6 +137,7 @@ async fn gateway(folder: &Path, vendor: SocketAddr) -> (SocketAddr, String, Edge
         limits: config.limits,
         turnstile: Arc::default(),
         webhooks: config.webhooks,
+        watchdog: config.watchdog,
     };
     let gateway = Gateway::new(clock, hands);
     let [public, admin] = [(); 2].map(|()| Socket::bind("127.0.0.1:0".parse().unwrap()).unwrap());

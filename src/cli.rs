@@ -9,6 +9,7 @@ use crate::config::{self, Config, ConfigError};
 use crate::{policy, reload};
 
 mod admin;
+mod background;
 mod books;
 mod demo;
 mod health;
@@ -17,7 +18,9 @@ mod quote;
 mod reconcile;
 mod serve;
 mod simulate;
+mod systemd;
 mod usage;
+mod watchdog;
 mod webhook;
 
 /// One endpoint in front of image-generation vendors, with books that balance.

@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::admin::Admin;
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::control::{Control, Predecessor};
+use crate::control::{Control, Predecessor, Successor};
 use crate::edge::{self, Edge, Socket};
 use crate::gateway::{Gateway, Hands};
 use crate::id::JobId;
@@ -20,6 +20,7 @@ use crate::turnstile::Turnstile;
 use crate::upstream::Upstream;
 
 use super::CliError;
+use super::background::Background;
 
 mod take_over;
 
@@ -34,9 +35,7 @@ pub(super) struct Running {
     edge: Edge,
     gateway: Arc<Gateway>,
     config: Config,
-    background: tokio::task::JoinSet<()>,
-    /// What one process does for a folder at a time.
-    house: tokio::task::JoinSet<()>,
+    background: Background,
     successors: Successors,
     signals: Signals,
 }
@@ -130,29 +129,30 @@ pub(super) async fn start(
         limits: config.limits.clone(),
         turnstile: Arc::clone(&turnstile),
         webhooks: config.webhooks,
+        watchdog: config.watchdog,
     };
     let gateway = Gateway::new(Arc::clone(&clock) as _, hands);
     let elsewhere = take_over::serve_predecessor(&gateway, left);
-    let mut background = tokio::task::JoinSet::new();
+    let mut background = Background::begin(&gateway)?;
     count(&gateway, &turnstile, clock, &mut background).await?;
     take_up(&gateway, &elsewhere).await?;
 
-    let mut house = tokio::task::JoinSet::new();
     let control = Control::bind(&config.store_directory)?;
     let (asking, successors) = Successors::listen(shared);
     {
         let (store, tasks) = (store.clone(), gateway.tasks.clone());
-        house.spawn(async move { control.serve(&store, &tasks, &asking).await });
+        let serving = async move { control.serve(&store, &tasks, &asking).await };
+        background.keep_house("control", serving);
     }
     {
         let told = Arc::clone(&gateway);
         let policy = Arc::clone(&policy);
-        background.spawn(policy.follow(move |look| told.tell_of_policy(look)));
+        background.spawn("policy", policy.follow(move |look| told.tell_of_policy(look)));
     }
-    keep_house(&gateway, &config, store.is_shared(), (&mut background, &mut house));
+    keep_house(&gateway, &config, store.is_shared(), &mut background);
     let api = Arc::new(Admin::new(Arc::clone(&gateway), config.clone()));
     let edge = Edge::start(&gateway, &config.public, public, (admin, api))?;
-    Ok(Running { store, edge, gateway, config, background, house, successors, signals })
+    Ok(Running { store, edge, gateway, config, background, successors, signals })
 }
 
 /// The books: those that the process before closes now, or those of the folder as it is.
@@ -184,24 +184,27 @@ fn keep_house(
     gateway: &Arc<Gateway>,
     config: &Config,
     is_shared: bool,
-    (background, house): (&mut tokio::task::JoinSet<()>, &mut tokio::task::JoinSet<()>),
+    background: &mut Background,
 ) {
     if let Some(folder) = config.shadow_directory.clone() {
-        background.spawn(follow_shadow(Arc::clone(gateway), folder));
+        background.spawn("shadow", follow_shadow(Arc::clone(gateway), folder));
     }
     let upstream = Arc::clone(&gateway.upstream);
-    background.spawn(async move { upstream.keep_tidy().await });
-    house.spawn(Arc::clone(gateway).tell_apps());
-    house.spawn(Arc::clone(gateway).tell_of_budgets());
+    background.spawn("buffers", async move { upstream.keep_tidy().await });
+    background.keep_house("webhooks", Arc::clone(gateway).tell_apps());
+    background.keep_house("budgets", Arc::clone(gateway).tell_of_budgets());
     let (sweeping, auditing) = (Arc::clone(gateway), Arc::clone(gateway));
     let (sweep_every, audit_every) = (config.library.sweep_every, config.audit_every);
-    house.spawn(async move { sweeping.sweep_library(sweep_every).await });
-    house.spawn(async move { auditing.audit_books(audit_every).await });
+    background.keep_house("sweep", async move { sweeping.sweep_library(sweep_every).await });
+    background.keep_house("audit", async move { auditing.audit_books(audit_every).await });
     if is_shared {
         let gateway = Arc::clone(gateway);
         let following = Arc::clone(&gateway);
-        background.spawn(async move { following.follow_drains().await });
-        house.spawn(async move { gateway.adopt_jobs_of_others().await });
+        background.spawn("drains", async move { following.follow_drains().await });
+        background.keep_house("adopt", async move { gateway.adopt_jobs_of_others().await });
+    } else {
+        let (folder, free_min) = (config.store_directory.clone(), config.store_free_min_bytes);
+        background.keep_house("disk", Arc::clone(gateway).watch_disk(folder, free_min));
     }
 }
 
@@ -210,13 +213,13 @@ async fn count(
     gateway: &Gateway,
     turnstile: &Arc<Turnstile>,
     clock: Arc<SystemClock>,
-    background: &mut tokio::task::JoinSet<()>,
+    background: &mut Background,
 ) -> Result<(), CliError> {
     let rebuilt = gateway.rebuild_windows().await?;
     tracing::debug!(rebuilt, "admissions of before the start count again");
     {
         let turnstile = Arc::clone(turnstile);
-        background.spawn(async move { turnstile.keep(&*clock).await });
+        background.spawn("windows", async move { turnstile.keep(&*clock).await });
     }
     if tokio::time::timeout(COUNTING_WITHIN, turnstile.ready()).await.is_err() {
         tracing::warn!("serving begins although the shared windows are not there");
@@ -262,6 +265,7 @@ impl Running {
     /// Serves until SIGTERM or SIGINT, or until another process is ready to take over. Then stops in order:
     /// no new work, what is in flight, the books.
     pub(super) async fn until_told_to_stop(mut self) -> Result<Ending, CliError> {
+        self.background.serves();
         let successor = loop {
             tokio::select! {
                 _ = self.signals.terminate.recv() => break None,
@@ -277,27 +281,34 @@ impl Running {
                 tracing::info!("another process takes over: finishing what is in flight");
             }
         }
+        self.background.stops();
         self.successors.stop().await;
         self.gateway.stop_jobs();
         self.edge.stop();
-        if let Some(successor) = successor {
-            self.house.shutdown().await;
-            let jobs = self.gateway.jobs_worked_on();
-            let stream = successor.into_stream().map_err(take_over::lost)?;
-            self.store.hand_over(stream, jobs).await?;
-        }
+        let handed = match successor {
+            Some(successor) => self.hand_over(successor).await,
+            None => Ok(()),
+        };
         let finished = tokio::select! {
             finished = self.edge.finish(self.config.drain_timeout) => finished,
             // Asked twice: stop at once. Holds that are open end when they expire.
             _ = self.signals.terminate.recv() => false,
             _ = self.signals.interrupt.recv() => false,
         };
-        self.house.shutdown().await;
         self.background.shutdown().await;
         // Money first: a collector may keep us waiting.
         let closed = self.store.close().await;
         self.gateway.telemetry.flush().await;
+        handed?;
         closed?;
         if finished { Ok(ending) } else { Err(CliError::Undrained) }
+    }
+
+    /// Leaves to another process what one process does for a folder, and the books.
+    async fn hand_over(&mut self, successor: Successor) -> Result<(), CliError> {
+        self.background.keep_no_house().await;
+        let jobs = self.gateway.jobs_worked_on();
+        let stream = successor.into_stream().map_err(take_over::lost)?;
+        Ok(self.store.hand_over(stream, jobs).await?)
     }
 }

@@ -48,6 +48,7 @@ mod room;
 #[path = "../../tests/postgres/server.rs"]
 mod server;
 mod tables;
+mod turns;
 mod world;
 
 use world::{World, credits, grant};

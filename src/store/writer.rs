@@ -191,6 +191,7 @@ impl Writer {
 
     /// What the next batch is made of: what was put back first, then what came since.
     fn next_letters(&mut self) -> Vec<Letter> {
+        self.shared.add_turn();
         let most = if self.singly > 0 { 1 } else { BATCH_MAX };
         self.singly = self.singly.saturating_sub(1);
         let missing = most.saturating_sub(self.line.len());
@@ -321,11 +322,11 @@ impl Writer {
             // When keys were used last is not worth more.
             tracing::warn!(error = %broken.error, "the last uses of keys are not written");
         }
-        let Self { tables, line, inbox, .. } = self;
+        let Self { tables, line, inbox, shared, .. } = self;
         tables.close(true);
         let Bequest { stream, will } = bequest;
         reply.give(will.tell(&stream));
-        handover::carry(&stream, line, &inbox);
+        handover::carry(&stream, (line, &inbox), shared);
     }
 }
 

@@ -69,5 +69,6 @@ mod upgrade;
 mod upload;
 mod vertex;
 mod watch;
+mod watchdog;
 mod watermark;
 mod webhooks;

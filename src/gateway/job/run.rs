@@ -78,6 +78,7 @@ impl Gateway {
             return self.end(errand, receipt, Err(refuse::job_lost())).await;
         };
         let mut visit = self.visit_again(&job, &input, (caller, Arc::clone(errand)));
+        let _watched = self.watch.request(&job.request, errand.until);
         let drawn = match at_start {
             AtStart::Run => self.draw_again(&mut visit, &job, input).await,
             AtStart::Resume => {

@@ -18,6 +18,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use super::super::ask::{Ask, Chore, Letter, Reply};
 use super::super::error::StoreError;
 use super::super::jobs::JobAsk;
+use super::super::shared::Shared;
 use super::{Asked, Carried, Said};
 
 /// How long a close waits for answers that are under way.
@@ -38,20 +39,20 @@ enum Fate {
 }
 
 /// Asks under way, each with its place in line; `None` once the other process is gone.
-#[derive(Default)]
 struct Waiting {
     asks: Mutex<Option<HashMap<u64, Pending>>>,
     emptied: Condvar,
+    shared: Arc<Shared>,
 }
 
 /// Carries what is asked until it is told to close, or until nobody can ask any more.
 pub(in super::super) fn carry(
     stream: &UnixStream,
-    line: impl IntoIterator<Item = Letter>,
-    inbox: &Receiver<Letter>,
+    (line, inbox): (impl IntoIterator<Item = Letter>, &Receiver<Letter>),
+    shared: Arc<Shared>,
 ) {
-    let waiting = Arc::new(Waiting::default());
-    *waiting.asks.lock() = Some(HashMap::new());
+    let asks = Mutex::new(Some(HashMap::new()));
+    let waiting = Arc::new(Waiting { asks, emptied: Condvar::new(), shared });
     let Ok(own) = stream.try_clone() else { return };
     let hearing = Arc::clone(&waiting);
     let listener = thread::Builder::new().name("store answers".to_owned());
@@ -99,6 +100,7 @@ impl Waiting {
             let Some(Said { number, said }) = said else { break };
             let answered = self.asks.lock().as_mut().and_then(|asks| asks.remove(&number));
             if let Some((deliver, place)) = answered {
+                self.shared.add_turn();
                 // Whoever is answered finds the place free.
                 drop(place);
                 deliver(said.map_err(StoreError::from));

@@ -68,6 +68,7 @@ impl Writer {
         let [mut wait, longest] = WAITS;
         let mut tries = 0_u32;
         loop {
+            self.shared.add_turn();
             let error = match self.tables.mend(&mut self.books) {
                 Ok(stands) => {
                     self.shared.set_away(false);
