@@ -144,11 +144,6 @@ pub(super) async fn start(
         let serving = async move { control.serve(&store, &tasks, &asking).await };
         background.keep_house("control", serving);
     }
-    {
-        let told = Arc::clone(&gateway);
-        let policy = Arc::clone(&policy);
-        background.spawn("policy", policy.follow(move |look| told.tell_of_policy(look)));
-    }
     keep_house(&gateway, &config, store.is_shared(), &mut background);
     let api = Arc::new(Admin::new(Arc::clone(&gateway), config.clone()));
     let edge = Edge::start(&gateway, &config.public, public, (admin, api))?;
@@ -189,6 +184,8 @@ fn keep_house(
     if let Some(folder) = config.shadow_directory.clone() {
         background.spawn("shadow", follow_shadow(Arc::clone(gateway), folder));
     }
+    let (told, policy) = (Arc::clone(gateway), Arc::clone(&gateway.policy));
+    background.spawn("policy", policy.follow(move |look| told.tell_of_policy(look)));
     let upstream = Arc::clone(&gateway.upstream);
     background.spawn("buffers", async move { upstream.keep_tidy().await });
     background.keep_house("webhooks", Arc::clone(gateway).tell_apps());
