@@ -11,24 +11,25 @@ use crate::gateway::Gateway;
 use super::CliError;
 use super::watchdog::Watchdog;
 
-/// Tasks that end with the process, and who looks whether they do.
-pub(super) struct Background {
+/// Tasks that end when they are told to, and never by themselves.
+pub(super) struct Tasks {
     gateway: Arc<Gateway>,
     tasks: JoinSet<()>,
+}
+
+/// Tasks that end with the process, and who looks whether it goes on.
+pub(super) struct Background {
+    tasks: Tasks,
     watchdog: Watchdog,
 }
 
-impl Background {
-    /// Looks whether this gateway is stuck, and does nothing else yet.
-    pub(super) fn begin(gateway: &Arc<Gateway>) -> Result<Self, CliError> {
-        let watchdog = Watchdog::begin(gateway)
-            .map_err(|source| CliError::System { what: "begin the watchdog", source })?;
-        let mut begun = Self { gateway: Arc::clone(gateway), tasks: JoinSet::new(), watchdog };
-        begun.spawn("beat", Arc::clone(gateway).beat());
-        Ok(begun)
+impl Tasks {
+    /// None yet.
+    pub(super) fn of(gateway: &Arc<Gateway>) -> Self {
+        Self { gateway: Arc::clone(gateway), tasks: JoinSet::new() }
     }
 
-    /// Does this until the process ends. If it ends before, by a panic too, that is told.
+    /// Does this until [`Tasks::shutdown`]. If it ends before, by a panic too, that is told.
     pub(super) fn spawn(
         &mut self,
         name: &'static str,
@@ -39,6 +40,31 @@ impl Background {
             let ended = AssertUnwindSafe(work).catch_unwind().await;
             gateway.has_ended(name, ended.is_err());
         });
+    }
+
+    /// Ends all of it, wherever it is.
+    pub(super) async fn shutdown(&mut self) {
+        self.tasks.shutdown().await;
+    }
+}
+
+impl Background {
+    /// Looks whether this gateway is stuck, and does nothing else yet.
+    pub(super) fn begin(gateway: &Arc<Gateway>) -> Result<Self, CliError> {
+        let watchdog = Watchdog::begin(gateway)
+            .map_err(|source| CliError::System { what: "begin the watchdog", source })?;
+        let mut begun = Self { tasks: Tasks::of(gateway), watchdog };
+        begun.spawn("beat", Arc::clone(gateway).beat());
+        Ok(begun)
+    }
+
+    /// Does this until the process ends.
+    pub(super) fn spawn(
+        &mut self,
+        name: &'static str,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) {
+        self.tasks.spawn(name, work);
     }
 
     /// Everything is served from here on.

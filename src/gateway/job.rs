@@ -65,6 +65,11 @@ impl Desk {
         self.bounds.running_max
     }
 
+    /// Whether nothing new is begun any more.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.is_cancelled()
+    }
+
     /// A place among the jobs of a workspace, then one among all; `None` never comes but at the end
     /// of the process.
     async fn places(&self, workspace: &WorkspaceId) -> Option<[OwnedSemaphorePermit; 2]> {
@@ -333,10 +338,6 @@ impl Gateway {
     /// Returns once the gateway begins nothing any more.
     pub(super) async fn stopping(&self) {
         self.desk.stopping.cancelled().await;
-    }
-
-    pub(super) fn is_stopping(&self) -> bool {
-        self.desk.stopping.is_cancelled()
     }
 
     /// Begins no job any more, and tells nobody of one; those that wait are taken up after the next start.
