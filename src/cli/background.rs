@@ -11,13 +11,43 @@ use crate::gateway::Gateway;
 use super::CliError;
 use super::watchdog::Watchdog;
 
-/// Tasks that end with the process, and who looks whether they do.
-pub(super) struct Background {
+/// Tasks that end when they are told to, and never by themselves.
+pub(super) struct Tasks {
     gateway: Arc<Gateway>,
     tasks: JoinSet<()>,
-    /// Those that one process does for a folder at a time.
-    house: JoinSet<()>,
+}
+
+/// Tasks that end with the process, and who looks whether it goes on.
+pub(super) struct Background {
+    tasks: Tasks,
+    /// Those that another process does from when it takes over.
+    house: Tasks,
     watchdog: Watchdog,
+}
+
+impl Tasks {
+    /// None yet.
+    pub(super) fn of(gateway: &Arc<Gateway>) -> Self {
+        Self { gateway: Arc::clone(gateway), tasks: JoinSet::new() }
+    }
+
+    /// Does this until [`Tasks::shutdown`]. If it ends before, by a panic too, that is told.
+    pub(super) fn spawn(
+        &mut self,
+        name: &'static str,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) {
+        let gateway = Arc::clone(&self.gateway);
+        self.tasks.spawn(async move {
+            let ended = AssertUnwindSafe(work).catch_unwind().await;
+            gateway.has_ended(name, ended.is_err());
+        });
+    }
+
+    /// Ends all of it, wherever it is.
+    pub(super) async fn shutdown(&mut self) {
+        self.tasks.shutdown().await;
+    }
 }
 
 impl Background {
@@ -25,35 +55,30 @@ impl Background {
     pub(super) fn begin(gateway: &Arc<Gateway>) -> Result<Self, CliError> {
         let watchdog = Watchdog::begin(gateway)
             .map_err(|source| CliError::System { what: "begin the watchdog", source })?;
-        let mut begun = Self {
-            gateway: Arc::clone(gateway),
-            tasks: JoinSet::new(),
-            house: JoinSet::new(),
-            watchdog,
-        };
+        let mut begun = Self { tasks: Tasks::of(gateway), house: Tasks::of(gateway), watchdog };
         begun.spawn("beat", Arc::clone(gateway).beat());
         Ok(begun)
     }
 
-    /// Does this until the process ends. If it ends before, by a panic too, that is told.
+    /// Does this until the process ends.
     pub(super) fn spawn(
         &mut self,
         name: &'static str,
         work: impl Future<Output = ()> + Send + 'static,
     ) {
-        self.tasks.spawn(watched(Arc::clone(&self.gateway), name, work));
+        self.tasks.spawn(name, work);
     }
 
-    /// The same for what another process does from when it takes over.
+    /// Does this until the process ends, or another takes over.
     pub(super) fn keep_house(
         &mut self,
         name: &'static str,
         work: impl Future<Output = ()> + Send + 'static,
     ) {
-        self.house.spawn(watched(Arc::clone(&self.gateway), name, work));
+        self.house.spawn(name, work);
     }
 
-    /// Leaves that to another process.
+    /// Leaves to another process what one process does for a folder.
     pub(super) async fn keep_no_house(&mut self) {
         self.house.shutdown().await;
     }
@@ -73,10 +98,4 @@ impl Background {
         self.house.shutdown().await;
         self.tasks.shutdown().await;
     }
-}
-
-/// The same work, whose end is told if it comes by itself.
-async fn watched(gateway: Arc<Gateway>, name: &'static str, work: impl Future<Output = ()>) {
-    let ended = AssertUnwindSafe(work).catch_unwind().await;
-    gateway.has_ended(name, ended.is_err());
 }

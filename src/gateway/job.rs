@@ -69,6 +69,11 @@ impl Desk {
         self.bounds.running_max
     }
 
+    /// Whether nothing new is begun any more.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.is_cancelled()
+    }
+
     /// A place among the jobs of a workspace, then one among all; `None` never comes but at the end
     /// of the process.
     async fn places(&self, workspace: &WorkspaceId) -> Option<[OwnedSemaphorePermit; 2]> {

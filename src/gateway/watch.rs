@@ -125,7 +125,7 @@ impl Gateway {
         let late = self.watch.in_flight.lock().late(Instant::now(), self.watch.request_grace);
         let ended = self.watch.ended.lock().len();
         // Told to stop, it has a bound of its own, and little is left to do.
-        let goes_on = !self.is_stopping();
+        let goes_on = !self.desk.is_stopping();
         let seen = Seen {
             tick_ms: self.clock.now().tick_ms,
             requests: late.count,
@@ -216,7 +216,7 @@ impl Gateway {
 
     /// What should never end has; nothing is said of it once the process is told to stop.
     pub fn has_ended(&self, name: &'static str, has_panicked: bool) {
-        if self.is_stopping() {
+        if self.desk.is_stopping() {
             return;
         }
         let found = &self.telemetry.metrics().stuck.found;

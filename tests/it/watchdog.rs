@@ -95,8 +95,9 @@ async fn a_writer_that_ends_nothing_is_told_of_and_ends_readiness_until_it_goes_
     assert_eq!(lines(&log, "what was stuck goes on"), began, "{log:#?}");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_request_long_past_its_deadline_is_told_of_once_and_traffic_still_comes() {
+/// A gateway on a database, with a model `remote` whose vendor takes a while, and with bounds that its
+/// requests outlive when they cannot be settled.
+async fn slow_world(shared: &Shared) -> (World, FakeVendor) {
     let vendor = FakeVendor::start(Answers::OpenAi).await;
     // Below its timeout.
     vendor.now_takes(Duration::from_millis(1_500));
@@ -105,25 +106,32 @@ async fn a_request_long_past_its_deadline_is_told_of_once_and_traffic_still_come
          offerings = [{{ vendor = \"acme\", sizes = [\"64x64\"], cost = [{{ image = \"1\" }}] }}]\n",
         vendor.policy("acme", "openai")
     );
+    let bounds = "watchdog.request_grace = \"1s\"\njobs.time_max = \"3s\"\n";
+    (World::with(&policy, "10", &format!("{}{bounds}", shared.config)), vendor)
+}
+
+/// Lets what the vendor draws not be settled until the request is found stuck.
+async fn keep_from_settling(world: &World, vendor: &FakeVendor, shared: &Shared) {
+    let held = Held::connect(shared).await;
+    while vendor.calls() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    held.hold().await;
+    until_metric(world, "pixelgate_stuck{what=\"requests\"} 1").await;
+    assert_eq!(readiness(world).await.status, 200, "one request is no reason to go elsewhere");
+    held.let_go().await;
+    until_metric(world, "pixelgate_stuck{what=\"requests\"} 0").await;
+    until_metric(world, "pixelgate_stuck_found_total{what=\"requests\"} 1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_long_past_its_deadline_is_told_of_once_and_traffic_still_comes() {
     let shared = Shared::new();
-    let config = format!("{}watchdog.request_grace = \"1s\"\n", shared.config);
-    let mut world = World::with(&policy, "10", &config);
+    let (mut world, vendor) = slow_world(&shared).await;
     let asked = json!({"model": "remote", "prompt": "a fox", "size": "64x64"});
-    let held = Held::connect(&shared).await;
-    let watching = async {
-        while vendor.calls() == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        // It is drawn in time, and cannot be settled.
-        held.hold().await;
-        until_metric(&world, "pixelgate_stuck{what=\"requests\"} 1").await;
-        assert_eq!(readiness(&world).await.status, 200);
-        held.let_go().await;
-        until_metric(&world, "pixelgate_stuck{what=\"requests\"} 0").await;
-    };
-    let (reply, ()) = tokio::join!(world.post(OPENAI, &asked), watching);
+    let keeping = keep_from_settling(&world, &vendor, &shared);
+    let (reply, ()) = tokio::join!(world.post(OPENAI, &asked), keeping);
     assert_eq!(reply.status, 200, "{reply:?}");
-    until_metric(&world, "pixelgate_stuck_found_total{what=\"requests\"} 1").await;
     let request_id = reply.header("x-request-id").unwrap();
     assert!(world.stop().success());
     let log = world.rest_of_log();
@@ -131,6 +139,16 @@ async fn a_request_long_past_its_deadline_is_told_of_once_and_traffic_still_come
         log.iter().filter(|line| line.contains("long past their deadlines")).collect();
     assert!(matches!(told[..], [line] if line.contains(request_id)), "{told:#?}");
     assert_eq!(lines(&log, "what was stuck goes on"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_long_past_its_time_is_told_of_though_nobody_waits_for_it() {
+    let shared = Shared::new();
+    let (world, vendor) = slow_world(&shared).await;
+    let asked = json!({"model": "remote", "prompt": "a fox", "size": "64x64"});
+    let accepted = world.post_with(OPENAI, &asked, &[("prefer", "respond-async")]).await;
+    assert_eq!(accepted.status, 202, "{accepted:?}");
+    keep_from_settling(&world, &vendor, &shared).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
