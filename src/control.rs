@@ -4,6 +4,7 @@
 //! it opens the store itself. One line of JSON each way.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -57,6 +58,9 @@ pub enum ControlError {
     #[error("the running gateway answered in a way that this version does not understand")]
     Garbled(#[source] serde_json::Error),
 }
+
+/// How long the socket rests that could not be listened to.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// What is asked beside commands.
 #[derive(Debug, Serialize, Deserialize)]
@@ -126,8 +130,9 @@ impl Control {
                     tasks.spawn(answer(stream, store.clone(), successors.clone()));
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the control socket failed");
-                    return;
+                    // Too many open files, most likely; it goes by.
+                    tracing::error!(%error, "the control socket failed; it is tried again");
+                    tokio::time::sleep(AGAIN).await;
                 }
             }
         }

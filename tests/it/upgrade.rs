@@ -12,7 +12,7 @@ use crate::crash::spent;
 use crate::jobs::{asked, ended, ordering};
 use crate::nodes::Shared;
 use crate::vendor::{Answers, FakeVendor, spawn};
-use crate::world::{Before, OPENAI, PAINTED, World};
+use crate::world::{OPENAI, PAINTED, World};
 
 /// A world whose pictures come from this vendor, one credit each.
 fn remote(vendor: &FakeVendor, config: &str) -> World {
@@ -79,14 +79,6 @@ async fn calls_go_on(vendor: &FakeVendor, more: usize) {
     in_time.expect("the clients go on calling");
 }
 
-fn hand_over(world: &mut World) -> Before {
-    tokio::task::block_in_place(|| world.hand_over())
-}
-
-fn ends_well(before: Before) {
-    tokio::task::block_in_place(|| before.ends_well());
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn across_twenty_upgrades_under_load_no_request_fails() {
     let vendor = FakeVendor::start(Answers::OpenAi).await;
@@ -101,11 +93,13 @@ async fn across_twenty_upgrades_under_load_no_request_fails() {
         vendor.now_takes(Duration::from_millis(takes));
         calls_go_on(&vendor, 4).await;
         vendor.now_takes(Duration::from_millis(30));
-        before.push(hand_over(&mut world));
+        before.push(tokio::task::block_in_place(|| world.hand_over()));
     }
     calls_go_on(&vendor, 20).await;
     let served = load.end().await;
-    before.into_iter().for_each(ends_well);
+    for before in before {
+        tokio::task::block_in_place(|| before.ends_well());
+    }
     assert_eq!(spent(&world), served, "each that was served was paid for once");
     assert_eq!(usize::try_from(served), Ok(vendor.calls()));
     world.verify();
@@ -121,9 +115,9 @@ async fn nodes_of_a_shared_store_are_upgraded_without_a_failure_too() {
     let load = Load::on(&world, 8);
     for _ in 0..3 {
         calls_go_on(&vendor, 20).await;
-        let before = hand_over(&mut world);
+        let before = tokio::task::block_in_place(|| world.hand_over());
         calls_go_on(&vendor, 20).await;
-        ends_well(before);
+        tokio::task::block_in_place(|| before.ends_well());
     }
     let served = load.end().await;
     assert_eq!(spent(&world), served);
@@ -147,7 +141,7 @@ async fn a_call_in_flight_is_answered_by_the_process_that_began_it_and_booked_by
     let (slow, repeat, again) = (request("one"), request("one"), request("one"));
     let slow = spawn(async move { slow.send().await.unwrap() });
     calls_go_on(&vendor, 1).await;
-    let before = hand_over(&mut world);
+    let before = tokio::task::block_in_place(|| world.hand_over());
     vendor.now_takes(Duration::ZERO);
     // The next process serves while the first still waits for its vendor.
     assert_eq!(world.paint().await.status, 200);
@@ -158,7 +152,7 @@ async fn a_call_in_flight_is_answered_by_the_process_that_began_it_and_booked_by
     assert_eq!(served.status(), 200);
     assert_eq!(served.headers().get("connection").unwrap(), "close");
     let first = served.bytes().await.unwrap();
-    ends_well(before);
+    tokio::task::block_in_place(|| before.ends_well());
     let replayed = again.send().await.unwrap();
     assert_eq!(replayed.status(), 200);
     assert_eq!(replayed.bytes().await.unwrap(), first);
@@ -171,13 +165,13 @@ async fn jobs_are_finished_by_whoever_began_them_and_begun_by_whoever_took_over(
     let (mut world, _vendor, clerk) = ordering(Clerk::default(), "[jobs]\nrunning_max = 1\n").await;
     let (running, waiting) = (asked(&world).await, asked(&world).await);
     clerk.is_asked().await;
-    let before = hand_over(&mut world);
+    let before = tokio::task::block_in_place(|| world.hand_over());
     let late = asked(&world).await;
     clerk.serve();
     for id in [&running, &waiting, &late] {
         assert_eq!(ended(&world, id).await["status"], "completed");
     }
-    ends_well(before);
+    tokio::task::block_in_place(|| before.ends_well());
     assert_eq!((clerk.placed(), world.available()), (3, "4".to_owned()));
     world.verify();
 }
@@ -210,6 +204,6 @@ async fn where_nobody_serves_there_is_nothing_to_take_over_and_it_just_starts() 
     };
     let text = fixed(fixed(text, "public", &world.public), "admin", &world.admin);
     std::fs::write(&config, text).unwrap();
-    drop(hand_over(&mut world));
+    drop(tokio::task::block_in_place(|| world.hand_over()));
     assert_eq!(world.paint().await.status, 200);
 }

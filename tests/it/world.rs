@@ -4,8 +4,6 @@
 #[path = "world/process.rs"]
 mod process;
 
-pub(crate) use process::Before;
-
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;

@@ -74,10 +74,6 @@ impl Gateway {
         self.desk.stopping.cancelled().await;
     }
 
-    pub(in super::super) fn is_stopping(&self) -> bool {
-        self.desk.stopping.is_cancelled()
-    }
-
     /// Begins no job any more, and tells nobody of one; those that wait are taken up after the next start.
     pub fn stop_jobs(&self) {
         self.desk.stopping.cancel();
