@@ -178,7 +178,8 @@ fn one_client(criterion: &mut Criterion) {
             group.bench_function(name, |bencher| {
                 bencher.iter(|| runtime.block_on(call(&client, &url, &key)));
             });
-            runtime.block_on(edge.stop(std::time::Duration::from_secs(1)));
+            edge.stop();
+            runtime.block_on(edge.finish(std::time::Duration::from_secs(1)));
         }
         group.finish();
     }
