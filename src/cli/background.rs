@@ -21,7 +21,7 @@ pub(super) struct Tasks {
 pub(super) struct Background {
     tasks: Tasks,
     /// Those that another process does from when it takes over.
-    house: Tasks,
+    chores: Tasks,
     watchdog: Watchdog,
 }
 
@@ -55,7 +55,7 @@ impl Background {
     pub(super) fn begin(gateway: &Arc<Gateway>) -> Result<Self, CliError> {
         let watchdog = Watchdog::begin(gateway)
             .map_err(|source| CliError::System { what: "begin the watchdog", source })?;
-        let mut begun = Self { tasks: Tasks::of(gateway), house: Tasks::of(gateway), watchdog };
+        let mut begun = Self { tasks: Tasks::of(gateway), chores: Tasks::of(gateway), watchdog };
         begun.spawn("beat", Arc::clone(gateway).beat());
         Ok(begun)
     }
@@ -75,12 +75,12 @@ impl Background {
         name: &'static str,
         work: impl Future<Output = ()> + Send + 'static,
     ) {
-        self.house.spawn(name, work);
+        self.chores.spawn(name, work);
     }
 
     /// Leaves to another process what one process does for a folder.
     pub(super) async fn keep_no_house(&mut self) {
-        self.house.shutdown().await;
+        self.chores.shutdown().await;
     }
 
     /// Everything is served from here on.
@@ -95,7 +95,7 @@ impl Background {
 
     /// Ends all of it, wherever it is.
     pub(super) async fn shutdown(&mut self) {
-        self.house.shutdown().await;
+        self.chores.shutdown().await;
         self.tasks.shutdown().await;
     }
 }
