@@ -24,7 +24,7 @@ pub use bound::Bound;
 pub use metrics::{
     AnswerMetrics, BudgetGauge, BudgetMetrics, Metrics, OFFERING_STATES, OfferingGauge,
     OfferingMetrics, PictureMetrics, PriceMetrics, RoomMetrics, RuleMetrics, ShadowMetrics,
-    StoreMetrics, TraceMetrics, WebhookMetrics, WorkspaceMetrics,
+    StoreMetrics, StuckMetrics, TraceMetrics, WebhookMetrics, WorkspaceMetrics,
 };
 pub use recent::{Recent, Refused, SPAN_MS, SPANS_MAX, Span};
 pub use traces::{Coming, TraceError};
@@ -241,7 +241,11 @@ pub fn start_log(format: LogFormat, level: tracing::Level) {
     let filter = tracing_subscriber::EnvFilter::new(format!(
         "{of_libraries},pixelgate={level},pingora=error,pingora_core=error,pingora_proxy=error"
     ));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // Whoever read the log may be gone; telling that on the same way would be a panic.
+        .log_internal_errors(false);
     let started = match format {
         LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
         LogFormat::Text => builder.try_init(),
