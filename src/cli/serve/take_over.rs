@@ -63,9 +63,9 @@ pub(super) async fn inherit(before: Option<Predecessor>) -> Result<Option<Left>,
 }
 
 /// Does what requests in flight in the process before ask, beside everything else. Returns the jobs that it
-/// works on; they are ours when it is gone.
+/// works on; they are ours when it is gone. Nodes of a shared store need none of it.
 pub(super) fn serve_predecessor(gateway: &Arc<Gateway>, left: Option<Left>) -> Vec<JobId> {
-    let Some(left) = left else { return Vec::new() };
+    let Some(left) = left.filter(|_| !gateway.store.is_shared()) else { return Vec::new() };
     let jobs = left.will.jobs.clone();
     gateway.tasks.spawn(serve_until_gone(Arc::clone(gateway), left));
     jobs
