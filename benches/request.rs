@@ -137,6 +137,7 @@ async fn gateway(folder: &Path, vendor: SocketAddr) -> (SocketAddr, String, Edge
         limits: config.limits,
         turnstile: Arc::default(),
         webhooks: config.webhooks,
+        watchdog: config.watchdog,
     };
     let gateway = Gateway::new(clock, hands);
     let [public, admin] = [(); 2].map(|()| Socket::bind("127.0.0.1:0".parse().unwrap()).unwrap());
@@ -177,7 +178,8 @@ fn one_client(criterion: &mut Criterion) {
             group.bench_function(name, |bencher| {
                 bencher.iter(|| runtime.block_on(call(&client, &url, &key)));
             });
-            runtime.block_on(edge.stop(std::time::Duration::from_secs(1)));
+            edge.stop();
+            runtime.block_on(edge.finish(std::time::Duration::from_secs(1)));
         }
         group.finish();
     }

@@ -9,6 +9,7 @@ use crate::config::{self, Config, ConfigError};
 use crate::{policy, reload};
 
 mod admin;
+mod background;
 mod books;
 mod demo;
 mod health;
@@ -17,7 +18,9 @@ mod quote;
 mod reconcile;
 mod serve;
 mod simulate;
+mod systemd;
 mod usage;
+mod watchdog;
 mod webhook;
 
 /// One endpoint in front of image-generation vendors, with books that balance.
@@ -37,7 +40,12 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// Serves until SIGTERM; SIGHUP reads policy again.
-    Serve,
+    Serve {
+        /// Takes over from the gateway that serves the data folder, if one does: its listeners, its
+        /// books, and what its requests in flight still ask. It then finishes those and ends.
+        #[arg(long)]
+        take_over: bool,
+    },
     /// Serves a ready-made workspace with painted pictures, for trying things out.
     Demo(demo::DemoArgs),
     /// Says whether the gateway that this config is of lives; for probes where there is no shell.
@@ -190,7 +198,7 @@ async fn run(cli: Cli) -> Result<(), CliError> {
         config.store_directory = folder;
     }
     match cli.verb {
-        Verb::Serve => serve::serve(config).await,
+        Verb::Serve { take_over } => serve::serve(config, take_over).await,
         Verb::Demo(args) => demo::demo(config, cli.data, args).await,
         Verb::Health(args) => health::health(&config, &args),
         Verb::Check { folder } => check(&folder.unwrap_or(config.policy_directory)),

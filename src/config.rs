@@ -17,12 +17,14 @@ mod raw;
 mod schema;
 mod stored;
 mod traces;
+mod watchdog;
 
 use raw::RawConfig;
 
 pub use limits::{Limits, Lost, Redis, RedisAddress};
 pub use schema::schema;
 pub use traces::{Export, Sampling, Traces, Way};
+pub use watchdog::Watchdog;
 
 /// The defaults, which also document every key.
 pub const DEFAULTS: &str = include_str!("../config/gateway.toml");
@@ -40,6 +42,8 @@ pub struct Config {
     pub postgres: Option<Postgres>,
     /// Bytes of its disk that are kept free for ending what was begun.
     pub store_reserve_bytes: u64,
+    /// With less room than this on its disk, the store is nearly full.
+    pub store_free_min_bytes: u64,
     /// Between two proofs of the books.
     pub audit_every: Duration,
     /// How much is kept of answers, to be given again to repeats.
@@ -70,6 +74,8 @@ pub struct Config {
     pub log_prompts: bool,
     /// Which requests are traced, and where their spans go; `None` traces none.
     pub traces: Option<Traces>,
+    /// What is stuck, and after how long.
+    pub watchdog: Watchdog,
     /// How long requests in flight may still take after SIGTERM.
     pub drain_timeout: Duration,
 }
@@ -322,6 +328,7 @@ mod tests {
             ("[media]\nsweep_every = \"0s\"", "media.sweep_every"),
             ("[store]\naudit_every = \"0s\"", "store.audit_every"),
             ("[metrics]\nworkspaces_max = 1001", "metrics.workspaces_max"),
+            ("[watchdog]\nruntime = \"0s\"", "watchdog.runtime"),
         ];
         for (text, place) in cases {
             let error = Config::parse(text).unwrap_err().to_string();

@@ -4,15 +4,22 @@
 //! it opens the store itself. One line of JSON each way.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::store::{Command, Outcome, Store, StoreError};
+
+mod handover;
+
+pub use handover::{Predecessor, Successor};
 
 /// The socket's name in the data folder.
 const SOCKET: &str = "control.sock";
@@ -38,9 +45,29 @@ pub enum ControlError {
         #[source]
         source: std::io::Error,
     },
+    /// The running gateway did not let another process take over.
+    #[error("the gateway that runs at {} does not hand over", path.display())]
+    NotHandedOver {
+        /// Its socket.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
     /// What came over the socket is not what was expected.
     #[error("the running gateway answered in a way that this version does not understand")]
     Garbled(#[source] serde_json::Error),
+}
+
+/// How long the socket rests that could not be listened to.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// What is asked beside commands.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "snake_case")]
+enum Asked {
+    /// Another process would serve from here on.
+    HandOver { protocol: u32 },
 }
 
 /// Carries out a command: by the gateway that runs on the config's folder, or by opening its store.
@@ -90,16 +117,22 @@ impl Control {
         Ok(Self { listener, path })
     }
 
-    /// Carries out commands for ever.
-    pub async fn serve(&self, store: &Store, tasks: &TaskTracker) {
+    /// Carries out commands for ever. Who would take over is told to `successors`, one at a time.
+    pub async fn serve(
+        &self,
+        store: &Store,
+        tasks: &TaskTracker,
+        successors: &mpsc::Sender<Successor>,
+    ) {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => {
-                    tasks.spawn(answer(stream, store.clone()));
+                    tasks.spawn(answer(stream, store.clone(), successors.clone()));
                 }
                 Err(error) => {
-                    tracing::error!(%error, "the control socket failed");
-                    return;
+                    // Too many open files, most likely; it goes by.
+                    tracing::error!(%error, "the control socket failed; it is tried again");
+                    tokio::time::sleep(AGAIN).await;
                 }
             }
         }
@@ -118,23 +151,47 @@ fn only_for_the_owner(path: &Path) -> std::io::Result<()> {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))
 }
 
-async fn answer(stream: UnixStream, store: Store) {
-    if let Err(error) = exchange(stream, &store).await {
+async fn answer(stream: UnixStream, store: Store, successors: mpsc::Sender<Successor>) {
+    if let Err(error) = exchange(stream, &store, &successors).await {
         tracing::warn!(%error, "a command could not be answered");
     }
 }
 
-async fn exchange(stream: UnixStream, store: &Store) -> std::io::Result<()> {
-    let (read, mut write) = stream.into_split();
+async fn exchange(
+    mut stream: UnixStream,
+    store: &Store,
+    successors: &mpsc::Sender<Successor>,
+) -> std::io::Result<()> {
     let mut line = String::new();
-    BufReader::new(read.take(LINE_BYTES_MAX)).read_line(&mut line).await?;
+    BufReader::new((&mut stream).take(LINE_BYTES_MAX)).read_line(&mut line).await?;
     let told: Result<Outcome, String> = match serde_json::from_str::<Command>(&line) {
         Ok(command) => store.run(command).await.map_err(|error| error.to_string()),
-        Err(_) => {
-            Err("the command is not one that the running gateway knows; is it older?".to_owned())
-        }
+        Err(_) => match judge(&line, store) {
+            Ok(()) => match successors.try_reserve() {
+                Ok(place) => {
+                    place.send(Successor::new(stream)?);
+                    return Ok(());
+                }
+                Err(_) => Err("another process is taking over already".to_owned()),
+            },
+            Err(why) => Err(why.to_owned()),
+        },
     };
     let mut line = serde_json::to_vec(&told)?;
     line.push(b'\n');
-    write.write_all(&line).await
+    stream.write_all(&line).await
+}
+
+/// Whether another process may take over that asks so.
+fn judge(line: &str, store: &Store) -> Result<(), &'static str> {
+    match serde_json::from_str(line) {
+        Ok(Asked::HandOver { protocol: handover::PROTOCOL }) if store.poisoned() => {
+            Err("its store failed; stop it, look at its disk, and start anew")
+        }
+        Ok(Asked::HandOver { protocol: handover::PROTOCOL }) => Ok(()),
+        Ok(Asked::HandOver { .. }) => {
+            Err("it is of a version that hands over in another way; stop it and start anew")
+        }
+        Err(_) => Err("the command is not one that the running gateway knows; is it older?"),
+    }
 }

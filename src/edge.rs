@@ -103,6 +103,22 @@ impl Socket {
         bind().map_err(|source| EdgeError::Bind { address, source })
     }
 
+    /// A listener that another process of ours bound.
+    pub fn inherited((address, listener): (SocketAddr, TcpListener)) -> Result<Self, EdgeError> {
+        // It is, unless whoever gave it changed it since.
+        let set = listener.set_nonblocking(true);
+        set.map_err(|source| EdgeError::Bind { address, source })?;
+        Ok(Self { listener, address })
+    }
+
+    /// The same listener once more, to be handed to another process.
+    pub fn share(&self) -> Result<(SocketAddr, TcpListener), EdgeError> {
+        let shared = self.listener.try_clone();
+        let listener =
+            shared.map_err(|source| EdgeError::Bind { address: self.address, source })?;
+        Ok((self.address, listener))
+    }
+
     /// The address, with the port that was given.
     pub const fn address(&self) -> SocketAddr {
         self.address
@@ -130,19 +146,23 @@ impl Edge {
         let proxies = bounds.trusted_proxies.clone();
         let answers = Admin::new(api, Arc::clone(gateway), Arc::clone(&ready), proxies);
         let services = vec![
-            serve_public(gateway, bounds, public, stopped.clone())?,
+            serve_public((gateway, Arc::clone(&ready)), bounds, public, stopped.clone())?,
             serve_admin(admin, answers, stopped),
         ];
         Ok(Self { stop, services, ready, gateway: Arc::clone(gateway) })
     }
 
-    /// Stops listening, then waits for what is in flight, but no longer than `patience`. Returns
-    /// whether everything was finished.
-    pub async fn stop(self, patience: Duration) -> bool {
+    /// Stops listening. Connections that are open are told with their next answer that it is the last.
+    pub fn stop(&self) {
         self.ready.store(false, Ordering::Relaxed);
         // A receiver may be gone already; then there is nobody to tell.
         let _ = self.stop.send(true);
         self.gateway.tasks.close();
+    }
+
+    /// Waits for what is in flight once it was stopped, but no longer than `patience`. Returns whether
+    /// everything was finished.
+    pub async fn finish(self, patience: Duration) -> bool {
         let finished = tokio::time::timeout(patience, async {
             for service in self.services {
                 // A service that panicked has nothing more in flight.
@@ -154,14 +174,19 @@ impl Edge {
     }
 }
 
+/// Whether these bounds can be served: what is wrong with the files of TLS is told before anything is begun.
+pub fn check(bounds: &Public) -> Result<(), EdgeError> {
+    bounds.tls.as_ref().map_or(Ok(()), |files| tls(files).map(|_| ()))
+}
+
 fn serve_public(
-    gateway: &Arc<Gateway>,
+    (gateway, ready): (&Arc<Gateway>, Arc<AtomicBool>),
     bounds: &Public,
     socket: Socket,
     stopped: watch::Receiver<bool>,
 ) -> Result<JoinHandle<()>, EdgeError> {
     let (name, fds) = socket.into_fds();
-    let front = Front::new(Arc::clone(gateway), bounds.clone());
+    let front = Front::new(Arc::clone(gateway), bounds.clone(), ready);
     // Pingora counts the first try too. Only another address is tried again, and only until one
     // of them is connected to.
     let conf = ServerConf { max_retries: ADDRESSES_TRIED_MAX, ..ServerConf::default() };

@@ -63,10 +63,12 @@ pub mod quote;
 mod refuse;
 pub mod replay;
 mod reply;
+mod room;
 mod rules;
 mod shadow;
 mod treat;
 mod usage;
+mod watch;
 mod worth;
 
 use admit::Stake;
@@ -106,6 +108,7 @@ pub struct Gateway {
     unsettled: DashMap<HoldId, Counted>,
     health: HealthBoard,
     looked: gauges::Looked,
+    watch: watch::Watch,
     desk: job::Desk,
     teller: notices::Teller,
     running: Running,
@@ -143,6 +146,8 @@ pub struct Hands {
     pub turnstile: Arc<Turnstile>,
     /// Bounds on telling apps of their jobs.
     pub webhooks: crate::config::Webhooks,
+    /// After how long something is stuck.
+    pub watchdog: crate::config::Watchdog,
 }
 
 /// What is to be done, by whom it can be, and the most that it may cost the caller.
@@ -188,6 +193,7 @@ impl Gateway {
             limits,
             turnstile,
             webhooks,
+            watchdog,
         } = hands;
         let inputs =
             inputs::Room::new(&input_pictures, telemetry.metrics().pictures.input_bytes.clone());
@@ -204,6 +210,7 @@ impl Gateway {
             unsettled: DashMap::new(),
             health: HealthBoard::default(),
             looked: gauges::Looked::default(),
+            watch: watch::Watch::new(watchdog),
             desk: job::Desk::new(jobs),
             teller: notices::Teller::new(&webhooks),
             running: Running::default(),
@@ -294,6 +301,8 @@ impl Gateway {
         let _held = gathered.inspect_err(|_| lease.unspent())?;
         let (hold, lease) = self.hold(&asking, &stake, lease, &mut visit.receipt).await?;
 
+        let by = visit.deadline(work.model.deadline);
+        let _watched = self.watch.request(&visit.head.request_id, by);
         match self.draw(visit, &work).await {
             Ok((delivered, price)) => {
                 note_delivered(&mut visit.receipt, &delivered);

@@ -14,6 +14,7 @@ use crate::catalog::Tariff;
 use crate::clock::Now;
 use crate::credits::Credits;
 use crate::id::{HoldId, JobId, KeyId, MediaId, RequestId, WorkspaceId};
+use crate::scalar::as_base64;
 
 mod order;
 #[cfg(test)]
@@ -28,7 +29,7 @@ pub const ORDERS_MAX: usize = 16;
 const BEGIN_LEFT_MS_MIN: i64 = 1_000;
 
 /// A job that is to be accepted, and the bytes that it was asked with.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct NewJob {
     /// What is known of it.
     pub job: Job,
@@ -41,13 +42,14 @@ pub struct NewJob {
 }
 
 /// The request of a job as it was on the wire, less its key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Input {
     /// Where it was sent.
     pub path: String,
     /// Its `Content-Type`; empty for none.
     pub content_type: String,
     /// Its body.
+    #[serde(with = "as_base64")]
     pub body: Vec<u8>,
     /// Where its app reaches us, for the addresses of pictures.
     pub public_url: String,
@@ -60,7 +62,7 @@ pub struct Input {
 }
 
 /// What is known of a job.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Job {
     /// Its name.
     pub id: JobId,
@@ -108,7 +110,7 @@ pub struct Job {
 }
 
 /// Where a job stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum State {
     /// Nothing was sent to anybody.
     Queued,
@@ -206,7 +208,7 @@ pub enum AtStart {
 }
 
 /// Why something did not happen to a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum JobError {
     /// The workspace has as many unfinished jobs as it may.
     #[error("the workspace has {most} unfinished jobs, as many as it may")]

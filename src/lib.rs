@@ -8,7 +8,7 @@
 //! | 5 path | [`control`], [`gateway`] |
 //! | 4 hands | [`export`], [`media`], [`painter`], [`reload`], [`store`], [`telemetry`], [`turnstile`], [`upstream`] |
 //! | 3 law | [`config`], [`import`], [`policy`] |
-//! | 2 judges | [`auth`], [`dialect`], [`finance`], [`job`], [`ledger`], [`limit`], [`notice`], [`played`], [`pledge`], [`price`], [`raster`], [`routing`], [`rules`] |
+//! | 2 judges | [`auth`], [`dialect`], [`finance`], [`job`], [`ledger`], [`limit`], [`notice`], [`played`], [`pledge`], [`price`], [`raster`], [`routing`], [`rules`], [`stuck`] |
 //! | 1 shapes | [`canonical`], [`catalog`], [`fault`], [`receipt`], [`trail`] |
 //! | 0 ground | [`clock`], [`credits`], [`expression`], [`id`], [`reach`], [`scalar`], [`secret`] |
 
@@ -47,6 +47,7 @@ pub mod price;
 pub mod raster;
 pub mod routing;
 pub mod rules;
+pub mod stuck;
 
 pub mod canonical;
 pub mod catalog;

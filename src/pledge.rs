@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::canonical::RefusalKind;
 use crate::clock::Now;
 use crate::id::{HoldId, KeyId, RequestId};
@@ -30,7 +32,7 @@ const WAIT_MIN: Duration = Duration::from_secs(1);
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
 /// What is kept of a request that is to be served once.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pledge {
     /// What names it.
     pub scope: Scope,
@@ -53,7 +55,7 @@ pub struct Pledge {
 }
 
 /// Where a pledge stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum State {
     /// Its hold is open.
     Open {
@@ -70,7 +72,7 @@ pub enum State {
 }
 
 /// Why an answer cannot be given again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Gone {
     /// It was larger than answers are kept.
     TooLarge,
@@ -97,7 +99,7 @@ pub enum End {
 }
 
 /// What a request is told about what is known under its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
     /// Nothing is: go on.
     New,

@@ -5,24 +5,32 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::canonical::{Quality, RefusalKind, Size, Sketch};
 use crate::credits::{Cost, Credits};
 use crate::id::{HoldId, KeyId, RequestId, WorkspaceId};
 use crate::trail::Trail;
 
+mod word;
+
+pub use word::Word;
+
 /// The story of one request.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Receipt {
     /// The request's name.
     pub request_id: RequestId,
     /// When its head was read, in milliseconds since the Unix epoch.
     pub unix_ms: i64,
     /// The client side's dialect; empty when none claimed the path.
-    pub dialect: &'static str,
+    #[serde(with = "word")]
+    pub dialect: Word,
     /// Who asked, once proven.
     pub caller: Option<ReceiptCaller>,
     /// What was to be done, once understood, in one word.
-    pub operation: Option<&'static str>,
+    #[serde(with = "word::maybe")]
+    pub operation: Option<Word>,
     /// The public model name, once known to policy.
     pub model: Option<String>,
     /// The offering that served, or the last that was tried.
@@ -74,11 +82,12 @@ pub struct Receipt {
     /// What it would be judged by again, once it is understood.
     pub sketch: Option<Box<Sketch>>,
     /// What it left behind at each step, for spans.
+    #[serde(skip)]
     pub trail: Trail,
 }
 
 /// Who asked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ReceiptCaller {
     /// Who pays.
     pub workspace: WorkspaceId,

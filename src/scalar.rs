@@ -1,4 +1,5 @@
-//! Durations, byte counts and networks as people write them: "30s", "20MiB", "10.0.0.0/8".
+//! Durations, byte counts and networks as people write them: "30s", "20MiB", "10.0.0.0/8"; and
+//! bytes as JSON has them.
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -8,6 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use thiserror::Error;
 
+pub mod as_base64;
 mod network;
 
 pub use network::Network;

@@ -39,6 +39,8 @@ mod disk;
 mod embedded;
 mod error;
 mod finance;
+mod free;
+mod handover;
 mod jobs;
 mod library;
 mod lists;
@@ -67,6 +69,8 @@ pub use command::{Command, GrantSummary, KeySummary, Outcome, TokenSummary};
 pub use deed::{Actor, Deed};
 pub use error::StoreError;
 pub use finance::Books;
+pub use free::free_bytes;
+pub use handover::Will;
 pub use jobs::{JobEnd, JobPage, Named, Whose};
 pub use lists::{AuditLine, EntryLine, JobLine, Page, WorkspaceBalance};
 pub use notices::{Tried, notice_of};
@@ -109,26 +113,40 @@ pub struct Store {
     clock: Arc<dyn Clock>,
 }
 
+/// How a store is opened that one process serves.
+#[derive(Clone, Debug)]
+pub struct Opening {
+    /// Bounds on the answers that are kept.
+    pub answers: config::Answers,
+    /// So many bytes of the disk are kept free for ending what was begun.
+    pub reserve_bytes: u64,
+    /// What the process left that served it until now, some of whose requests are still in flight.
+    pub will: Option<Will>,
+}
+
 impl Store {
     /// Opens the store in `dir`, which is made if it is not there, and takes up where it was left.
     pub fn open(dir: &Path, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
-        Self::open_within(dir, clock, (USUAL_BOUNDS, 0))
+        Self::open_within(
+            dir,
+            clock,
+            Opening { answers: USUAL_BOUNDS, reserve_bytes: 0, will: None },
+        )
     }
 
-    /// The same, with bounds of one's own on the answers that are kept, and so many bytes of the disk
-    /// kept free for ending what was begun.
+    /// The same, with bounds of one's own.
     pub fn open_within(
         dir: &Path,
         clock: Arc<dyn Clock>,
-        bounds: (config::Answers, u64),
+        opening: Opening,
     ) -> Result<Self, StoreError> {
-        let reserve = Reserve::of(dir, bounds.1);
-        match Self::open_embedded(dir, Arc::clone(&clock), bounds) {
+        let reserve = Reserve::of(dir, opening.reserve_bytes);
+        match Self::open_embedded(dir, Arc::clone(&clock), opening.clone()) {
             // A disk that filled up while nobody served: opening takes a little room too.
             Err(error @ StoreError::Database(_)) if reserve.is_there() => {
                 tracing::warn!(%error, "the store does not open; trying without its reserve");
                 reserve.release();
-                Self::open_embedded(dir, clock, bounds)
+                Self::open_embedded(dir, clock, opening)
             }
             opened => opened,
         }
@@ -137,13 +155,15 @@ impl Store {
     fn open_embedded(
         dir: &Path,
         clock: Arc<dyn Clock>,
-        (bounds, reserve_bytes): (config::Answers, u64),
+        Opening { answers: bounds, reserve_bytes, will }: Opening,
     ) -> Result<Self, StoreError> {
         let lock = disk::lock(dir)?;
         let database = disk::open_writer(dir)?;
         let desk = Desk::Embedded(EmbeddedDesk::open(dir)?);
         let answers = Answers::open(dir)?;
-        answers.tidy(&database)?;
+        if will.is_none() {
+            answers.tidy(&database)?;
+        }
         let books = embedded::books(&database, clock.now())?;
         let shared = Arc::new(Shared::new(books.registry.ring()));
         let kept_bytes = embedded::number(&database, "SELECT ifnull(sum(bytes), 0) FROM pledge")?;
@@ -162,7 +182,8 @@ impl Store {
             lock,
         };
         let run = new_run();
-        shared.set_living(vec![run]);
+        let before = will.map(|will| will.runs).unwrap_or_default();
+        shared.set_living([vec![run], before].concat());
         let shelf = Shelf::Folder(answers);
         let (store, mut writer) =
             Self::around((Box::new(tables), books), (shared, desk, shelf), (run, clock, bounds));
@@ -185,11 +206,21 @@ impl Store {
         config: &config::Config,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, StoreError> {
+        Self::open_after(config, clock, None).await
+    }
+
+    /// The same, with what the process left that served it until now.
+    pub async fn open_after(
+        config: &config::Config,
+        clock: Arc<dyn Clock>,
+        will: Option<Will>,
+    ) -> Result<Self, StoreError> {
         if let Some(place) = &config.postgres {
             return Self::open_shared(place, clock, config.answers).await;
         }
-        let bounds = (config.answers, config.store_reserve_bytes);
-        Self::open_within(&config.store_directory, clock, bounds)
+        let opening =
+            Opening { answers: config.answers, reserve_bytes: config.store_reserve_bytes, will };
+        Self::open_within(&config.store_directory, clock, opening)
     }
 
     /// The same; whether the clock is to be believed rather than the database's is for tests.
@@ -326,9 +357,7 @@ impl Store {
 
     fn send(&self, ask: Ask, place: Option<OwnedSemaphorePermit>) -> Result<(), StoreError> {
         let sent_tick_ms = self.clock.now().tick_ms;
-        self.outbox
-            .send(Letter { ask, sent_tick_ms, _place: place })
-            .map_err(|_| StoreError::Closed)
+        self.outbox.send(Letter { ask, sent_tick_ms, place }).map_err(|_| StoreError::Closed)
     }
 }
 

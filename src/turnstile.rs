@@ -109,8 +109,9 @@ impl Turnstile {
 
     /// Keeps what is shared, for as long as the process lives.
     pub async fn keep(&self, clock: &dyn Clock) {
-        if let Some((shared, _)) = &self.shared {
-            shared.keep(&self.memory, clock).await;
+        match &self.shared {
+            Some((shared, _)) => shared.keep(&self.memory, clock).await,
+            None => std::future::pending().await,
         }
     }
 

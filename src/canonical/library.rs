@@ -1,12 +1,14 @@
 //! The media library as it is told of: a kept picture, what is asked of the library, a page of it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::id::{MediaId, RequestId, WorkspaceId};
 
 use super::frame::Size;
 use super::picture::Format;
 
 /// A row of the library's index: everything about a kept picture but its bytes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
     /// Its name, which nobody can guess.
     pub id: MediaId,

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::credits::Credits;
 
@@ -31,7 +31,7 @@ pub struct Refusal {
 }
 
 /// Every kind of no. The table below gives each its status, code and blame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the table in `RefusalKind::facts` says what each one is")]
 pub enum RefusalKind {
     BadRequest,

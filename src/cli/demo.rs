@@ -17,7 +17,7 @@ use crate::import::Catalogue;
 use crate::store::{Command, NewKey, Outcome, Store, StoreError};
 
 use super::books::manual_grant;
-use super::serve::{self, Running};
+use super::serve::{self, Ending, Running};
 use super::{CliError, say};
 
 /// The sample policy, compiled in so that the demo runs from anywhere.
@@ -111,7 +111,7 @@ pub(super) async fn demo(
     let (public, admin) = (Socket::bind(args.public)?, Socket::bind(args.admin)?);
     let (public_url, admin_url) =
         (format!("http://{}", public.address()), format!("http://{}", admin.address()));
-    let running: Running = serve::start(config, public, admin).await?;
+    let running: Running = serve::start(config, (public, admin), None).await?;
     let workspace = furnish(&running.store, &folder, args.credits).await?;
     let new_key = NewKey {
         workspace: workspace.clone(),
@@ -138,11 +138,12 @@ pub(super) async fn demo(
     } else {
         say(&welcome(&ready, kept));
     }
-    let stopped = running.until_told_to_stop().await;
-    if !kept {
+    let ending = running.until_told_to_stop().await;
+    // Whoever took over serves from it.
+    if !kept && !matches!(ending, Ok(Ending::HandedOver)) {
         std::fs::remove_dir_all(&folder).map_err(cannot("remove the temporary folder"))?;
     }
-    stopped
+    ending.map(|_| ())
 }
 
 /// Files that are there already stay as they are: somebody may have edited them.

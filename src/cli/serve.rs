@@ -7,9 +7,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::admin::Admin;
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::control::Control;
-use crate::edge::{Edge, Socket};
+use crate::control::{Control, Predecessor, Successor};
+use crate::edge::{self, Edge, Socket};
 use crate::gateway::{Gateway, Hands};
+use crate::id::JobId;
 use crate::media::Media;
 use crate::painter;
 use crate::reload::{LivePolicy, Look};
@@ -19,6 +20,11 @@ use crate::turnstile::Turnstile;
 use crate::upstream::Upstream;
 
 use super::CliError;
+use super::background::Background;
+
+mod take_over;
+
+use take_over::{Left, Successors, inherit};
 
 /// How often a shadow policy that cannot be used is looked at.
 const SHADOW_AGAIN: std::time::Duration = std::time::Duration::from_millis(500);
@@ -29,8 +35,18 @@ pub(super) struct Running {
     edge: Edge,
     gateway: Arc<Gateway>,
     config: Config,
-    background: tokio::task::JoinSet<()>,
+    background: Background,
+    successors: Successors,
     signals: Signals,
+}
+
+/// Why a gateway serves no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// It was told to stop.
+    Stopped,
+    /// Another process serves what it served.
+    HandedOver,
 }
 
 /// What a process may be told from outside. Listened for before anything is served, so that who
@@ -57,22 +73,25 @@ impl Signals {
 /// How long a start waits for what nodes share, before it serves without.
 const COUNTING_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// Serves as configured until SIGTERM or SIGINT.
-pub(super) async fn serve(config: Config) -> Result<(), CliError> {
+/// Serves as configured until SIGTERM or SIGINT, or until another process takes over. With `takes_over`,
+/// whoever serves the data folder already is taken over from.
+pub(super) async fn serve(config: Config, takes_over: bool) -> Result<(), CliError> {
     telemetry::start_log(config.log_format, config.log_level);
-    let public = Socket::bind(config.public.address)?;
-    let admin = Socket::bind(config.admin_address)?;
+    let mut before = if takes_over { take_over::find(&config).await? } else { None };
+    let public = take_over::listen(before.as_mut(), config.public.address)?;
+    let admin = take_over::listen(before.as_mut(), config.admin_address)?;
     let (public_address, admin_address) = (public.address(), admin.address());
-    let running = start(config, public, admin).await?;
+    let running = start(config, (public, admin), before).await?;
     tracing::info!(%public_address, %admin_address, "serving");
-    running.until_told_to_stop().await
+    running.until_told_to_stop().await.map(|_| ())
 }
 
-/// Starts everything on sockets that are ours already.
+/// Starts everything on sockets that are ours already. Whatever can fail does so before the process that
+/// served `before` is asked for its books.
 pub(super) async fn start(
     config: Config,
-    public: Socket,
-    admin: Socket,
+    (public, admin): (Socket, Socket),
+    before: Option<Predecessor>,
 ) -> Result<Running, CliError> {
     if let Err(error) = crate::secret::forbid_core_dumps() {
         tracing::warn!(%error, "a crash may leave a core dump with credentials in it");
@@ -85,8 +104,6 @@ pub(super) async fn start(
     }
     std::fs::create_dir_all(&config.store_directory)
         .map_err(|source| CliError::System { what: "make the data folder", source })?;
-    let store = Store::open_for(&config, Arc::clone(&clock) as _).await?;
-    store.set_allowances(policy.current().allowances());
     let telemetry = Telemetry::new(config.workspaces_named_max)?
         .with_prompts(config.log_prompts)
         .with_traces(config.traces.as_ref())?;
@@ -94,6 +111,10 @@ pub(super) async fn start(
     let workers = config.media_workers_max.unwrap_or_else(cores);
     let media = Media::open(&config.library, &config.store_directory, workers)?;
     let turnstile = Arc::new(Turnstile::open(&config.limits)?);
+    edge::check(&config.public)?;
+    let shared = [public.share()?, admin.share()?];
+    let (store, left) = open_books(&config, &clock, before).await?;
+    store.set_allowances(policy.current().allowances());
     let hands = Hands {
         policy: Arc::clone(&policy),
         store: store.clone(),
@@ -108,33 +129,49 @@ pub(super) async fn start(
         limits: config.limits.clone(),
         turnstile: Arc::clone(&turnstile),
         webhooks: config.webhooks,
+        watchdog: config.watchdog,
     };
     let gateway = Gateway::new(Arc::clone(&clock) as _, hands);
-    let mut background = tokio::task::JoinSet::new();
+    let elsewhere = take_over::serve_predecessor(&gateway, left);
+    let mut background = Background::begin(&gateway)?;
     count(&gateway, &turnstile, clock, &mut background).await?;
+    take_up(&gateway, &elsewhere).await?;
 
+    let control = Control::bind(&config.store_directory)?;
+    let (asking, successors) = Successors::listen(shared);
+    {
+        let (store, tasks) = (store.clone(), gateway.tasks.clone());
+        let serving = async move { control.serve(&store, &tasks, &asking).await };
+        background.keep_house("control", serving);
+    }
+    keep_house(&gateway, &config, store.is_shared(), &mut background);
+    let api = Arc::new(Admin::new(Arc::clone(&gateway), config.clone()));
+    let edge = Edge::start(&gateway, &config.public, public, (admin, api))?;
+    Ok(Running { store, edge, gateway, config, background, successors, signals })
+}
+
+/// The books: those that the process before closes now, or those of the folder as it is.
+async fn open_books(
+    config: &Config,
+    clock: &Arc<SystemClock>,
+    before: Option<Predecessor>,
+) -> Result<(Store, Option<Left>), CliError> {
+    let left = inherit(before).await?;
+    let will = left.as_ref().map(|left| left.will.clone());
+    let store = Store::open_after(config, Arc::clone(clock) as _, will).await?;
+    Ok((store, left))
+}
+
+/// What processes before this one left undone, less the jobs that one of them still works on.
+async fn take_up(gateway: &Arc<Gateway>, elsewhere: &[JobId]) -> Result<(), CliError> {
     // Before any job can end: what ends from here on is put beside these.
     let untold = gateway.resume_notices().await?;
     tracing::debug!(untold, "apps that were not told before the start will be");
 
     gateway.look_at_drains().await?;
-    let resumed = gateway.resume_jobs().await?;
+    let resumed = gateway.resume_jobs_but(elsewhere).await?;
     tracing::debug!(resumed, "jobs of before the start are taken up");
-
-    let control = Control::bind(&config.store_directory)?;
-    {
-        let (store, tasks) = (store.clone(), gateway.tasks.clone());
-        background.spawn(async move { control.serve(&store, &tasks).await });
-    }
-    {
-        let told = Arc::clone(&gateway);
-        let policy = Arc::clone(&policy);
-        background.spawn(policy.follow(move |look| told.tell_of_policy(look)));
-    }
-    keep_house(&gateway, &config, store.is_shared(), &mut background);
-    let api = Arc::new(Admin::new(Arc::clone(&gateway), config.clone()));
-    let edge = Edge::start(&gateway, &config.public, public, (admin, api))?;
-    Ok(Running { store, edge, gateway, config, background, signals })
+    Ok(())
 }
 
 /// What is done again and again for as long as the gateway runs.
@@ -142,24 +179,29 @@ fn keep_house(
     gateway: &Arc<Gateway>,
     config: &Config,
     is_shared: bool,
-    background: &mut tokio::task::JoinSet<()>,
+    background: &mut Background,
 ) {
     if let Some(folder) = config.shadow_directory.clone() {
-        background.spawn(follow_shadow(Arc::clone(gateway), folder));
+        background.spawn("shadow", follow_shadow(Arc::clone(gateway), folder));
     }
+    let (told, policy) = (Arc::clone(gateway), Arc::clone(&gateway.policy));
+    background.spawn("policy", policy.follow(move |look| told.tell_of_policy(look)));
     let upstream = Arc::clone(&gateway.upstream);
-    background.spawn(async move { upstream.keep_tidy().await });
-    background.spawn(Arc::clone(gateway).tell_apps());
-    background.spawn(Arc::clone(gateway).tell_of_budgets());
+    background.spawn("buffers", async move { upstream.keep_tidy().await });
+    background.keep_house("webhooks", Arc::clone(gateway).tell_apps());
+    background.keep_house("budgets", Arc::clone(gateway).tell_of_budgets());
     let (sweeping, auditing) = (Arc::clone(gateway), Arc::clone(gateway));
     let (sweep_every, audit_every) = (config.library.sweep_every, config.audit_every);
-    background.spawn(async move { sweeping.sweep_library(sweep_every).await });
-    background.spawn(async move { auditing.audit_books(audit_every).await });
+    background.keep_house("sweep", async move { sweeping.sweep_library(sweep_every).await });
+    background.keep_house("audit", async move { auditing.audit_books(audit_every).await });
     if is_shared {
         let gateway = Arc::clone(gateway);
         let following = Arc::clone(&gateway);
-        background.spawn(async move { following.follow_drains().await });
-        background.spawn(async move { gateway.adopt_jobs_of_others().await });
+        background.spawn("drains", async move { following.follow_drains().await });
+        background.keep_house("adopt", async move { gateway.adopt_jobs_of_others().await });
+    } else {
+        let (folder, free_min) = (config.store_directory.clone(), config.store_free_min_bytes);
+        background.keep_house("disk", Arc::clone(gateway).watch_disk(folder, free_min));
     }
 }
 
@@ -168,13 +210,13 @@ async fn count(
     gateway: &Gateway,
     turnstile: &Arc<Turnstile>,
     clock: Arc<SystemClock>,
-    background: &mut tokio::task::JoinSet<()>,
+    background: &mut Background,
 ) -> Result<(), CliError> {
     let rebuilt = gateway.rebuild_windows().await?;
     tracing::debug!(rebuilt, "admissions of before the start count again");
     {
         let turnstile = Arc::clone(turnstile);
-        background.spawn(async move { turnstile.keep(&*clock).await });
+        background.spawn("windows", async move { turnstile.keep(&*clock).await });
     }
     if tokio::time::timeout(COUNTING_WITHIN, turnstile.ready()).await.is_err() {
         tracing::warn!("serving begins although the shared windows are not there");
@@ -217,20 +259,35 @@ async fn follow_shadow(gateway: Arc<Gateway>, folder: std::path::PathBuf) {
 }
 
 impl Running {
-    /// Serves until SIGTERM or SIGINT, then stops in order: no new work, what is in flight, the
-    /// books.
-    pub(super) async fn until_told_to_stop(mut self) -> Result<(), CliError> {
-        loop {
+    /// Serves until SIGTERM or SIGINT, or until another process is ready to take over. Then stops in order:
+    /// no new work, what is in flight, the books.
+    pub(super) async fn until_told_to_stop(mut self) -> Result<Ending, CliError> {
+        self.background.serves();
+        let successor = loop {
             tokio::select! {
-                _ = self.signals.terminate.recv() => break,
-                _ = self.signals.interrupt.recv() => break,
+                _ = self.signals.terminate.recv() => break None,
+                _ = self.signals.interrupt.recv() => break None,
                 _ = self.signals.hang_up.recv() => self.gateway.policy.ask(),
+                Some(successor) = self.successors.ready() => break Some(successor),
+            }
+        };
+        let ending = if successor.is_some() { Ending::HandedOver } else { Ending::Stopped };
+        match ending {
+            Ending::Stopped => tracing::info!("stopping: finishing what is in flight"),
+            Ending::HandedOver => {
+                tracing::info!("another process takes over: finishing what is in flight");
             }
         }
-        tracing::info!("stopping: finishing what is in flight");
+        self.background.stops();
+        self.successors.stop().await;
         self.gateway.stop_jobs();
+        self.edge.stop();
+        let handed = match successor {
+            Some(successor) => self.hand_over(successor).await,
+            None => Ok(()),
+        };
         let finished = tokio::select! {
-            finished = self.edge.stop(self.config.drain_timeout) => finished,
+            finished = self.edge.finish(self.config.drain_timeout) => finished,
             // Asked twice: stop at once. Holds that are open end when they expire.
             _ = self.signals.terminate.recv() => false,
             _ = self.signals.interrupt.recv() => false,
@@ -239,7 +296,16 @@ impl Running {
         // Money first: a collector may keep us waiting.
         let closed = self.store.close().await;
         self.gateway.telemetry.flush().await;
+        handed?;
         closed?;
-        if finished { Ok(()) } else { Err(CliError::Undrained) }
+        if finished { Ok(ending) } else { Err(CliError::Undrained) }
+    }
+
+    /// Leaves to another process what one process does for a folder, and the books.
+    async fn hand_over(&mut self, successor: Successor) -> Result<(), CliError> {
+        self.background.keep_no_house().await;
+        let jobs = self.gateway.jobs_worked_on();
+        let stream = successor.into_stream().map_err(take_over::lost)?;
+        Ok(self.store.hand_over(stream, jobs).await?)
     }
 }

@@ -60,6 +60,7 @@ sections! {
     RawStore {
         directory: PathBuf,
         reserve: ByteCount,
+        free_min: ByteCount,
         audit_every: Span,
         postgres: String,
         postgres_authority: String,
@@ -115,6 +116,7 @@ sections! {
         flush_timeout: Span,
     }
     RawMetrics { workspaces_max: usize }
+    RawWatchdog { request_grace: Span, store_writer: Span, runtime: Span }
     RawLife { drain_timeout: Span }
 }
 
@@ -136,6 +138,7 @@ pub(super) struct RawConfig {
     metrics: RawMetrics,
     log: RawLog,
     traces: RawTraces,
+    watchdog: RawWatchdog,
     life: RawLife,
 }
 
@@ -156,6 +159,7 @@ impl RawConfig {
             metrics: self.metrics.over(below.metrics),
             log: self.log.over(below.log),
             traces: self.traces.over(below.traces),
+            watchdog: self.watchdog.over(below.watchdog),
             life: self.life.over(below.life),
         }
     }
@@ -173,10 +177,8 @@ impl RawConfig {
             public: self.public.build()?,
             admin_address: address("admin.address", self.admin.address)?,
             store_directory: set("store.directory", self.store.directory)?,
-            store_reserve_bytes: {
-                let bytes = set("store.reserve", self.store.reserve)?.0;
-                u64::try_from(bytes).unwrap_or(u64::MAX)
-            },
+            store_reserve_bytes: bytes("store.reserve", self.store.reserve)?,
+            store_free_min_bytes: bytes("store.free_min", self.store.free_min)?,
             audit_every: pause("store.audit_every", self.store.audit_every)?,
             answers: self.idempotency.build()?,
             policy_directory: set("policy.directory", self.policy.directory)?,
@@ -195,6 +197,7 @@ impl RawConfig {
             })?,
             log_prompts: set("log.prompts", self.log.prompts)?,
             traces: self.traces.build()?,
+            watchdog: self.watchdog.build()?,
             drain_timeout: set("life.drain_timeout", self.life.drain_timeout)?.0,
         })
     }
@@ -318,6 +321,10 @@ pub(super) fn wrong(place: &'static str, problem: impl Into<String>) -> ConfigEr
 
 pub(super) fn set<T>(place: &'static str, value: Option<T>) -> Result<T, ConfigError> {
     value.ok_or_else(|| wrong(place, "has no default; this is a fault of the build"))
+}
+
+fn bytes(place: &'static str, value: Option<ByteCount>) -> Result<u64, ConfigError> {
+    Ok(u64::try_from(set(place, value)?.0).unwrap_or(u64::MAX))
 }
 
 pub(super) fn positive(place: &'static str, value: Option<usize>) -> Result<usize, ConfigError> {

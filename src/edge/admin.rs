@@ -1,6 +1,7 @@
 //! The admin listener: whether the process lives, whether it should get traffic, its metrics, and
 //! the way to the admin API.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -61,24 +62,30 @@ impl Admin {
         answering.await.unwrap_or_else(|_| Answer::failed())
     }
 
-    /// Ready means: not draining, and the books can be written.
-    fn readiness(&self) -> (u16, &'static str) {
+    /// Ready means: not draining, the books can be written, and nothing that everyone needs is stuck.
+    fn readiness(&self) -> (u16, Cow<'static, str>) {
         if !self.ready.load(Ordering::Relaxed) {
-            return (503, "draining\n");
+            return (503, "draining\n".into());
         }
         if self.gateway.store.is_away() {
-            return (503, "the store's database cannot be reached; it is tried again\n");
+            return (503, "the store's database cannot be reached; it is tried again\n".into());
         }
         if self.gateway.store.poisoned() {
-            return (503, "the store failed; restart after looking at its disk\n");
+            return (503, "the store failed; restart after looking at its disk\n".into());
         }
         if self.gateway.store.is_full() {
             return (
                 503,
-                "the store's disk is full; what was begun is ended, nothing new begins\n",
+                "the store's disk is full; what was begun is ended, nothing new begins\n".into(),
             );
         }
-        (200, "ready\n")
+        if let Some(stuck) = self.gateway.stuck() {
+            return (503, format!("{stuck}\n").into());
+        }
+        if self.gateway.is_disk_low() {
+            return (200, "ready; the store's disk is nearly full\n".into());
+        }
+        (200, "ready\n".into())
     }
 }
 

@@ -19,6 +19,7 @@ impl Front {
         reply: WireReply,
         head_only: bool,
     ) -> pingora::Result<()> {
+        self.say_last(session);
         let said = write(session, reply, (head_only, self.bounds.write_timeout)).await;
         if said.as_ref().is_err_and(|error| *error.etype() == ErrorType::WriteTimedout) {
             self.gateway.telemetry.metrics().bound_met(Bound::WriteTime);

@@ -31,6 +31,11 @@ impl Room {
         self.add(size).then(|| Place { room: Arc::clone(self), size })
     }
 
+    /// Whether nothing of it is taken.
+    pub(super) fn is_empty(&self) -> bool {
+        self.used.load(Ordering::Acquire) == 0
+    }
+
     fn add(&self, size: usize) -> bool {
         let fits = |used: usize| used.checked_add(size).filter(|sum| *sum <= self.most);
         let added = self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits).is_ok();

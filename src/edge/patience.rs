@@ -34,6 +34,11 @@ use super::bounds::{Place, Room};
 use super::crowd::turn_away;
 use super::public::Front;
 
+/// How long connections that wait for a request are kept after listening has ended, and how often it is
+/// looked whether any are left.
+const LINGER: Duration = Duration::from_secs(1);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
 /// The public proxy, behind streams with bounded patience.
 pub(super) struct Patient {
     proxy: Arc<HttpProxy<Front>>,
@@ -74,7 +79,16 @@ impl ServerApp for Patient {
         self.proxy.process_new(Box::new(timed), shutdown).await
     }
 
+    /// Listening has ended. Whoever keeps a connection open may just be sending a request into it: it is
+    /// answered, and told that the connection ends.
     async fn cleanup(&self) {
+        let nobody_left = async {
+            while !self.connections.is_empty() {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+        };
+        // Whoever is silent for longer is hung up on.
+        let _ = tokio::time::timeout(LINGER, nobody_left).await;
         self.proxy.cleanup().await;
     }
 }

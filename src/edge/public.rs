@@ -5,6 +5,7 @@
 //! `docs/decisions/0001-the-edge.md`.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -43,6 +44,8 @@ pub(super) struct Front {
     requests: Arc<Room>,
     pub(super) body_bytes: Arc<Room>,
     pub(super) shares: Arc<Shares>,
+    /// False from the moment at which the gateway stops.
+    ready: Arc<AtomicBool>,
 }
 
 /// An unread body no larger than this is read away, so that its connection can be used again.
@@ -54,7 +57,7 @@ const LOST: &[u8] =
     gateway; tell the operator its id\",\"type\":\"us\",\"param\":null}}";
 
 impl Front {
-    pub(super) fn new(gateway: Arc<Gateway>, bounds: Public) -> Self {
+    pub(super) fn new(gateway: Arc<Gateway>, bounds: Public, ready: Arc<AtomicBool>) -> Self {
         let shown = |most: usize| i64::try_from(most).unwrap_or(i64::MAX);
         let metrics = gateway.telemetry.metrics();
         let requests = Room::new(bounds.in_flight_max, metrics.in_flight.clone());
@@ -63,7 +66,15 @@ impl Front {
         metrics.room.bytes.set(shown(bounds.in_flight_bytes_max));
         metrics.room.connections.set(shown(bounds.connections_max));
         let shares = Shares::new(bounds.in_flight_bytes_per_workspace_max);
-        Self { gateway, bounds, requests, body_bytes, shares }
+        Self { gateway, bounds, requests, body_bytes, shares, ready }
+    }
+
+    /// Tells a client with its answer that no other follows, once the gateway stops: one that sent its next
+    /// request into a connection that ends would not know what became of it.
+    pub(super) fn say_last(&self, session: &mut ServerSession) {
+        if !self.ready.load(Ordering::Relaxed) {
+            session.set_keepalive(None);
+        }
     }
 
     /// The answer to one request; `None` when its client has left.
@@ -299,10 +310,11 @@ impl ProxyHttp for Front {
 
     async fn response_filter(
         &self,
-        _: &mut Session,
+        session: &mut Session,
         head: &mut ResponseHeader,
         passing: &mut Self::CTX,
     ) -> pingora::Result<()> {
+        self.say_last(session.as_downstream_mut());
         embarked(passing)?.pass_head(&self.gateway, head)
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use dashmap::DashMap;
+use dashmap::{DashMap, DashSet};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -30,6 +30,7 @@ use super::{Gateway, Visit, Work, decode, micros, notices, refuse, reply};
 mod errand;
 mod run;
 mod shown;
+mod take_up;
 
 pub(super) use errand::{Errand, again, kept};
 use shown::encode_accepted;
@@ -46,6 +47,8 @@ pub(super) struct Desk {
     of_workspace: DashMap<WorkspaceId, Arc<Semaphore>>,
     /// One for each job that is waiting or worked on: cancelled when its app wants it no more.
     wishes: DashMap<JobId, CancellationToken>,
+    /// Those that have their places.
+    worked_on: DashSet<JobId>,
     stopping: CancellationToken,
 }
 
@@ -56,6 +59,7 @@ impl Desk {
             bounds,
             of_workspace: DashMap::new(),
             wishes: DashMap::new(),
+            worked_on: DashSet::new(),
             stopping: CancellationToken::new(),
         }
     }
@@ -63,6 +67,11 @@ impl Desk {
     /// Jobs that may be worked on at once.
     pub(super) const fn running_max(&self) -> usize {
         self.bounds.running_max
+    }
+
+    /// Whether nothing new is begun any more.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.is_cancelled()
     }
 
     /// A place among the jobs of a workspace, then one among all; `None` never comes but at the end
@@ -137,9 +146,6 @@ impl Visit {
         Whose { workspace: self.caller.workspace().clone(), test: self.caller.is_test() }
     }
 }
-
-/// How often jobs are looked for that a node has left behind.
-const ADOPT_EVERY: Duration = Duration::from_secs(2);
 
 impl Gateway {
     /// Accepts a request as a job.
@@ -286,58 +292,6 @@ impl Gateway {
             | Claim::Model(_)
             | Claim::WrongMethod { .. } => self.reply_with_list(visit).await,
         }
-    }
-
-    /// Works on a job beside everything else, when it has its places.
-    fn set_to_work(self: &Arc<Self>, job: &Job) {
-        let wish = CancellationToken::new();
-        self.desk.wishes.insert(job.id.clone(), wish.clone());
-        let left_ms = job.ends_by_ms.saturating_sub(self.clock.now().unix_ms).max(0);
-        let until = Instant::now() + Duration::from_millis(left_ms.unsigned_abs());
-        let (gateway, id) = (Arc::clone(self), job.id.clone());
-        let workspace = job.workspace.clone();
-        self.tasks.spawn(async move {
-            let errand = Errand::new(id.clone(), until, wish, gateway.store.clone());
-            gateway.work_on(workspace, Arc::new(errand)).await;
-            gateway.desk.wishes.remove(&id);
-        });
-    }
-
-    /// Takes up every job that was not finished when the process before this one ended.
-    pub async fn resume_jobs(self: &Arc<Self>) -> Result<usize, StoreError> {
-        let jobs = self.store.adopt_jobs().await?;
-        for job in &jobs {
-            self.set_to_work(job);
-        }
-        Ok(jobs.len())
-    }
-
-    /// Takes up the jobs of nodes that are gone, and what they had still to tell, now and again. Ends
-    /// with its task.
-    pub async fn adopt_jobs_of_others(self: &Arc<Self>) {
-        while !self.desk.stopping.is_cancelled() {
-            tokio::time::sleep(ADOPT_EVERY).await;
-            let taken = self.resume_jobs().await;
-            let untold = self.resume_notices().await;
-            match taken.and_then(|jobs| untold.map(|_| jobs)) {
-                Ok(0) => {}
-                Ok(jobs) => tracing::info!(jobs, "jobs of a node that is gone are taken up"),
-                Err(error) => {
-                    let error = refuse::chain(&error);
-                    tracing::warn!(error, "jobs of other nodes cannot be looked for");
-                }
-            }
-        }
-    }
-
-    /// Returns once the gateway begins nothing any more.
-    pub(super) async fn stopping(&self) {
-        self.desk.stopping.cancelled().await;
-    }
-
-    /// Begins no job any more, and tells nobody of one; those that wait are taken up after the next start.
-    pub fn stop_jobs(&self) {
-        self.desk.stopping.cancel();
     }
 
     /// The wish that a job be ended. One that is queued ends here; the end of one that is being

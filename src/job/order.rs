@@ -1,8 +1,8 @@
 //! An order that a vendor has a name for, in a form that outlives the process.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
+
+use crate::scalar::as_base64;
 
 /// What it takes to go on asking after an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,15 +31,6 @@ pub struct Question {
     /// Header fields.
     pub headers: Vec<(String, String)>,
     /// The body.
-    #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
+    #[serde(with = "as_base64")]
     pub body: Vec<u8>,
-}
-
-fn to_base64<S: Serializer>(bytes: &[u8], to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(&STANDARD.encode(bytes))
-}
-
-fn from_base64<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
-    let text = String::deserialize(from)?;
-    STANDARD.decode(text).map_err(serde::de::Error::custom)
 }

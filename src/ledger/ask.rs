@@ -50,7 +50,7 @@ pub struct NewAdjustment {
 }
 
 /// Credits and quotas to be set aside for one request, all of it or none.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HoldAsk {
     /// The hold's own name: asking again under it is answered as the first time.
     pub hold: HoldId,
@@ -176,14 +176,14 @@ pub struct Alert {
 }
 
 /// The hold stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Held {
     /// What could still be held after it.
     pub remaining: Credits,
 }
 
 /// The price was taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settled {
     /// What could still be held after it.
     pub remaining: Credits,
@@ -223,7 +223,7 @@ pub struct Changes {
 }
 
 /// The ledger's no. Nothing changed.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum LedgerError {
     /// The workspace has less than was asked for.
     #[error("{required} credits are needed and {remaining} are left")]

@@ -8,6 +8,8 @@ use memchr::memmem;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use serde::{Deserialize, Serialize};
+
 use crate::canonical::{LABELS_HEADER, SIMULATE_HEADER, WEBHOOK_HEADER};
 use crate::id::{KeyId, random_text};
 
@@ -25,11 +27,11 @@ const ASKING: [&str; 3] = [LABELS_HEADER, WEBHOOK_HEADER, SIMULATE_HEADER];
 const IMPLIED_LETTERS: usize = 40;
 
 /// A name, within the API key that gave it: the only trace of either that is kept.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Scope(pub [u8; 32]);
 
 /// What is asked: another body, path, method or dialect makes another one.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Fingerprint(pub [u8; 32]);
 
 /// A request under its name.

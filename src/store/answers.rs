@@ -18,6 +18,7 @@ use crate::config;
 use crate::dialect::Pieces;
 use crate::id::{HoldId, MediaId};
 use crate::pledge::Gone;
+use crate::scalar::as_base64;
 
 use super::cells::{Cells, Query};
 use super::error::StoreError;
@@ -46,16 +47,17 @@ pub struct KeptAnswer {
 }
 
 /// An answer on its way to its row, or why it will not be there.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct AnswerKept(pub(super) Result<Prepared, Gone>);
 
 /// What the row is to say.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Prepared {
     pub(super) head: String,
     pub(super) bytes: i64,
     pub(super) digest: [u8; 32],
     /// `None` when it is in its file.
+    #[serde(with = "as_base64::maybe")]
     pub(super) body: Option<Bytes>,
 }
 

@@ -19,6 +19,7 @@ use super::answers::AnswerKept;
 use super::change::Change;
 use super::deed::Actor;
 use super::error::StoreError;
+use super::handover::Bequest;
 use super::jobs::JobAsk;
 use super::tables::{Depth, Touched};
 
@@ -36,7 +37,7 @@ pub(super) struct Letter {
     /// When it was sent, on the clock that never goes back.
     pub(super) sent_tick_ms: u64,
     /// Given back when it is answered.
-    pub(super) _place: Option<OwnedSemaphorePermit>,
+    pub(super) place: Option<OwnedSemaphorePermit>,
 }
 
 /// Everything that the writer can be asked. A copy of an ask is the same ask: it is answered once.
@@ -55,6 +56,8 @@ pub(super) enum Ask {
     Spendable(WorkspaceId, Reply<Credits>),
     QuotaUsed(Arc<str>, QuotaUnit, i64, Reply<u64>),
     Sweep(Reply<()>),
+    /// Gives the books to another process; asks that come after it are carried there.
+    HandOver(Box<Bequest>, Reply<()>),
     Close(Reply<()>),
     /// Something done to the database behind the writer's back, to see it fail or stop.
     #[cfg(test)]
@@ -125,7 +128,10 @@ impl Ask {
         match self {
             Self::Hold(_, _, reply) => reply.give(Err(why())),
             Self::Settle(_, _, _, _, reply) => reply.give(Err(why())),
-            Self::Void(_, _, _, reply) | Self::Sweep(reply) | Self::Close(reply) => {
+            Self::Void(_, _, _, reply)
+            | Self::Sweep(reply)
+            | Self::HandOver(_, reply)
+            | Self::Close(reply) => {
                 reply.give(Err(why()));
             }
             Self::Chore(chore) => chore.refuse(why),
@@ -161,6 +167,7 @@ impl Ask {
             | Self::Spendable(..)
             | Self::QuotaUsed(..)
             | Self::Sweep(_)
+            | Self::HandOver(..)
             | Self::Close(_) => false,
             #[cfg(test)]
             Self::Meddle(_) | Self::Crash(_) => false,
@@ -186,7 +193,11 @@ impl Ask {
                 touched.quotas.insert((*period, Arc::clone(subject), *unit));
             }
             Self::Sweep(_) => touched.sweep = Depth::Changed,
-            Self::Note(_) | Self::Chore(_) | Self::Allowances(_) | Self::Close(_) => {}
+            Self::Note(_)
+            | Self::Chore(_)
+            | Self::Allowances(_)
+            | Self::HandOver(..)
+            | Self::Close(_) => {}
             #[cfg(test)]
             Self::Meddle(_) | Self::Crash(_) => {}
         }

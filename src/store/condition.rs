@@ -24,6 +24,12 @@ impl Store {
         QUEUE_MAX.saturating_sub(self.places.available_permits())
     }
 
+    /// How often the writer came to the end of a batch, or of one more try at it. While something
+    /// waits for it, a number that stands still is a writer that does.
+    pub fn writer_turns(&self) -> u64 {
+        self.shared.turns()
+    }
+
     /// Whether a commit failed: then nothing is accepted until a restart.
     pub fn poisoned(&self) -> bool {
         self.shared.poisoned()

@@ -1,5 +1,7 @@
 //! Jobs in the store: what may be asked about them. What [`Job`] decides is durable when answered.
 
+use serde::{Deserialize, Serialize};
+
 use crate::credits::Credits;
 use crate::id::{JobId, WorkspaceId};
 use crate::job::{Input, Job, Kept, NewJob, Order, Outcome, State};
@@ -18,7 +20,7 @@ use super::rows::jobs as rows;
 use super::tables::Touched;
 
 /// What the repeats of a request that becomes a job are told, from its acceptance on.
-#[derive(Clone)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Promised {
     pub(super) pledge: Pledge,
     pub(super) kept: AnswerKept,
@@ -62,7 +64,7 @@ const NAMED: Query = Query::same(
 );
 
 /// How a job ends, its hold with it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct JobEnd {
     /// What it came to.
     pub outcome: Outcome,

@@ -41,6 +41,8 @@ pub(super) struct Postgres {
     address: Address,
     /// Drives every connection of the store; `None` once it was shut down.
     threads: Threads,
+    /// What beats beside the batches, until the store is closed.
+    watching: Option<watch::Watching>,
     wire: Option<Wire>,
     run: i64,
     /// The number of the last commit that is known to stand.
@@ -242,9 +244,14 @@ impl Tables for Postgres {
     fn meddle(&mut self, _: super::ask::Meddling) {}
 
     fn close(mut self: Box<Self>, _: bool) {
+        let watching = self.watching.take();
         let gone = self.wait(async {
+            let wire = self.wire()?;
+            if let Some(watching) = watching {
+                watching.end().await;
+            }
             let told: wire::Told<'_> = vec![Box::new(self.run)];
-            self.wire()?.ask(&Saying::new("DELETE FROM node WHERE run = $1", told)).await
+            wire.ask(&Saying::new("DELETE FROM node WHERE run = $1", told)).await
         });
         if let Err(error) = gone {
             tracing::warn!(%error, "the others will find out that this node is gone");

@@ -29,6 +29,8 @@ pub(super) struct Shared {
     full: AtomicBool,
     kept_bytes: AtomicI64,
     dropped: AtomicU64,
+    /// How often the writer came to the end of something: of a batch, or of one more try.
+    turns: AtomicU64,
     /// Last uses that are not written yet; as many as there are keys, at most.
     touched: Mutex<HashMap<KeyId, i64>>,
     /// There may be something to tell of budgets.
@@ -49,6 +51,7 @@ impl Shared {
             full: AtomicBool::new(false),
             kept_bytes: AtomicI64::new(0),
             dropped: AtomicU64::new(0),
+            turns: AtomicU64::new(0),
             touched: Mutex::new(HashMap::new()),
             alerted: Notify::new(),
         }
@@ -119,6 +122,14 @@ impl Shared {
 
     pub(super) fn take_dropped(&self) -> u64 {
         self.dropped.swap(0, Ordering::Relaxed)
+    }
+
+    pub(super) fn turns(&self) -> u64 {
+        self.turns.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn add_turn(&self) {
+        self.turns.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(super) fn poisoned(&self) -> bool {

@@ -39,6 +39,7 @@ mod books;
 mod budgets;
 mod faults;
 mod finance;
+mod handover;
 mod jobs;
 mod nodes;
 mod notices;
@@ -47,6 +48,7 @@ mod room;
 #[path = "../../tests/postgres/server.rs"]
 mod server;
 mod tables;
+mod turns;
 mod world;
 
 use world::{World, credits, grant};

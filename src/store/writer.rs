@@ -15,6 +15,7 @@ use crate::pledge::End;
 use super::ask::{Answer, Ask, Letter, Reply};
 use super::books::Books;
 use super::error::StoreError;
+use super::handover::{self, Bequest};
 use super::reserve::is_doubt;
 use super::rows::Rows;
 use super::shared::Shared;
@@ -61,7 +62,7 @@ pub(super) struct Writer {
 struct Batch {
     rows: Rows,
     answers: Vec<Answer>,
-    closing: Option<Reply<()>>,
+    stop: Option<Stop>,
     #[cfg(test)]
     crash: Option<std::sync::mpsc::Sender<()>>,
 }
@@ -70,6 +71,8 @@ struct Batch {
 enum Stop {
     /// Someone asked for it and waits to hear that it is done.
     Asked(Reply<()>),
+    /// The books are another process's from here on; whoever asked for it waits to hear so.
+    HandedOver(Box<Bequest>, Reply<()>),
     /// Every handle is gone.
     Abandoned,
 }
@@ -128,14 +131,18 @@ impl Writer {
                 crashed.send(()).ok();
                 return;
             }
-            if let Some(reply) = batch.closing {
-                break Stop::Asked(reply);
+            if let Some(stop) = batch.stop {
+                break stop;
             }
             if !self.shared.poisoned() {
                 self.rest(idle);
             }
         };
-        self.stop(stop);
+        match stop {
+            Stop::Asked(reply) => self.stop(Some(reply)),
+            Stop::Abandoned => self.stop(None),
+            Stop::HandedOver(bequest, reply) => self.hand_over(*bequest, &reply),
+        }
     }
 
     /// What is done between batches.
@@ -184,6 +191,7 @@ impl Writer {
 
     /// What the next batch is made of: what was put back first, then what came since.
     fn next_letters(&mut self) -> Vec<Letter> {
+        self.shared.add_turn();
         let most = if self.singly > 0 { 1 } else { BATCH_MAX };
         self.singly = self.singly.saturating_sub(1);
         let missing = most.saturating_sub(self.line.len());
@@ -283,33 +291,49 @@ impl Writer {
     }
 
     /// Writes what still waits, leaves the tables in good order, and says so.
-    fn stop(mut self, stop: Stop) {
+    fn stop(mut self, asked: Option<Reply<()>>) {
         self.touched_tick_ms = 0;
         loop {
             self.line.extend(self.inbox.try_iter().take(1));
             if self.line.is_empty() {
                 break;
             }
-            if let Some(reply) = self.serve().closing {
-                reply.give(Ok(()));
+            match self.serve().stop {
+                Some(Stop::Asked(reply)) => reply.give(Ok(())),
+                Some(Stop::HandedOver(_, reply)) => reply.give(Err(StoreError::Closed)),
+                Some(Stop::Abandoned) | None => {}
             }
         }
         self.swept_tick_ms = 0;
         self.serve();
         let poisoned = self.shared.poisoned();
         self.tables.close(!poisoned);
-        match stop {
-            Stop::Asked(reply) if poisoned => reply.give(Err(StoreError::Poisoned)),
-            Stop::Asked(reply) => reply.give(Ok(())),
-            Stop::Abandoned => {}
+        if let Some(reply) = asked {
+            reply.give(if poisoned { Err(StoreError::Poisoned) } else { Ok(()) });
         }
+    }
+
+    /// Leaves the tables in good order, says whose they are now, and carries there whatever is asked from
+    /// then on, what waits included.
+    fn hand_over(mut self, bequest: Bequest, reply: &Reply<()>) {
+        let mut batch = Batch::default();
+        self.touched_tick_ms = 0;
+        if let Err(broken) = self.decide_and_commit(Vec::new(), &mut batch) {
+            // When keys were used last is not worth more.
+            tracing::warn!(error = %broken.error, "the last uses of keys are not written");
+        }
+        let Self { tables, line, inbox, shared, .. } = self;
+        tables.close(true);
+        let Bequest { stream, will } = bequest;
+        reply.give(will.tell(&stream));
+        handover::carry(&stream, (line, &inbox), shared);
     }
 }
 
 /// After a failed commit everything is refused, but closing still closes.
 fn refuse(ask: Ask, batch: &mut Batch) {
     if let Ask::Close(reply) = ask {
-        batch.closing = Some(reply);
+        batch.stop = Some(Stop::Asked(reply));
     } else {
         ask.refuse(|| StoreError::Poisoned);
     }

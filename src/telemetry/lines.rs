@@ -27,7 +27,11 @@ pub fn start_log(format: LogFormat, level: tracing::Level) {
     let filter = tracing_subscriber::EnvFilter::new(format!(
         "{of_libraries},pixelgate={level},pingora=error,pingora_core=error,pingora_proxy=error"
     ));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        // Whoever read the log may be gone; telling that on the same way would be a panic.
+        .log_internal_errors(false);
     let started = match format {
         LogFormat::Json => builder.event_format(JsonLines).try_init(),
         LogFormat::Text => builder.try_init(),

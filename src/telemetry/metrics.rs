@@ -24,6 +24,7 @@ mod roster;
 mod rules;
 mod shadow;
 mod store;
+mod stuck;
 mod traces;
 mod webhooks;
 mod workspaces;
@@ -37,6 +38,7 @@ pub use room::RoomMetrics;
 pub use rules::RuleMetrics;
 pub use shadow::ShadowMetrics;
 pub use store::StoreMetrics;
+pub use stuck::StuckMetrics;
 pub use traces::TraceMetrics;
 pub use webhooks::WebhookMetrics;
 pub use workspaces::WorkspaceMetrics;
@@ -63,6 +65,8 @@ pub struct Metrics {
     pub shadow: ShadowMetrics,
     /// What stops the store.
     pub store: StoreMetrics,
+    /// What is stuck.
+    pub stuck: StuckMetrics,
     /// What became of spans.
     pub traces: TraceMetrics,
     /// What workspaces do, where config has them named.
@@ -160,6 +164,7 @@ impl Metrics {
             rules: RuleMetrics::new(&r)?,
             shadow: ShadowMetrics::new(&r)?,
             store: StoreMetrics::new(&r)?,
+            stuck: StuckMetrics::new(&r)?,
             traces: TraceMetrics::new(&r)?,
             workspaces: WorkspaceMetrics::new(&r, workspaces_named_max)?,
             answers: AnswerMetrics::new(&r)?,

@@ -14,19 +14,21 @@ use crate::world::{OPENAI, PAINTED, World};
 /// they are given inline.
 pub(crate) struct Shared {
     pub(crate) config: String,
+    pub(crate) url: String,
     _secret: NamedTempFile,
 }
 
 impl Shared {
     pub(crate) fn new() -> Self {
         let mut secret = NamedTempFile::new().unwrap();
-        secret.write_all(server().new_database().as_bytes()).unwrap();
+        let url = server().new_database();
+        secret.write_all(url.as_bytes()).unwrap();
         let config = format!(
             "store.postgres = \"file:{}\"\nmedia.place = \"s3://nowhere\"\n\
              media.s3_endpoint = \"http://127.0.0.1:9\"\n",
             secret.path().display()
         );
-        Self { config, _secret: secret }
+        Self { config, url, _secret: secret }
     }
 }
 

@@ -111,7 +111,7 @@ impl World {
             },
         );
         std::fs::write(&file, text).unwrap();
-        let (process, log, public, admin) = launch(&file, environment);
+        let (process, log, public, admin) = launch(&file, environment, &[]);
         Self {
             folder,
             public,
@@ -324,11 +324,13 @@ pub(crate) async fn read(request: reqwest::RequestBuilder) -> Reply {
 fn launch(
     config: &Path,
     environment: &[(&str, &str)],
+    more: &[&str],
 ) -> (Child, mpsc::Receiver<String>, String, String) {
     use std::io::BufRead as _;
     let mut process = Command::new(env!("CARGO_BIN_EXE_pixelgate"))
         .args(["serve", "--config"])
         .arg(config)
+        .args(more)
         .envs(environment.iter().copied())
         .stderr(Stdio::piped())
         .spawn()

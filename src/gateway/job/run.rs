@@ -43,10 +43,15 @@ impl Gateway {
             () = tokio::time::sleep_until(errand.until) => None,
             () = self.desk.stopping.cancelled() => return,
         };
-        let running = self.telemetry.metrics().jobs_running.clone();
-        running.inc();
-        Box::pin(self.carry_on(&errand)).await;
-        running.dec();
+        // First this, then the question: whoever stops looks in the other order.
+        self.desk.worked_on.insert(errand.id.clone());
+        if !self.desk.stopping.is_cancelled() {
+            let running = self.telemetry.metrics().jobs_running.clone();
+            running.inc();
+            Box::pin(self.carry_on(&errand)).await;
+            running.dec();
+        }
+        self.desk.worked_on.remove(&errand.id);
     }
 
     /// Does what is left of a job, from what the store knows of it.
@@ -73,6 +78,7 @@ impl Gateway {
             return self.end(errand, receipt, Err(refuse::job_lost())).await;
         };
         let mut visit = self.visit_again(&job, &input, (caller, Arc::clone(errand)));
+        let _watched = self.watch.request(&job.request, errand.until);
         let drawn = match at_start {
             AtStart::Run => self.draw_again(&mut visit, &job, input).await,
             AtStart::Resume => {

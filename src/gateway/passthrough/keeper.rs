@@ -84,6 +84,7 @@ impl Gateway {
     /// Waits for the end of a call, and ends its hold.
     pub(super) async fn keep(self: Arc<Self>, granted: Granted, mut told: watch::Receiver<Seen>) {
         let sent_on = Instant::now();
+        let _watched = self.watch.request(&granted.receipt.request_id, granted.deadline + LATE);
         let ended = told.wait_for(|seen| seen.ended.is_some());
         let in_time = tokio::time::timeout_at(granted.deadline + LATE, ended).await.is_ok();
         let seen = told.borrow().clone();

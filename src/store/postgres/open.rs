@@ -75,11 +75,12 @@ pub(in super::super) async fn open(
         shared: Arc::clone(&shared),
     };
     watch.look_once(&wire).await?;
-    handle.spawn(watch.watch());
+    let watching = Some(watch.begin());
     let desk = PostgresDesk::new(address.clone(), handle);
     let tables = Postgres {
         address,
         threads,
+        watching,
         wire: Some(wire),
         run,
         batch,

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::super::error::StoreError;
 use super::super::registry::Registry;
@@ -18,6 +20,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// A node that has not beaten for so long is gone.
 pub(in super::super) const GONE_MS: i64 = 10_000;
+
+/// How long the last words of a node's watch may take, before it closes without having heard them.
+const LAST_WORDS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Looks between two counts and tidyings.
 const LOOKS_PER_COUNT: u32 = 10;
@@ -65,6 +70,12 @@ pub(super) struct Watch {
     pub(super) shared: Arc<Shared>,
 }
 
+/// A watch that is kept; it ends with the store's runtime, if not before.
+pub(super) struct Watching {
+    stop: CancellationToken,
+    kept: JoinHandle<()>,
+}
+
 /// One beat of a node; the number of its last commit. Waits for a commit that is under way.
 pub(super) async fn beat(wire: &Wire, run: i64, batch: i64) -> Result<i64, StoreError> {
     let told: Told<'_> = vec![Box::new(run), Box::new(batch)];
@@ -76,25 +87,50 @@ pub(super) async fn database_ms(wire: &Wire) -> Result<i64, StoreError> {
     read_number(&wire.ask(&Saying::new(CLOCK, Vec::new())).await?)
 }
 
+impl Watching {
+    /// Ends it. What it is just saying is heard first: a beat that came after the node's row is
+    /// gone would make the node live again, and nobody would take over what it leaves.
+    pub(super) async fn end(mut self) {
+        self.stop.cancel();
+        if tokio::time::timeout(LAST_WORDS_TIMEOUT, &mut self.kept).await.is_err() {
+            tracing::warn!("the last words of a node are late; it closes without them");
+            self.kept.abort();
+        }
+    }
+}
+
 impl Watch {
-    /// Looks now and again, for ever; ends with the store's runtime.
-    pub(super) async fn watch(self) {
+    /// Looks now and again, until told to end.
+    pub(super) fn begin(self) -> Watching {
+        let stop = CancellationToken::new();
+        let (runtime, told) = (self.runtime.clone(), stop.clone());
+        Watching { stop, kept: runtime.spawn(async move { self.watch(&told).await }) }
+    }
+
+    async fn watch(self, stop: &CancellationToken) {
         let mut version = 0;
-        loop {
-            if let Err(error) = self.watch_on_one_wire(&mut version).await {
+        while !stop.is_cancelled() {
+            if let Err(error) = self.watch_on_one_wire(&mut version, stop).await {
                 tracing::debug!(%error, "a node lost sight of the others");
             }
-            tokio::time::sleep(LOOK_EVERY).await;
+            rest(stop, std::future::pending()).await;
         }
     }
 
-    async fn watch_on_one_wire(&self, version: &mut i64) -> Result<(), StoreError> {
+    async fn watch_on_one_wire(
+        &self,
+        version: &mut i64,
+        stop: &CancellationToken,
+    ) -> Result<(), StoreError> {
         let told = Arc::new(Notify::new());
         let heard = Arc::clone(&told);
-        let wire = Wire::connect(&self.address, &self.runtime, move || heard.notify_one()).await?;
+        let connecting = Wire::connect(&self.address, &self.runtime, move || heard.notify_one());
+        let Some(wire) = stop.run_until_cancelled(connecting).await.transpose()? else {
+            return Ok(());
+        };
         wire.run("LISTEN pixelgate").await?;
         let mut looks = 0_u32;
-        loop {
+        while !stop.is_cancelled() {
             beat(&wire, self.run, 0).await?;
             self.look_once(&wire).await?;
             self.learn_keys(&wire, version).await?;
@@ -102,9 +138,9 @@ impl Watch {
                 self.count_and_tidy(&wire).await?;
             }
             looks = looks.wrapping_add(1);
-            // Whichever comes first; a wait that ends is no fault.
-            let _ = tokio::time::timeout(LOOK_EVERY, told.notified()).await;
+            rest(stop, told.notified()).await;
         }
+        Ok(())
     }
 
     /// Who else is there.
@@ -156,5 +192,14 @@ impl Watch {
             self.shared.set_kept_bytes(bytes);
         }
         Ok(())
+    }
+}
+
+/// Until the next look: for a while, or until there is something to hear, or nothing any more.
+async fn rest(stop: &CancellationToken, heard: impl Future<Output = ()>) {
+    tokio::select! {
+        () = tokio::time::sleep(LOOK_EVERY) => {}
+        () = heard => {}
+        () = stop.cancelled() => {}
     }
 }

@@ -73,6 +73,42 @@ async fn what_another_node_is_at_is_running_and_unknown_once_that_node_is_gone()
     world.must_balance().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_closed_is_gone_although_a_beat_of_it_was_under_way() {
+    let world = World::shared().await;
+    let node = world.other_node().await;
+    let (run, client) = (node.run, world.client().await);
+    // Beats wait at the door of their table, before they look whether their row is there.
+    client
+        .batch_execute(
+            "CREATE FUNCTION at_the_door() RETURNS trigger LANGUAGE plpgsql AS $$
+             BEGIN PERFORM pg_advisory_xact_lock_shared(1); RETURN NEW; END $$;
+             CREATE TRIGGER door BEFORE INSERT ON node FOR EACH ROW EXECUTE FUNCTION at_the_door();
+             SELECT pg_advisory_lock(1)",
+        )
+        .await
+        .unwrap();
+    let beating = "SELECT count(*) FROM pg_stat_activity
+         WHERE datname = current_database() AND state = 'active' AND query LIKE 'INSERT INTO node%'";
+    let beating = async || client.query_one(beating, &[]).await.unwrap().get::<_, i64>(0);
+    while beating().await < 2 {
+        tokio::task::yield_now().await;
+    }
+    let mut closing = std::pin::pin!(node.close());
+    // A store that does not wait for its beat would be closed by then.
+    let early = tokio::time::timeout(Duration::from_millis(500), &mut closing).await;
+    client.batch_execute("SELECT pg_advisory_unlock(1)").await.unwrap();
+    match early {
+        Ok(closed) => closed.unwrap(),
+        Err(_) => closing.await.unwrap(),
+    }
+    while beating().await > 0 {
+        tokio::task::yield_now().await;
+    }
+    let there = client.query("SELECT 1 FROM node WHERE run = $1", &[&run]).await.unwrap();
+    assert!(there.is_empty(), "it lives again");
+}
+
 #[tokio::test]
 async fn jobs_of_a_node_that_is_gone_are_taken_over_and_are_no_longer_its_own() {
     let world = World::shared().await;

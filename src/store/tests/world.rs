@@ -46,7 +46,11 @@ impl Place {
         let begun = tokio::time::Instant::now();
         match self {
             Self::Folder(dir) => loop {
-                match Store::open_within(dir.path(), Arc::clone(&clock), (bounds, 0)) {
+                match Store::open_within(
+                    dir.path(),
+                    Arc::clone(&clock),
+                    Opening { answers: bounds, reserve_bytes: 0, will: None },
+                ) {
                     // A program that another test is just starting has a copy of every open file
                     // until it runs, of the lock too.
                     Err(StoreError::Locked { .. }) if begun.elapsed() < PATIENCE => {

@@ -15,7 +15,7 @@ use super::super::ask::{Answer, Ask, Chore, Reply};
 use super::super::error::StoreError;
 use super::super::rows::media::MediaChange;
 use super::super::rows::pledges::InBatch;
-use super::{Batch, Writer};
+use super::{Batch, Stop, Writer};
 
 impl Writer {
     pub(super) fn decide(
@@ -67,7 +67,8 @@ impl Writer {
                 let used = self.books.ledger.quota_used(&subject, unit, period);
                 batch.answers.push(Answer::new(reply, Ok(used)));
             }
-            Ask::Close(reply) => batch.closing = Some(reply),
+            Ask::Close(reply) => batch.stop = Some(Stop::Asked(reply)),
+            Ask::HandOver(bequest, reply) => batch.stop = Some(Stop::HandedOver(bequest, reply)),
             #[cfg(test)]
             Ask::Meddle(meddle) => {
                 if let Some(meddle) = meddle.lock().take() {

@@ -36,7 +36,7 @@ impl Writer {
         if standing == Standing::Wrong {
             self.find_the_wrong_one(&mut back);
         }
-        batch.closing = None;
+        batch.stop = None;
         // What was granted by a batch that came to nothing was not granted.
         self.allowances.forget();
         let stands = self.mend_tables(&mut back);
@@ -68,6 +68,7 @@ impl Writer {
         let [mut wait, longest] = WAITS;
         let mut tries = 0_u32;
         loop {
+            self.shared.add_turn();
             let error = match self.tables.mend(&mut self.books) {
                 Ok(stands) => {
                     self.shared.set_away(false);

@@ -31,7 +31,7 @@ impl Writer {
             tracing::error!(error = %broken.error, source, "the disk is full; nothing new is begun");
             self.shared.set_full(true);
             self.looked_tick_ms = self.clock.now().tick_ms;
-            batch.closing = None;
+            batch.stop = None;
             for letter in back.into_iter().rev() {
                 self.line.push_front(letter);
             }
@@ -93,6 +93,7 @@ impl Ask {
             | Self::Spendable(..)
             | Self::QuotaUsed(..)
             | Self::Sweep(_)
+            | Self::HandOver(..)
             | Self::Close(_) => false,
             #[cfg(test)]
             Self::Meddle(_) | Self::Crash(_) => false,

@@ -221,3 +221,16 @@ fn a_unit_of_systemd_writes_only_its_state_and_opens_files_for_all_connections()
     assert!(files.parse::<usize>().unwrap() > 2 * config.public.connections_max);
     assert!(config.drain_timeout > Duration::from_secs(1));
 }
+
+#[test]
+fn a_unit_of_systemd_is_started_once_it_serves_and_again_once_it_is_stuck() {
+    let unit = text("deploy/systemd/pixelgate.service");
+    for line in ["Type=notify", "NotifyAccess=main", "Restart=on-failure"] {
+        assert!(unit.lines().any(|own| own == line), "{line}");
+    }
+    let patience = unit.lines().find_map(|line| line.strip_prefix("WatchdogSec=")).unwrap();
+    let watchdog = settings("deploy/systemd/gateway.toml").watchdog;
+    // What is stuck is in the log before the process is killed for it.
+    let bounds = watchdog.runtime.max(watchdog.store_writer);
+    assert!(Duration::from_secs(patience.parse().unwrap()) > bounds);
+}

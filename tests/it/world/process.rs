@@ -1,9 +1,10 @@
 //! The process of a world: how it is told to stop, and what it says.
 
-use std::process::Command;
+use std::process::{Child, Command};
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use super::World;
+use super::{World, launch};
 
 impl World {
     /// Tells it to stop, and waits until it has.
@@ -41,5 +42,30 @@ impl World {
     /// The process, as the system names it.
     pub(crate) fn process_id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Starts another process that takes over; returns the one that served until then.
+    pub(crate) fn hand_over(&mut self) -> Before {
+        let environment: Vec<(&str, &str)> =
+            self.environment.iter().map(|(name, value)| (&**name, &**value)).collect();
+        let config = self.folder.path().join("gateway.toml");
+        let (process, log, public, admin) = launch(&config, &environment, &["--take-over"]);
+        assert_eq!((&public, &admin), (&self.public, &self.admin), "the same listeners");
+        let log = std::mem::replace(&mut self.log, log);
+        Before { process: std::mem::replace(&mut self.process, process), log }
+    }
+}
+
+/// A process that another took over from.
+pub(crate) struct Before {
+    process: Child,
+    log: Receiver<String>,
+}
+
+impl Before {
+    /// It has finished what was in flight, and ended.
+    pub(crate) fn ends_well(mut self) {
+        let ended = self.process.wait().unwrap();
+        assert!(ended.success(), "{ended}: {:#?}", self.log.iter().collect::<Vec<_>>());
     }
 }

@@ -1,0 +1,158 @@
+//! One process takes over from another: both sides of it, as `serve` goes through them.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::config::Config;
+use crate::control::{Predecessor, Successor};
+use crate::edge::{EdgeError, Socket};
+use crate::gateway::Gateway;
+use crate::id::JobId;
+use crate::store::Will;
+
+use super::super::CliError;
+
+/// How often jobs are looked for that the process before accepted in its last moments.
+const ADOPT_EVERY: Duration = Duration::from_secs(1);
+
+/// What the process before left.
+pub(super) struct Left {
+    pub(super) will: Will,
+    stream: UnixStream,
+}
+
+/// Whoever would take over from this process.
+pub(in super::super) struct Successors {
+    ready: mpsc::Receiver<Successor>,
+    meeting: JoinSet<()>,
+}
+
+/// The process that serves the data folder; `None` when there is none, and this one just starts.
+pub(super) async fn find(config: &Config) -> Result<Option<Predecessor>, CliError> {
+    let folder = config.store_directory.clone();
+    let found = blocking(move || Predecessor::find(&folder)).await?;
+    let found = found?;
+    if found.is_none() {
+        tracing::info!("nobody serves the data folder: there is nothing to take over");
+    }
+    Ok(found)
+}
+
+/// A listener of the process before where it has one on this address, or one of our own.
+pub(super) fn listen(
+    before: Option<&mut Predecessor>,
+    address: SocketAddr,
+) -> Result<Socket, EdgeError> {
+    match before.and_then(|before| before.take(address)) {
+        Some(listener) => Socket::inherited(listener),
+        None => Socket::bind(address),
+    }
+}
+
+/// The books of the process before, which has served until now and accepts nobody any more.
+pub(super) async fn inherit(before: Option<Predecessor>) -> Result<Option<Left>, CliError> {
+    let Some(before) = before else { return Ok(None) };
+    let (will, stream) = blocking(move || before.inherit()).await??;
+    Ok(Some(Left { will, stream }))
+}
+
+/// Does what requests in flight in the process before ask, beside everything else. Returns the jobs that it
+/// works on; they are ours when it is gone. Nodes of a shared store need none of it.
+pub(super) fn serve_predecessor(gateway: &Arc<Gateway>, left: Option<Left>) -> Vec<JobId> {
+    let Some(left) = left.filter(|_| !gateway.store.is_shared()) else { return Vec::new() };
+    let jobs = left.will.jobs.clone();
+    gateway.tasks.spawn(serve_until_gone(Arc::clone(gateway), left));
+    jobs
+}
+
+async fn serve_until_gone(gateway: Arc<Gateway>, left: Left) {
+    let Left { will, stream } = left;
+    let jobs = will.jobs.clone();
+    let stream = match tokio::net::UnixStream::from_std(stream) {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::error!(%error, "the process before this one cannot be heard");
+            return;
+        }
+    };
+    let store = gateway.store.clone();
+    let mut serving = Box::pin(store.serve_predecessor(stream, will));
+    loop {
+        let is_gone = tokio::time::timeout(ADOPT_EVERY, &mut serving).await.is_ok();
+        let elsewhere = if is_gone { &[] } else { jobs.as_slice() };
+        let taken = gateway.resume_jobs_but(elsewhere).await;
+        let untold = gateway.resume_notices().await;
+        if let Err(error) = taken.and(untold) {
+            tracing::warn!(%error, "jobs of the process before cannot be looked for");
+        }
+        if is_gone {
+            tracing::info!("the process before has finished what was in flight");
+            return;
+        }
+    }
+}
+
+pub(super) fn lost(source: io::Error) -> CliError {
+    CliError::System { what: "reach the process that takes over", source }
+}
+
+impl Successors {
+    /// Meets whoever is told to the sender that comes with it, one after the other.
+    pub(super) fn listen(
+        sockets: [(SocketAddr, TcpListener); 2],
+    ) -> (mpsc::Sender<Successor>, Self) {
+        let (asking, asked) = mpsc::channel(1);
+        let (telling, ready) = mpsc::channel(1);
+        let mut meeting = JoinSet::new();
+        meeting.spawn(meet(Arc::new(sockets), asked, telling));
+        (asking, Self { ready, meeting })
+    }
+
+    /// One that has our listeners and is ready to serve.
+    pub(super) async fn ready(&mut self) -> Option<Successor> {
+        self.ready.recv().await
+    }
+
+    /// Meets nobody any more, and lets go of the listeners that were kept for it.
+    pub(super) async fn stop(&mut self) {
+        self.meeting.shutdown().await;
+    }
+}
+
+async fn meet(
+    sockets: Arc<[(SocketAddr, TcpListener); 2]>,
+    mut asked: mpsc::Receiver<Successor>,
+    telling: mpsc::Sender<Successor>,
+) {
+    while let Some(successor) = asked.recv().await {
+        let sockets = Arc::clone(&sockets);
+        let prepared = blocking(move || successor.prepare(&*sockets).map(|()| successor)).await;
+        match prepared {
+            Ok(Ok(successor)) => {
+                // Nobody waits for it any more when this process just stops.
+                let _ = telling.send(successor).await;
+            }
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "a process that would take over did not; this one goes on");
+            }
+            Err(_) => {}
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, CliError> {
+    // A thread of its own, which the end of the process does not wait for.
+    let (telling, told) = tokio::sync::oneshot::channel();
+    let cannot = |source| CliError::System { what: "talk to another process", source };
+    let thread = std::thread::Builder::new().name("hand-over".to_owned());
+    thread.spawn(move || drop(telling.send(work()))).map_err(cannot)?;
+    told.await.map_err(|_| cannot(io::Error::other("the thread for it failed")))
+}
