@@ -49,8 +49,9 @@ use patience::Patient;
 use public::Front;
 
 /// Pingora reads heads and bodies into buffers of their own. One more below them is 64 KiB that a
-/// connection would hold for as long as it is open, waiting or not.
-const UNBUFFERED: L4BufferSettings = L4BufferSettings { read: Some(0), write: None };
+/// connection would hold for as long as it is open, waiting or not. What is written is gathered as
+/// far as a small answer with its head is sent at once.
+const BUFFERS: L4BufferSettings = L4BufferSettings { read: Some(0), write: Some(2 << 10) };
 
 /// Why nothing can be served.
 #[derive(Debug, Error)]
@@ -196,7 +197,7 @@ fn serve_public(
     proxy.server_options = Some(options);
     let mut service =
         Service::new("public".to_owned(), Patient::new(proxy, bounds, gateway.telemetry.clone()));
-    let plain = ListenerConfig::tcp(name.as_str()).l4_buffer(UNBUFFERED);
+    let plain = ListenerConfig::tcp(name.as_str()).l4_buffer(BUFFERS);
     service.add_listener(match &bounds.tls {
         None => plain,
         Some(files) => plain.tls(tls(files)?),
@@ -207,7 +208,7 @@ fn serve_public(
 fn serve_admin(socket: Socket, answers: Admin, stopped: watch::Receiver<bool>) -> JoinHandle<()> {
     let (name, fds) = socket.into_fds();
     let mut service = Service::new("admin".to_owned(), HttpServer::new_app(answers));
-    service.add_listener(ListenerConfig::tcp(name.as_str()).l4_buffer(UNBUFFERED));
+    service.add_listener(ListenerConfig::tcp(name.as_str()).l4_buffer(BUFFERS));
     run(service, fds, stopped)
 }
 

@@ -253,7 +253,7 @@ impl Gateway {
             | Claim::Job(_)
             | Claim::CancelJob(_)
             | Claim::Asset(_)
-            | Claim::WebhookSecret) => self.reply_about_jobs(visit, claim).await?,
+            | Claim::WebhookSecret) => Box::pin(self.reply_about_jobs(visit, claim)).await?,
         })
     }
 

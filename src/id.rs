@@ -82,6 +82,15 @@ id!(
     NoticeId, "msg_"
 );
 
+impl HoldId {
+    /// A new name that nobody can guess, which begins with the time: names that are given out one
+    /// after another lie side by side in every index, so that each commit writes a few pages of it
+    /// and not one page for each hold.
+    pub fn at(unix_ms: i64) -> Self {
+        Self(format!("hold_{:011x}{}", unix_ms.max(0), random_text(15)).into())
+    }
+}
+
 impl NoticeId {
     /// The name of what is told of a job's end: always the same, so that a receiver who was told
     /// twice can see it.
@@ -156,6 +165,14 @@ mod tests {
             );
         }
         assert_ne!(MediaId::uuid(), MediaId::uuid());
+    }
+
+    #[test]
+    fn names_of_holds_are_in_the_order_of_their_time() {
+        let [early, late] = [999, 1_000_000].map(HoldId::at);
+        assert!(early < late, "{early} {late}");
+        assert_eq!(early.as_str().len(), late.as_str().len());
+        assert_ne!(HoldId::at(1), HoldId::at(1));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use prometheus::{Encoder, TextEncoder};
 use tokio::time::Instant;
 
 use crate::canonical::{Blame, RefusalKind};
-use crate::config::{self, LogFormat};
+use crate::config;
 use crate::fault::VendorFault;
 use crate::id::RequestId;
 use crate::receipt::Receipt;
@@ -15,12 +15,14 @@ use crate::trail::{Context, Trail};
 mod bound;
 mod exemplars;
 mod kinds;
+mod lines;
 mod metrics;
 mod openmetrics;
 mod recent;
 mod traces;
 
 pub use bound::Bound;
+pub use lines::start_log;
 pub use metrics::{
     AnswerMetrics, BudgetGauge, BudgetMetrics, Metrics, OFFERING_STATES, OfferingGauge,
     OfferingMetrics, PictureMetrics, PriceMetrics, RoomMetrics, RuleMetrics, ShadowMetrics,
@@ -202,7 +204,6 @@ fn seconds(micros: u64) -> f64 {
 
 /// Writes the one line of a request. Prompts, pictures and keys are not on it.
 fn log(receipt: &Receipt, message: Option<&str>) {
-    let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let caller = receipt.caller.as_ref();
     tracing::info!(
         request_id = %receipt.request_id,
@@ -211,8 +212,8 @@ fn log(receipt: &Receipt, message: Option<&str>) {
         key = caller.map(|c| c.key.as_str()).unwrap_or_default(),
         plan = caller.map(|c| c.plan.as_str()).unwrap_or_default(),
         test = caller.is_some_and(|c| c.test),
-        model = text(&receipt.model),
-        offering = text(&receipt.offering),
+        model = receipt.model.as_deref().unwrap_or_default(),
+        offering = receipt.offering.as_deref().unwrap_or_default(),
         status = receipt.status,
         outcome = receipt.outcome(),
         blame = receipt.refusal.map(RefusalKind::blame).map(Blame::name).unwrap_or_default(),
@@ -231,26 +232,4 @@ fn log(receipt: &Receipt, message: Option<&str>) {
         trace_id = receipt.trail.context().map(|context| format!("{:032x}", context.trace)),
         "request"
     );
-}
-
-/// Sends log lines to standard error in this format.
-pub fn start_log(format: LogFormat, level: tracing::Level) {
-    // Pingora reports every hung-up client as an error of its own; ours are in the receipts.
-    // Libraries say whole heads, keys and all, at the levels below `info`.
-    let of_libraries = level.min(tracing::Level::INFO);
-    let filter = tracing_subscriber::EnvFilter::new(format!(
-        "{of_libraries},pixelgate={level},pingora=error,pingora_core=error,pingora_proxy=error"
-    ));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        // Whoever read the log may be gone; telling that on the same way would be a panic.
-        .log_internal_errors(false);
-    let started = match format {
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).try_init(),
-        LogFormat::Text => builder.try_init(),
-    };
-    if started.is_err() {
-        tracing::debug!("the log was started before");
-    }
 }

@@ -178,7 +178,7 @@ impl Upstream {
                 BaseUrl::Http { .. } => {
                     let place = place(vendor, &wire.path)?;
                     let secret = vendor.secrets.get(account.0).filter(|_| place.is_api);
-                    let shown = Box::pin(self.shown(vendor, secret, deadline)).await?;
+                    let shown = self.shown(vendor, secret, deadline).await?;
                     let peers = self.peers(&place).await?;
                     let ask = Ask {
                         credential: shown.as_deref().map(|secret| (&vendor.auth, secret)),

@@ -74,7 +74,7 @@ impl Pieces {
 impl WireReply {
     /// A JSON answer.
     pub fn json(status: u16, body: Pieces) -> Self {
-        Self { status, headers: json_headers(), body }
+        Self { status, headers: json_headers(HEADERS_USUAL), body }
     }
 
     /// The same answer with one more header; an unprintable value is left out.
@@ -117,20 +117,22 @@ impl WireRequest {
         Self {
             method: Method::POST,
             path: path.into(),
-            headers: json_headers(),
+            headers: json_headers(1),
             body: Pieces::one(body),
         }
     }
 
     /// A JSON request whose body is written in pieces, so that pictures in it are not copied.
     pub fn post_pieces(path: impl Into<String>, body: Pieces) -> Self {
-        Self { method: Method::POST, path: path.into(), headers: json_headers(), body }
+        Self { method: Method::POST, path: path.into(), headers: json_headers(1), body }
     }
 }
 
-fn json_headers() -> HeaderMap {
-    HeaderMap::from_iter([(
-        http::header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    )])
+/// As many as an answer has with its limits: room for them is made once.
+const HEADERS_USUAL: usize = 12;
+
+fn json_headers(room: usize) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(room);
+    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers
 }

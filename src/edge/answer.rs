@@ -34,7 +34,7 @@ async fn write(
     reply: WireReply,
     (head_only, patience): (bool, Duration),
 ) -> pingora::Result<()> {
-    let mut head = ResponseHeader::build(reply.status, Some(reply.headers.len() + 1))?;
+    let mut head = ResponseHeader::build_no_case(reply.status, Some(reply.headers.len() + 1))?;
     for (name, value) in &reply.headers {
         head.append_header(name.clone(), value.clone())?;
     }

@@ -30,9 +30,9 @@ impl Front {
             let refusal = Refusal::new(RefusalKind::WrongMethod, message);
             return Some(self.refuse(head, &refusal, None).with_header("allow", "GET, HEAD"));
         }
-        let reply = match self.gateway.kept_picture(id, head.query_text()).await {
+        let reply = match Box::pin(self.gateway.kept_picture(id, head.query_text())).await {
             Ok((kept, _)) if file_name(kept.format) != file => return None,
-            Ok((kept, until)) => self.picture(head, &kept, until).await,
+            Ok((kept, until)) => Box::pin(self.picture(head, &kept, until)).await,
             Err(unserved) => Err(unserved),
         };
         let reply = match reply {

@@ -12,6 +12,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::Method;
 use pingora::http::{RequestHeader, ResponseHeader};
+use pingora::modules::http::HttpModules;
 use pingora::protocols::Digest;
 use pingora::protocols::http::ServerSession;
 use pingora::proxy::{FailToProxy, ProxyHttp, Session};
@@ -104,11 +105,11 @@ impl Front {
             }
         };
         let begun = visit.may_begin();
-        let gateway = Arc::clone(&self.gateway);
+        let work = Box::pin(Arc::clone(&self.gateway).serve(visit, body));
         let serving = self.gateway.tasks.spawn(async move {
             // What a request takes up is given back when its work ends, not when its client goes.
             let _taken = (place, room);
-            Box::pin(gateway.serve(visit, body)).await
+            work.await
         });
         self.watch(session, serving, begun, &request_id).await
     }
@@ -142,7 +143,7 @@ impl Front {
         let early = tokio::select! {
             reply = &mut serving => Some(reply),
             Ok(begun) = begun => {
-                if live::pour(session, begun, serving).await.is_err() {
+                if Box::pin(live::pour(session, begun, serving)).await.is_err() {
                     self.gateway.telemetry.metrics().clients_gone.inc();
                 }
                 return None;
@@ -192,6 +193,9 @@ impl ProxyHttp for Front {
         None
     }
 
+    /// None: nothing is compressed on its way.
+    fn init_downstream_modules(&self, _: &mut HttpModules) {}
+
     async fn early_request_filter(
         &self,
         session: &mut Session,
@@ -225,7 +229,7 @@ impl ProxyHttp for Front {
         let written = self.gateway.tasks.token();
         let head_only = session.req_header().method == Method::HEAD;
         let reply = if is_passed_through(session.req_header().uri.path()) {
-            match self.embark(session, written.clone()).await {
+            match Box::pin(self.embark(session, written.clone())).await {
                 Ok(embarked) => {
                     *passing = Some(embarked);
                     return Ok(false);

@@ -92,7 +92,7 @@ impl Gateway {
         let caller = asking.caller;
         let life_ms = i64::try_from((stake.time + HOLD_MARGIN).as_millis()).unwrap_or(i64::MAX);
         HoldAsk {
-            hold: HoldId::random(),
+            hold: HoldId::at(now.unix_ms),
             workspace: caller.workspace().clone(),
             key: caller.key().clone(),
             request: receipt.request_id.clone(),
@@ -123,7 +123,10 @@ impl Gateway {
         visit.enter(Step::Settle);
         let price = fulfilled.charged;
         let began = Instant::now();
-        let keeping = self.keep_pictures(visit, &hold, quote, fulfilled).await?;
+        let keeping = match visit.named {
+            Some(_) => Box::pin(self.keep_pictures(visit, &hold, quote, fulfilled)).await?,
+            None => None,
+        };
         visit.receipt.charged = price;
         visit.receipt.total_us = micros(visit.began.elapsed());
         let receipt = visit.receipt.clone();
@@ -158,7 +161,9 @@ impl Gateway {
         visit.receipt.refusal = Some(refusal.kind);
         visit.receipt.status = refusal.kind.status();
         visit.receipt.total_us = micros(visit.began.elapsed());
-        let Some(Keeping { kept, reply }) = self.keep_refusal(visit, &hold, refusal).await else {
+        let Some(Keeping { kept, reply }) =
+            Box::pin(self.keep_refusal(visit, &hold, refusal)).await
+        else {
             return self.give_back(hold, &mut visit.receipt).await;
         };
         self.spent(&hold, Credits::ZERO);

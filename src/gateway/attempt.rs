@@ -111,7 +111,7 @@ impl Gateway {
         while let Some((first, rest)) = left.split_first() {
             let beside = rest.first().filter(|other| attempt.may_hedge(first, other));
             let (tried, taken) = if let Some(other) = beside {
-                self.attempt_beside(visit, attempt, [first, other]).await
+                Box::pin(self.attempt_beside(visit, attempt, [first, other])).await
             } else {
                 let mut trace = Trace::default();
                 let tried = self.attempt_one(attempt, first, None, &mut trace).await;

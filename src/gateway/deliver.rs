@@ -33,7 +33,7 @@ impl Gateway {
             match self.finish(visit, request, (drawn, job), deadline).await {
                 Ok(image) => images.push(image),
                 Err(refusal) => {
-                    self.forget(&images).await;
+                    Box::pin(self.forget(&images)).await;
                     return Err(refusal);
                 }
             }

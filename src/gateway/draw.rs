@@ -33,7 +33,8 @@ impl Gateway {
         let attempted = self.attempt_each(visit, work, (deadline, live.as_ref())).await;
         let delivery = attempted.map_err(|fault| refuse::fault(&fault))?;
         let delivery = visit.cut_short(delivery, work.request.count);
-        self.hand_over(visit, work, delivery, deadline).await
+        // In a place of its own, that nobody holds who waits for a vendor.
+        Box::pin(self.hand_over(visit, work, delivery, deadline)).await
     }
 
     /// A delivery made ready for the caller, and its price.

@@ -110,7 +110,7 @@ impl Gateway {
         order.cost = pending.cost;
         order.cancel = pending.cancel;
         if order.is_unwanted() {
-            order.take_back().await;
+            Box::pin(order.take_back()).await;
         }
         self.see_through(offering, request, order, pending.next).await
     }
@@ -158,7 +158,7 @@ impl Gateway {
                 Some(live) => {
                     let ear = live.ear(side, call, &*self.clock);
                     let terms = (deadline, Some(&ear as Ear<'_>));
-                    self.upstream.call_heard(vendor, account, &wire, terms).await
+                    Box::pin(self.upstream.call_heard(vendor, account, &wire, terms)).await
                 }
             };
             // A vendor that answers the question has answered it; only a question that came to
@@ -195,7 +195,7 @@ impl Gateway {
     ) -> Result<ImageResponse, VendorFault> {
         for image in &mut response.images {
             if let Picture::Url(url) = &image.picture {
-                let bytes = self.upstream.fetch(vendor, account, url, deadline).await?;
+                let bytes = Box::pin(self.upstream.fetch(vendor, account, url, deadline)).await?;
                 image.picture = Picture::Binary(bytes);
             }
             image.format = image.picture.sniff().filter(|_| image.picture.is_whole());
@@ -328,7 +328,7 @@ impl<'a> Order<'a> {
             },
         }
         if self.is_unwanted() {
-            self.take_back().await;
+            Box::pin(self.take_back()).await;
         }
         Ok(())
     }

@@ -30,11 +30,15 @@ impl Gateway {
     ) -> Result<Delivery, VendorFault> {
         let offering = &candidate.offering;
         let began = Instant::now();
-        let calls = (0..candidate.calls).map(async |call| {
+        let one = async |call| {
             let share = self.ready_for(offering, candidate.ask(request, call)).await?;
             self.exchange(offering, &share, Terms { call, ..terms }).await
-        });
-        let replies = join_all(calls).await;
+        };
+        let replies = match candidate.calls {
+            // Whoever waits for a vendor holds this and little else.
+            1 => vec![Box::pin(one(0)).await],
+            calls => join_all((0..calls).map(one)).await,
+        };
         let took = began.elapsed();
         trace.vendor_us = trace.vendor_us.saturating_add(micros(took));
         self.learn(offering, (trying, terms.trail), &replies, took);

@@ -54,11 +54,11 @@ impl Gateway {
         let batched = if answers_later { None } else { self.batch(visit, &body)? };
         if let Some(batched) = batched {
             visit.named = self.named(visit, &body).await?;
-            return self.serve_batch(visit, batched).await;
+            return Box::pin(self.serve_batch(visit, batched)).await;
         }
         match self.look_back(visit, &body).await? {
             Some(replay) => Ok(replay),
-            None if answers_later => self.reply_with_job(visit, body).await,
+            None if answers_later => Box::pin(self.reply_with_job(visit, body)).await,
             None => self.draw_asked(visit, body).await,
         }
     }

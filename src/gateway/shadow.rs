@@ -41,7 +41,7 @@ impl Gateway {
             return self.understand_alone(visit, asked).await;
         };
         let as_asked = asked.clone();
-        let understood = self.understand_alone(visit, asked).await;
+        let understood = Box::pin(self.understand_alone(visit, asked)).await;
         let real = understood.as_ref().map(|(_, work)| work);
         let began = Instant::now();
         // Whatever goes wrong in here stays in here.

@@ -73,7 +73,8 @@ impl Store {
         values: Vec<Value<'static>>,
         read: Reading<T>,
     ) -> Result<Vec<T>, StoreError> {
-        self.desk.ask(line, query, values, read).await
+        // In a place of its own: whoever may ask would hold the room for it all along.
+        Box::pin(self.desk.ask(line, query, values, read)).await
     }
 
     /// Every workspace.

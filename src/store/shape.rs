@@ -1,15 +1,18 @@
 //! What a commit does to one table, said once: each database has its own words for it.
 
 use std::fmt::Write as _;
+use std::sync::OnceLock;
 
 use super::cells::{Kind, Value};
 
 /// What is done with rows of these columns.
 #[derive(Debug)]
 pub(super) struct Shape {
-    pub(super) table: &'static str,
+    table: &'static str,
     pub(super) columns: &'static [(&'static str, Kind)],
-    pub(super) way: Way,
+    way: Way,
+    /// The statement that takes one row, once it was asked for.
+    one_row: OnceLock<String>,
 }
 
 /// The ways to change a table.
@@ -43,7 +46,7 @@ impl<'a> RowSet<'a> {
         if self.rows.is_empty() {
             return Ok(());
         }
-        let mut writing = database.prepare_cached(&self.shape.for_one_row())?;
+        let mut writing = database.prepare_cached(self.shape.for_one_row())?;
         for row in &self.rows {
             writing.execute(rusqlite::params_from_iter(row))?;
         }
@@ -52,9 +55,21 @@ impl<'a> RowSet<'a> {
 }
 
 impl Shape {
+    pub(super) const fn new(
+        table: &'static str,
+        columns: &'static [(&'static str, Kind)],
+        way: Way,
+    ) -> Self {
+        Self { table, columns, way, one_row: OnceLock::new() }
+    }
+
     /// The statement that takes one row: `?1`, `?2` and so on.
-    pub(super) fn for_one_row(&self) -> String {
-        let Self { table, columns, way } = self;
+    pub(super) fn for_one_row(&self) -> &str {
+        self.one_row.get_or_init(|| self.said_for_one_row())
+    }
+
+    fn said_for_one_row(&self) -> String {
+        let Self { table, columns, way, .. } = self;
         match way {
             Way::Insert { conflict } => {
                 let places = listed(1..=columns.len(), |text, place| write!(text, "?{place}"));
@@ -74,7 +89,7 @@ impl Shape {
 
     /// The statement that takes all rows at once: an array for each column.
     pub(super) fn for_arrays(&self) -> String {
-        let Self { table, columns, way } = self;
+        let Self { table, columns, way, .. } = self;
         let arrays = listed(columns.iter().enumerate(), |text, (at, (_, kind))| {
             write!(text, "${}::{}[]", at.saturating_add(1), kind.in_postgres())
         });
@@ -144,11 +159,7 @@ mod tests {
 
     #[test]
     fn a_shape_is_said_in_both_languages() {
-        let insert = Shape {
-            table: "t",
-            columns: PAIR,
-            way: Way::Insert { conflict: "ON CONFLICT DO NOTHING" },
-        };
+        let insert = Shape::new("t", PAIR, Way::Insert { conflict: "ON CONFLICT DO NOTHING" });
         assert_eq!(
             insert.for_one_row(),
             "INSERT INTO t (id, used) VALUES (?1, ?2) ON CONFLICT DO NOTHING"
@@ -158,14 +169,14 @@ mod tests {
             "INSERT INTO t (id, used) SELECT * FROM unnest($1::text[], $2::bigint[]) \
              ON CONFLICT DO NOTHING"
         );
-        let update = Shape { table: "t", columns: PAIR, way: Way::Update };
+        let update = Shape::new("t", PAIR, Way::Update);
         assert_eq!(update.for_one_row(), "UPDATE t SET used = ?2 WHERE id = ?1");
         assert_eq!(
             update.for_arrays(),
             "UPDATE t SET used = new.used FROM unnest($1::text[], $2::bigint[]) AS new (id, used) \
              WHERE t.id = new.id"
         );
-        let delete = Shape { table: "t", columns: PAIR, way: Way::Delete };
+        let delete = Shape::new("t", PAIR, Way::Delete);
         assert_eq!(delete.for_one_row(), "DELETE FROM t WHERE id = ?1 AND used = ?2");
         assert_eq!(
             delete.for_arrays(),

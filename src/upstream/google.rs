@@ -114,7 +114,8 @@ impl Upstream {
         }
         let deadline = deadline.min(Instant::now() + EXCHANGE_TIMEOUT);
         let late = || unreachable("it did not answer in time");
-        let token = tokio::time::timeout_at(deadline, self.token(secret)).await;
+        // Rarely taken, and large: every request would hold the room for it.
+        let token = tokio::time::timeout_at(deadline, Box::pin(self.token(secret))).await;
         token.unwrap_or_else(|_| Err(late())).map(|token| Some(Cow::Owned(token)))
     }
 

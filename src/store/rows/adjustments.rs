@@ -9,9 +9,9 @@ use super::super::shape::{RowSet, Shape, Way};
 
 pub(in super::super) const FIND: Query = Query::same("SELECT * FROM adjustment WHERE id = $1");
 
-static ADJUSTMENT: Shape = Shape {
-    table: "adjustment",
-    columns: &[
+static ADJUSTMENT: Shape = Shape::new(
+    "adjustment",
+    &[
         ("id", Kind::Text),
         ("workspace", Kind::Text),
         ("\"grant\"", Kind::Text),
@@ -19,8 +19,8 @@ static ADJUSTMENT: Shape = Shape {
         ("memo", Kind::Text),
         ("at_ms", Kind::Number),
     ],
-    way: Way::Insert { conflict: "" },
-};
+    Way::Insert { conflict: "" },
+);
 
 pub(super) fn made(made: &[(NewAdjustment, i64)]) -> RowSet<'_> {
     let rows = made.iter().map(|(new, at_ms)| {

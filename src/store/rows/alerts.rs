@@ -20,9 +20,9 @@ pub(in super::super) const WAITING: Query = Query::each(
      RETURNING *",
 );
 
-static ALERT: Shape = Shape {
-    table: "budget_alert",
-    columns: &[
+static ALERT: Shape = Shape::new(
+    "budget_alert",
+    &[
         ("id", Kind::Text),
         ("budget", Kind::Text),
         ("subject", Kind::Text),
@@ -36,37 +36,29 @@ static ALERT: Shape = Shape {
         ("reached_at_ms", Kind::Number),
         ("at_ms", Kind::Number),
     ],
-    way: Way::Insert { conflict: "ON CONFLICT (id) DO NOTHING" },
-};
+    Way::Insert { conflict: "ON CONFLICT (id) DO NOTHING" },
+);
 
-static SAID: Shape = Shape {
-    table: "budget_alert",
-    columns: &[("id", Kind::Text), ("said", Kind::Flag)],
-    way: Way::Update,
-};
+static SAID: Shape =
+    Shape::new("budget_alert", &[("id", Kind::Text), ("said", Kind::Flag)], Way::Update);
 
-static AGAIN: Shape = Shape {
-    table: "budget_alert",
-    columns: &[
-        ("id", Kind::Text),
-        ("at_ms", Kind::Number),
-        ("tries", Kind::Number),
-        ("answer", Kind::Text),
-    ],
-    way: Way::Update,
-};
+static AGAIN: Shape = Shape::new(
+    "budget_alert",
+    &[("id", Kind::Text), ("at_ms", Kind::Number), ("tries", Kind::Number), ("answer", Kind::Text)],
+    Way::Update,
+);
 
-static OVER: Shape = Shape {
-    table: "budget_alert",
-    columns: &[
+static OVER: Shape = Shape::new(
+    "budget_alert",
+    &[
         ("id", Kind::Text),
         ("state", Kind::Text),
         ("why", Kind::Text),
         ("tries", Kind::Number),
         ("answer", Kind::Text),
     ],
-    way: Way::Update,
-};
+    Way::Update,
+);
 
 /// The name of what is told: the same at every try.
 pub(super) fn id(alert: &Alert) -> NoticeId {

@@ -9,9 +9,9 @@ use super::super::deed::Done;
 use super::super::error::StoreError;
 use super::super::shape::{RowSet, Shape, Way};
 
-static TOKEN: Shape = Shape {
-    table: "admin_token",
-    columns: &[
+static TOKEN: Shape = Shape::new(
+    "admin_token",
+    &[
         ("id", Kind::Text),
         ("name", Kind::Text),
         ("role", Kind::Text),
@@ -20,28 +20,27 @@ static TOKEN: Shape = Shape {
         ("expires_at_ms", Kind::Number),
         ("revoked_at_ms", Kind::Number),
     ],
-    way: Way::Insert {
+    Way::Insert {
         conflict: "ON CONFLICT (id) DO UPDATE SET revoked_at_ms = excluded.revoked_at_ms",
     },
-};
+);
 
-static DRAIN: Shape = Shape {
-    table: "drain",
-    columns: &[
+static DRAIN: Shape = Shape::new(
+    "drain",
+    &[
         ("offering", Kind::Text),
         ("at_ms", Kind::Number),
         ("reason", Kind::Text),
         ("name", Kind::Text),
     ],
-    way: Way::Insert { conflict: "ON CONFLICT (offering) DO NOTHING" },
-};
+    Way::Insert { conflict: "ON CONFLICT (offering) DO NOTHING" },
+);
 
-static RESUME: Shape =
-    Shape { table: "drain", columns: &[("offering", Kind::Text)], way: Way::Delete };
+static RESUME: Shape = Shape::new("drain", &[("offering", Kind::Text)], Way::Delete);
 
-static AUDIT: Shape = Shape {
-    table: "audit",
-    columns: &[
+static AUDIT: Shape = Shape::new(
+    "audit",
+    &[
         ("at_ms", Kind::Number),
         ("token", Kind::Text),
         ("name", Kind::Text),
@@ -54,8 +53,8 @@ static AUDIT: Shape = Shape {
         ("was", Kind::Text),
         ("became", Kind::Text),
     ],
-    way: Way::Insert { conflict: "" },
-};
+    Way::Insert { conflict: "" },
+);
 
 /// What operators changed that is no workspace, key or grant, and who changed anything at all.
 #[derive(Debug, Default)]

@@ -20,9 +20,9 @@ pub(in super::super) const FORGET: Query = Query::same(
     "DELETE FROM job WHERE seq IN (SELECT seq FROM job WHERE forgotten_at_ms <= $1 LIMIT $2)",
 );
 
-static JOB: Shape = Shape {
-    table: "job",
-    columns: &[
+static JOB: Shape = Shape::new(
+    "job",
+    &[
         ("id", Kind::Text),
         ("workspace", Kind::Text),
         ("key", Kind::Text),
@@ -50,12 +50,12 @@ static JOB: Shape = Shape {
         ("trace", Kind::Text),
         ("tariff", Kind::Text),
     ],
-    way: Way::Insert { conflict: "" },
-};
+    Way::Insert { conflict: "" },
+);
 
-static JOB_CHANGE: Shape = Shape {
-    table: "job",
-    columns: &[
+static JOB_CHANGE: Shape = Shape::new(
+    "job",
+    &[
         ("id", Kind::Text),
         ("updated_at_ms", Kind::Number),
         ("forgotten_at_ms", Kind::Number),
@@ -64,13 +64,13 @@ static JOB_CHANGE: Shape = Shape {
         ("orders", Kind::Text),
         ("outcome", Kind::Text),
     ],
-    way: Way::Update,
-};
+    Way::Update,
+);
 
 /// The first picture of a completed job lies under the name that its app gave it.
-static ASSET: Shape = Shape {
-    table: "asset",
-    columns: &[
+static ASSET: Shape = Shape::new(
+    "asset",
+    &[
         ("workspace", Kind::Text),
         ("test", Kind::Flag),
         ("key", Kind::Text),
@@ -78,8 +78,8 @@ static ASSET: Shape = Shape {
         ("picture", Kind::Text),
         ("at_ms", Kind::Number),
     ],
-    way: Way::Insert { conflict: "" },
-};
+    Way::Insert { conflict: "" },
+);
 
 /// What one commit writes about jobs.
 #[derive(Debug, Default)]

@@ -25,9 +25,9 @@ pub(in super::super) const GRANTS_LEFT: Query = Query::same(
 /// An entry and its number.
 pub(super) struct Numbered<'a>(pub(super) i64, pub(super) &'a Entry);
 
-static ENTRY: Shape = Shape {
-    table: "entry",
-    columns: &[
+static ENTRY: Shape = Shape::new(
+    "entry",
+    &[
         ("seq", Kind::Number),
         ("workspace", Kind::Text),
         ("kind", Kind::Text),
@@ -41,12 +41,12 @@ static ENTRY: Shape = Shape {
         ("at_ms", Kind::Number),
         ("adjustment", Kind::Text),
     ],
-    way: Way::Insert { conflict: "" },
-};
+    Way::Insert { conflict: "" },
+);
 
-static GRANT: Shape = Shape {
-    table: "\"grant\"",
-    columns: &[
+static GRANT: Shape = Shape::new(
+    "\"grant\"",
+    &[
         ("id", Kind::Text),
         ("workspace", Kind::Text),
         ("amount_nanos", Kind::Number),
@@ -62,16 +62,16 @@ static GRANT: Shape = Shape {
         ("expired_nanos", Kind::Number),
         ("memo", Kind::Text),
     ],
-    way: Way::Insert {
+    Way::Insert {
         conflict: "ON CONFLICT (id) DO UPDATE SET available_nanos = excluded.available_nanos,
                        held_nanos = excluded.held_nanos, spent_nanos = excluded.spent_nanos,
                        expired_nanos = excluded.expired_nanos",
     },
-};
+);
 
-static HOLD: Shape = Shape {
-    table: "hold",
-    columns: &[
+static HOLD: Shape = Shape::new(
+    "hold",
+    &[
         ("id", Kind::Text),
         ("workspace", Kind::Text),
         ("key", Kind::Text),
@@ -87,12 +87,12 @@ static HOLD: Shape = Shape {
         ("price_version", Kind::Text),
         ("state", Kind::Text),
     ],
-    way: Way::Insert { conflict: "" },
-};
+    Way::Insert { conflict: "" },
+);
 
-static HOLD_END: Shape = Shape {
-    table: "hold",
-    columns: &[
+static HOLD_END: Shape = Shape::new(
+    "hold",
+    &[
         ("id", Kind::Text),
         ("state", Kind::Text),
         ("ended_at_ms", Kind::Number),
@@ -100,12 +100,12 @@ static HOLD_END: Shape = Shape {
         ("images", Kind::Number),
         ("ended_remaining_nanos", Kind::Number),
     ],
-    way: Way::Update,
-};
+    Way::Update,
+);
 
-static QUOTA: Shape = Shape {
-    table: "quota",
-    columns: &[
+static QUOTA: Shape = Shape::new(
+    "quota",
+    &[
         ("period", Kind::Number),
         ("subject", Kind::Text),
         ("unit", Kind::Text),
@@ -113,11 +113,11 @@ static QUOTA: Shape = Shape {
         ("spent", Kind::Number),
         ("told", Kind::Number),
     ],
-    way: Way::Insert {
+    Way::Insert {
         conflict: "ON CONFLICT (period, subject, unit) DO UPDATE SET used = excluded.used,
                        spent = excluded.spent, told = excluded.told",
     },
-};
+);
 
 pub(super) fn entries<'a>(entries: impl Iterator<Item = Numbered<'a>>) -> RowSet<'a> {
     let rows = entries.map(|Numbered(seq, entry)| {

@@ -70,9 +70,9 @@ pub(in crate::store) const TOTAL_OF_ALL: Query = Query::same(
             CAST(coalesce(sum(bytes), 0) AS BIGINT) AS bytes FROM media_total",
 );
 
-static MEDIA: Shape = Shape {
-    table: "media",
-    columns: &[
+static MEDIA: Shape = Shape::new(
+    "media",
+    &[
         ("id", Kind::Text),
         ("workspace", Kind::Text),
         ("digest", Kind::Text),
@@ -85,10 +85,10 @@ static MEDIA: Shape = Shape {
         ("created_at_ms", Kind::Number),
         ("expires_at_ms", Kind::Number),
     ],
-    way: Way::Insert { conflict: "" },
-};
+    Way::Insert { conflict: "" },
+);
 
-static ERASED: Shape = Shape { table: "media", columns: &[("id", Kind::Text)], way: Way::Delete };
+static ERASED: Shape = Shape::new("media", &[("id", Kind::Text)], Way::Delete);
 
 /// A change to the index that waits for its commit.
 #[derive(Debug)]

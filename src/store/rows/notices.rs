@@ -16,9 +16,9 @@ pub(in super::super) const WAITING: Query = Query::each(
      WHERE notice.state = 'waiting' AND job.run = $1 ORDER BY notice.seq",
 );
 
-static NOTICE: Shape = Shape {
-    table: "notice",
-    columns: &[
+static NOTICE: Shape = Shape::new(
+    "notice",
+    &[
         ("id", Kind::Text),
         ("job", Kind::Text),
         ("workspace", Kind::Text),
@@ -28,33 +28,25 @@ static NOTICE: Shape = Shape {
         ("tries", Kind::Number),
         ("state", Kind::Text),
     ],
-    way: Way::Insert { conflict: "" },
-};
+    Way::Insert { conflict: "" },
+);
 
 /// One that is tried again; there is no row of what was forgotten meanwhile.
-static AGAIN: Shape = Shape {
-    table: "notice",
-    columns: &[("id", Kind::Text), ("at_ms", Kind::Number), ("tries", Kind::Number)],
-    way: Way::Update,
-};
+static AGAIN: Shape = Shape::new(
+    "notice",
+    &[("id", Kind::Text), ("at_ms", Kind::Number), ("tries", Kind::Number)],
+    Way::Update,
+);
 
-static ANSWERED: Shape = Shape {
-    table: "notice",
-    columns: &[("id", Kind::Text), ("answer", Kind::Text)],
-    way: Way::Update,
-};
+static ANSWERED: Shape =
+    Shape::new("notice", &[("id", Kind::Text), ("answer", Kind::Text)], Way::Update);
 
 /// One that is over.
-static OVER: Shape = Shape {
-    table: "notice",
-    columns: &[
-        ("id", Kind::Text),
-        ("state", Kind::Text),
-        ("why", Kind::Text),
-        ("tries", Kind::Number),
-    ],
-    way: Way::Update,
-};
+static OVER: Shape = Shape::new(
+    "notice",
+    &[("id", Kind::Text), ("state", Kind::Text), ("why", Kind::Text), ("tries", Kind::Number)],
+    Way::Update,
+);
 
 /// Somebody is to be told, where a job has just ended and its app wants to be.
 pub(super) fn opened<'a>(jobs: impl Iterator<Item = &'a Job>) -> RowSet<'a> {

@@ -36,9 +36,9 @@ pub(in super::super) const FIND_IMPLIED: Query =
 /// How many forgotten rows one commit removes at most.
 const FORGOTTEN_MAX: u32 = 1_000;
 
-static OPENED: Shape = Shape {
-    table: "pledge",
-    columns: &[
+static OPENED: Shape = Shape::new(
+    "pledge",
+    &[
         ("scope", Kind::Bytes),
         ("key", Kind::Text),
         ("fingerprint", Kind::Bytes),
@@ -50,12 +50,12 @@ static OPENED: Shape = Shape {
         ("until_ms", Kind::Number),
         ("state", Kind::Text),
     ],
-    way: Way::Insert { conflict: "" },
-};
+    Way::Insert { conflict: "" },
+);
 
-static DONE: Shape = Shape {
-    table: "pledge",
-    columns: &[
+static DONE: Shape = Shape::new(
+    "pledge",
+    &[
         ("hold", Kind::Text),
         ("state", Kind::Text),
         ("until_ms", Kind::Number),
@@ -65,8 +65,8 @@ static DONE: Shape = Shape {
         ("digest", Kind::Bytes),
         ("body", Kind::Bytes),
     ],
-    way: Way::Update,
-};
+    Way::Update,
+);
 
 /// Everything about pledges that waits for the commit, in its order.
 #[derive(Debug, Default)]
@@ -133,10 +133,9 @@ impl PledgeRows {
 const FORGET: &str = "DELETE FROM pledge WHERE seq IN
      (SELECT seq FROM pledge WHERE state <> 'open' AND until_ms <= $1 LIMIT $2)";
 
-static CLEARED: Shape =
-    Shape { table: "pledge", columns: &[("scope", Kind::Bytes)], way: Way::Delete };
+static CLEARED: Shape = Shape::new("pledge", &[("scope", Kind::Bytes)], Way::Delete);
 
-static FREED: Shape = Shape { table: "pledge", columns: &[("hold", Kind::Text)], way: Way::Delete };
+static FREED: Shape = Shape::new("pledge", &[("hold", Kind::Text)], Way::Delete);
 
 impl PledgeRows {
     /// All changes as sets of rows, for a database that removes what belongs to a pledge itself.

@@ -13,20 +13,20 @@ pub(in super::super) const WORKSPACES: Query = Query::same("SELECT * FROM worksp
 
 pub(in super::super) const KEYS: Query = Query::same("SELECT * FROM key ORDER BY id");
 
-static WORKSPACE: Shape = Shape {
-    table: "workspace",
-    columns: &[
+static WORKSPACE: Shape = Shape::new(
+    "workspace",
+    &[
         ("id", Kind::Text),
         ("name", Kind::Text),
         ("suspended", Kind::Flag),
         ("created_at_ms", Kind::Number),
     ],
-    way: Way::Insert { conflict: "ON CONFLICT (id) DO UPDATE SET suspended = excluded.suspended" },
-};
+    Way::Insert { conflict: "ON CONFLICT (id) DO UPDATE SET suspended = excluded.suspended" },
+);
 
-static KEY: Shape = Shape {
-    table: "key",
-    columns: &[
+static KEY: Shape = Shape::new(
+    "key",
+    &[
         ("id", Kind::Text),
         ("workspace", Kind::Text),
         ("digest", Kind::Bytes),
@@ -39,17 +39,14 @@ static KEY: Shape = Shape {
         ("created_at_ms", Kind::Number),
         ("joins_repeats", Kind::Flag),
     ],
-    way: Way::Insert {
+    Way::Insert {
         conflict: "ON CONFLICT (id) DO UPDATE SET status = excluded.status,
                        expires_at_ms = excluded.expires_at_ms",
     },
-};
+);
 
-static TOUCHED: Shape = Shape {
-    table: "key",
-    columns: &[("id", Kind::Text), ("last_used_at_ms", Kind::Number)],
-    way: Way::Update,
-};
+static TOUCHED: Shape =
+    Shape::new("key", &[("id", Kind::Text), ("last_used_at_ms", Kind::Number)], Way::Update);
 
 pub(super) fn workspaces<'a>(workspaces: impl Iterator<Item = &'a Workspace>) -> RowSet<'a> {
     let rows = workspaces.map(|workspace| {

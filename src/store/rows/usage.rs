@@ -8,9 +8,9 @@ use super::super::cells::{Kind, Value, json};
 use super::super::error::StoreError;
 use super::super::shape::{RowSet, Shape, Way};
 
-static USAGE: Shape = Shape {
-    table: "usage",
-    columns: &[
+static USAGE: Shape = Shape::new(
+    "usage",
+    &[
         ("request", Kind::Text),
         ("at_ms", Kind::Number),
         ("workspace", Kind::Text),
@@ -44,8 +44,8 @@ static USAGE: Shape = Shape {
         ("cost_version", Kind::Text),
         ("sketch", Kind::Text),
     ],
-    way: Way::Insert { conflict: "" },
-};
+    Way::Insert { conflict: "" },
+);
 
 /// The usage rows of these receipts.
 pub(super) fn set(receipts: &[Receipt]) -> Result<RowSet<'_>, StoreError> {
