@@ -3,6 +3,7 @@
 use super::*;
 
 mod oracle;
+mod remembered;
 mod scopes;
 
 const fn at(tick_ms: u64) -> Now {
