@@ -44,3 +44,33 @@ fn what_no_window_sees_any_more_is_forgotten() {
     let _ = admitted(ask(&mut windows, &limits, 1, HOUR + 1_001));
     assert_eq!(windows.stamps().collect::<Vec<_>>(), [(HOUR, 1), (HOUR + 1_001, 1)]);
 }
+
+/// Windows of the counters that are remembered.
+fn counted(windows: &Windows) -> Vec<u64> {
+    let mut counted: Vec<u64> = windows.counts().map(|(_, window_ms, _, _)| window_ms).collect();
+    counted.dedup();
+    counted
+}
+
+#[test]
+fn eight_counters_are_remembered_beyond_the_policy_that_asked_for_them_and_no_more() {
+    let mut windows = Windows::default();
+    let weight = Weight { images: 1, pixels: 0, nanos: 5 };
+    for minutes in 1..=8 {
+        let limits = [limit(1_000, Unit::Credits, minutes * MINUTE)];
+        let _ = admitted(admit_one(&mut windows, &bounds(&limits, None), weight, 1_000));
+    }
+    assert_eq!(counted(&windows), [1, 2, 3, 4, 5, 6, 7, 8].map(|minutes| minutes * MINUTE));
+    let ninth = [limit(1_000, Unit::Credits, 9 * MINUTE)];
+    let _ = admitted(admit_one(&mut windows, &bounds(&ninth, None), weight, 1_000));
+    assert_eq!(counted(&windows), [9 * MINUTE]);
+}
+
+#[test]
+fn of_two_limits_that_are_full_for_as_long_the_first_is_named() {
+    let mut limits = [1, 1].map(|most| limit(most, Unit::Requests, MINUTE));
+    "another".clone_into(&mut limits[1].name);
+    let mut windows = Windows::default();
+    let _ = admitted(ask(&mut windows, &limits, 1, 1_000));
+    assert_eq!(denied(ask(&mut windows, &limits, 1, 2_000)).met.limit, limits[0].name);
+}
