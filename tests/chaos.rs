@@ -115,7 +115,7 @@ async fn of_several(options: &Options) -> (Vec<Row>, Vec<History>) {
     }
     let shared = &tokio::task::block_in_place(|| Shared::begin(seed));
     play!(options, rows, "shared-restarted", nodes::restarted(shared, seed, times));
-    play!(options, rows, "shared-failed-over", nodes::failed_over(shared, seed, times));
+    play!(options, rows, "shared-failed-over", nodes::failed_over(seed, times.div_ceil(2)));
     play!(options, rows, "shared-partitioned", nodes::partitioned(shared, seed, times.max(2)));
     play!(options, rows, "shared-slow", nodes::slow(shared, seed, times));
     play!(options, rows, "shared-one-killed", nodes::one_killed(shared, seed, times + 1));

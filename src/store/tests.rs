@@ -46,6 +46,7 @@ mod notices;
 mod pledges;
 mod room;
 #[path = "../../tests/postgres/server.rs"]
+#[expect(dead_code, reason = "the chaos suite does more with it")]
 mod server;
 mod tables;
 mod turns;

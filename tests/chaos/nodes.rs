@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::NamedTempFile;
@@ -26,7 +27,7 @@ const ADMITTED_MAX: usize = 200;
 /// A server of PostgreSQL in a weather of its own.
 pub(crate) struct Shared {
     pub(crate) server: Server,
-    weather: Weather,
+    weather: Arc<Weather>,
 }
 
 /// Three gateways on one database, over a wire.
@@ -42,10 +43,15 @@ struct Nodes<'a> {
 
 impl Shared {
     pub(crate) fn begin(seed: u64) -> Self {
-        let weather = Weather::fair(seed);
+        let weather = Arc::new(Weather::fair(seed));
         let server = Server::begin_in("off", weather.environment());
         Self { server, weather }
     }
+}
+
+/// Host and port of an address.
+fn place(address: &str) -> &str {
+    address.split(['@', '/']).nth(3).unwrap()
 }
 
 impl<'a> Nodes<'a> {
@@ -54,7 +60,7 @@ impl<'a> Nodes<'a> {
         arena.admitted_max = config.contains("limits.redis").then_some(ADMITTED_MAX);
         shared.weather.set_clock(0);
         let address = tokio::task::block_in_place(|| shared.server.new_database());
-        let place = address.split(['@', '/']).nth(3).unwrap();
+        let place = place(&address);
         let wire = Proxy::before(place.parse().unwrap()).await;
         let mut secret = NamedTempFile::new().unwrap();
         let over_wire = address.replace(place, &format!("127.0.0.1:{}", wire.port));
@@ -112,19 +118,25 @@ pub(crate) async fn restarted(shared: &Shared, seed: u64, times: u32) -> Row {
     nodes.row().await
 }
 
-/// The connections end, and what takes them next is another server with the same books.
-pub(crate) async fn failed_over(shared: &Shared, seed: u64, times: u32) -> Row {
+/// The server dies, and the one that followed it takes its place: commits wait for both, so that what was
+/// told stands there too, and of what was under way nobody can know but by asking it.
+pub(crate) async fn failed_over(seed: u64, times: u32) -> Row {
+    // They live as long as the tests: a server that died is not started again.
+    let keep = |shared| -> &'static Shared { Box::leak(Box::new(shared)) };
+    let shared = tokio::task::block_in_place(|| keep(Shared::begin(seed)));
     let mut nodes = Nodes::on(shared, "Postgres failed over", seed, "").await;
     for _ in 0..times {
+        let standby = tokio::task::block_in_place(|| nodes.shared.server.standby());
         let load = nodes.load();
         nodes.arena.calls_go_on(30).await;
         nodes.arena.strikes(&load);
-        nodes.wire.set(Mode::Cut);
+        let dead = nodes.shared;
         tokio::task::block_in_place(|| {
-            shared.server.stop();
-            shared.server.start();
+            dead.server.stop();
+            standby.promote();
         });
-        nodes.wire.set(Mode::Flows);
+        nodes.wire.leads_to(place(&standby.address("postgres")).parse().unwrap());
+        nodes.shared = keep(Shared { server: standby, weather: Arc::clone(&dead.weather) });
         nodes.arena.calls_go_on(30).await;
         nodes.arena.end(load).await;
     }

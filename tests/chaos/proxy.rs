@@ -28,6 +28,7 @@ pub(crate) enum Mode {
 pub(crate) struct Proxy {
     pub(crate) port: u16,
     mode: watch::Sender<Mode>,
+    server: watch::Sender<SocketAddr>,
 }
 
 impl Proxy {
@@ -35,12 +36,19 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (mode, seen) = watch::channel(Mode::Flows);
+        let (server, leads_to) = watch::channel(server);
         spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
+                let server = *leads_to.borrow();
                 spawn(relay(client, server, seen.clone()));
             }
         });
-        Self { port, mode }
+        Self { port, mode, server }
+    }
+
+    /// Who connects from here on reaches this server.
+    pub(crate) fn leads_to(&self, server: SocketAddr) {
+        self.server.send_replace(server);
     }
 
     pub(crate) fn set(&self, mode: Mode) {

@@ -54,17 +54,46 @@ impl Server {
              fsync = {fsync}\nmax_connections = 300\nlog_min_messages = warning\n\
              shared_buffers = 64MB\nmax_wal_size = 2GB\n"
         );
-        let mut file = as_postgres("tee")
-            .arg("-a")
-            .arg(books.join("postgresql.conf"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        file.stdin.take().unwrap().write_all(settings.as_bytes()).unwrap();
-        assert!(file.wait().unwrap().success());
+        append(&books.join("postgresql.conf"), &settings);
         server.start();
         server
+    }
+
+    /// A server that follows this one; from here on no commit is told before the other has it.
+    pub(crate) fn standby(&self) -> Self {
+        let folder = said(as_postgres("mktemp").args(["-d", "/tmp/pixelgate-postgres-XXXXXX"]));
+        let folder = PathBuf::from(folder.trim());
+        let books = folder.join("books");
+        let copying = ["-h", "127.0.0.1", "-U", "pixelgate", "-R", "-X", "stream", "-c", "fast"];
+        let mut copy = as_postgres(self.programs.join("pg_basebackup"));
+        copy.args(copying).args(["--no-sync", "-p", &self.port.to_string(), "-D"]).arg(&books);
+        said(&mut copy);
+        let port = free_port();
+        // Nobody follows it yet, so it waits for nobody.
+        let settings = format!("port = {port}\nsynchronous_standby_names = ''\n");
+        append(&books.join("postgresql.auto.conf"), &settings);
+        let standby = Self {
+            programs: self.programs.clone(),
+            port,
+            databases: AtomicU32::new(self.databases.load(Ordering::Relaxed)),
+            environment: self.environment.clone(),
+            _keeper: keeper(&self.programs, &folder),
+            folder,
+        };
+        standby.start();
+        self.run("postgres", "ALTER SYSTEM SET synchronous_standby_names = '*'");
+        self.run("postgres", "SELECT pg_reload_conf()");
+        let following = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
+        while self.run("postgres", following).trim() != "1" {
+            std::thread::yield_now();
+        }
+        standby
+    }
+
+    /// Makes a standby the server that is written to.
+    pub(crate) fn promote(&self) {
+        let promoted = self.control().args(["promote", "-w"]).output().unwrap();
+        assert!(promoted.status.success(), "PostgreSQL was not promoted");
     }
 
     /// Starts what was stopped.
@@ -112,6 +141,19 @@ impl Server {
         command.stdout(Stdio::null()).stderr(Stdio::null());
         command
     }
+}
+
+/// Adds lines to a file of the server's.
+fn append(file: &Path, lines: &str) {
+    let mut adding = as_postgres("tee")
+        .arg("-a")
+        .arg(file)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    adding.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    assert!(adding.wait().unwrap().success());
 }
 
 /// The database of an address that [`Server::new_database`] gave.
