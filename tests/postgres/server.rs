@@ -32,8 +32,7 @@ impl Server {
     /// The same, with these variables in its environment.
     pub(crate) fn begin_in(fsync: &str, environment: Vec<(String, String)>) -> Self {
         let programs = programs();
-        let folder = said(as_postgres("mktemp").args(["-d", "/tmp/pixelgate-postgres-XXXXXX"]));
-        let folder = PathBuf::from(folder.trim());
+        let folder = new_folder();
         let books = folder.join("books");
         said(as_postgres(programs.join("initdb")).arg("-D").arg(&books).args([
             "-A",
@@ -61,8 +60,7 @@ impl Server {
 
     /// A server that follows this one; from here on no commit is told before the other has it.
     pub(crate) fn standby(&self) -> Self {
-        let folder = said(as_postgres("mktemp").args(["-d", "/tmp/pixelgate-postgres-XXXXXX"]));
-        let folder = PathBuf::from(folder.trim());
+        let folder = new_folder();
         let books = folder.join("books");
         let copying = ["-h", "127.0.0.1", "-U", "pixelgate", "-R", "-X", "stream", "-c", "fast"];
         let mut copy = as_postgres(self.programs.join("pg_basebackup"));
@@ -141,6 +139,12 @@ impl Server {
         command.stdout(Stdio::null()).stderr(Stdio::null());
         command
     }
+}
+
+/// A folder of a server's own.
+fn new_folder() -> PathBuf {
+    let folder = said(as_postgres("mktemp").args(["-d", "/tmp/pixelgate-postgres-XXXXXX"]));
+    PathBuf::from(folder.trim())
 }
 
 /// Adds lines to a file of the server's.

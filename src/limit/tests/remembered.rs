@@ -39,10 +39,10 @@ fn what_no_window_sees_any_more_is_forgotten() {
     let limits = [limit(50, Unit::Requests, MINUTE)];
     let mut windows = Windows::default();
     let _ = admitted(ask(&mut windows, &limits, 1, 1_000));
-    let _ = admitted(ask(&mut windows, &limits, 1, HOUR));
+    let _ = admitted(ask(&mut windows, &limits, 2, HOUR));
     assert_eq!(windows.stamps().count(), 2);
-    let _ = admitted(ask(&mut windows, &limits, 1, HOUR + 1_001));
-    assert_eq!(windows.stamps().collect::<Vec<_>>(), [(HOUR, 1), (HOUR + 1_001, 1)]);
+    let _ = admitted(ask(&mut windows, &limits, 3, HOUR + 1_001));
+    assert_eq!(windows.stamps().collect::<Vec<_>>(), [(HOUR, 2), (HOUR + 1_001, 3)]);
 }
 
 /// Windows of the counters that are remembered.
