@@ -1,6 +1,7 @@
 //! Keeps the policy in force: reads the folder, builds a snapshot, swaps it or keeps the old one.
 //!
-//! The folder is read twice a second and compared as text. That sees every way a file can change
+//! The folder is read four times a second and compared as text, and news must be there twice: a file that
+//! is just being written may read as sound, and an empty one does. That sees every way a file can change
 //! (an editor's rename, a mounted map that is swapped by its link, a network share), where watching
 //! for events sees only some.
 
@@ -16,7 +17,7 @@ use tokio::sync::Notify;
 use crate::policy::{self, Policy, PolicyFault, PolicyText, SecretPlace};
 
 /// How often the folder is read; a change is in force well within a second.
-const READ_EVERY: Duration = Duration::from_millis(500);
+const READ_EVERY: Duration = Duration::from_millis(250);
 
 /// The most files that a policy may have.
 const FILES_MAX: usize = 256;
@@ -27,6 +28,8 @@ pub struct LivePolicy {
     folder: PathBuf,
     current: ArcSwap<Policy>,
     seen: Mutex<Vec<PolicyText>>,
+    /// What the last look found, where that was new.
+    news: Mutex<Option<Vec<PolicyText>>>,
     asked: Notify,
 }
 
@@ -77,6 +80,7 @@ impl LivePolicy {
             folder: folder.to_owned(),
             current: ArcSwap::from_pointee(policy),
             seen: Mutex::new(texts),
+            news: Mutex::new(None),
             asked: Notify::new(),
         })
     }
@@ -113,7 +117,7 @@ impl LivePolicy {
         let texts = match read(&self.folder) {
             Ok(texts) => texts,
             Err(error) => {
-                // Told once, not twice a second: an empty list stands for "could not be read".
+                // Told once, not at every look: an empty list stands for "could not be read".
                 let mut seen = self.seen.lock();
                 let news = forced || !seen.is_empty();
                 seen.clear();
@@ -122,8 +126,13 @@ impl LivePolicy {
         };
         let mut seen = self.seen.lock();
         if !forced && *seen == texts {
+            *self.news.lock() = None;
             return Look::Same;
         }
+        if !self.stands(&texts) && !forced {
+            return Look::Same;
+        }
+        *self.news.lock() = None;
         let built = build(&texts);
         *seen = texts;
         match built {
@@ -134,6 +143,14 @@ impl LivePolicy {
             }
             Err(error) => Look::Kept(error),
         }
+    }
+
+    /// Whether the look before this one found the same.
+    fn stands(&self, texts: &[PolicyText]) -> bool {
+        let mut news = self.news.lock();
+        let stands = news.as_deref() == Some(texts);
+        *news = (!stands).then(|| texts.to_vec());
+        stands
     }
 }
 
@@ -168,4 +185,33 @@ fn read(folder: &Path) -> Result<Vec<PolicyText>, ReloadError> {
     }
     texts.sort_by(|a, b| a.file.cmp(&b.file));
     Ok(texts)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_being_written_is_not_in_force() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |text: &str| std::fs::write(folder.path().join("a.toml"), text).unwrap();
+        write("# one\n");
+        let live = LivePolicy::load(folder.path()).unwrap();
+        write("");
+        assert!(matches!(live.look(false), Look::Same));
+        write("# two\n");
+        assert!(matches!(live.look(false), Look::Same));
+        assert!(matches!(live.look(false), Look::Swapped(_)));
+        assert!(matches!(live.look(false), Look::Same));
+        // What came and went again is news once more.
+        write("# two\n# more\n");
+        assert!(matches!(live.look(false), Look::Same));
+        write("# two\n");
+        assert!(matches!(live.look(false), Look::Same));
+        write("# two\n# more\n");
+        assert!(matches!(live.look(false), Look::Same));
+        // Who asks for it says that it is whole.
+        write("# three\n");
+        assert!(matches!(live.look(true), Look::Swapped(_)));
+    }
 }
