@@ -6,6 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+mod entropy;
+
 /// Letters of a random name: no vowels and no look-alikes, so no words and no misreading.
 const LETTERS: &[u8; 32] = b"0123456789bcdfghjkmnpqrstvwxyzBC";
 
@@ -134,7 +136,7 @@ impl MediaId {
 #[expect(clippy::expect_used, reason = "a machine without entropy cannot name or guard anything")]
 pub fn random_text(length: usize) -> String {
     let mut bytes = vec![0_u8; length];
-    getrandom::fill(&mut bytes).expect("the machine gives entropy");
+    entropy::fill(&mut bytes).expect("the machine gives entropy");
     bytes.iter().map(|b| char::from(*LETTERS.get(usize::from(b & 31)).unwrap_or(&b'0'))).collect()
 }
 
@@ -145,7 +147,9 @@ pub fn random_text(length: usize) -> String {
 /// When the machine gives no entropy: without it no name is safe, so nothing may go on.
 #[expect(clippy::expect_used, reason = "without entropy no name is safe, so nothing may go on")]
 pub fn random_number() -> u64 {
-    getrandom::u64().expect("the machine gives entropy")
+    let mut bytes = [0_u8; 8];
+    entropy::fill(&mut bytes).expect("the machine gives entropy");
+    u64::from_ne_bytes(bytes)
 }
 
 #[cfg(test)]
