@@ -120,14 +120,15 @@ struct Ringed {
 impl KeyRing {
     /// A snapshot of these keys, and of the workspaces that are suspended.
     pub fn new(
-        keys: impl IntoIterator<Item = KeyRecord>,
+        keys: impl IntoIterator<Item = impl Into<Arc<KeyRecord>>>,
         suspended_workspaces: &[WorkspaceId],
     ) -> Self {
         let mut buckets: HashMap<_, Vec<Ringed>> = HashMap::new();
         for key in keys {
-            buckets.entry(bucket(&key.digest)).or_default().push(Ringed {
-                workspace_suspended: suspended_workspaces.contains(&key.workspace),
-                record: Arc::new(key),
+            let record: Arc<KeyRecord> = key.into();
+            buckets.entry(bucket(&record.digest)).or_default().push(Ringed {
+                workspace_suspended: suspended_workspaces.contains(&record.workspace),
+                record,
             });
         }
         Self { buckets }

@@ -1,6 +1,7 @@
 //! Workspaces and keys as the writer knows them: it decides on these before anything is written.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -50,7 +51,8 @@ pub struct NewKey {
 /// A key and when it was made.
 #[derive(Clone, Debug)]
 pub(super) struct StoredKey {
-    pub(super) record: KeyRecord,
+    /// The snapshots that requests are proven by share it.
+    pub(super) record: Arc<KeyRecord>,
     pub(super) created_at_ms: i64,
 }
 
@@ -85,7 +87,7 @@ impl Registry {
             .filter(|workspace| workspace.suspended)
             .map(|workspace| workspace.id.clone())
             .collect();
-        let records = self.keys.values().map(|key| key.record.clone());
+        let records = self.keys.values().map(|key| Arc::clone(&key.record));
         KeyRing::new(records, &suspended)
     }
 
@@ -144,7 +146,7 @@ impl Registry {
             joins_repeats: new.joins_repeats,
             name: new.name,
         };
-        let key = StoredKey { record, created_at_ms: now.unix_ms };
+        let key = StoredKey { record: Arc::new(record), created_at_ms: now.unix_ms };
         self.keys.insert(id.clone(), key);
         Ok((id, text))
     }
@@ -165,8 +167,9 @@ impl Registry {
         let record =
             KeyRecord { id: new.clone(), digest: digest(&text), ..KeyRecord::clone(&old.record) };
         let end_ms = old.record.expires_at_ms.unwrap_or(old_until_ms).min(old_until_ms);
-        old.record.expires_at_ms = Some(end_ms);
-        self.keys.insert(new.clone(), StoredKey { record, created_at_ms: now.unix_ms });
+        Arc::make_mut(&mut old.record).expires_at_ms = Some(end_ms);
+        let key = StoredKey { record: Arc::new(record), created_at_ms: now.unix_ms };
+        self.keys.insert(new.clone(), key);
         Ok((new, text))
     }
 
@@ -182,7 +185,7 @@ impl Registry {
             }
             (KeyStatus::Revoked, KeyStatus::Revoked)
             | (KeyStatus::Active | KeyStatus::Suspended, _) => {
-                key.record.status = status;
+                Arc::make_mut(&mut key.record).status = status;
                 Ok(())
             }
         }

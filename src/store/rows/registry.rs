@@ -1,5 +1,7 @@
 //! Workspaces and keys as rows.
 
+use std::sync::Arc;
+
 use crate::auth::{KeyRecord, KeyStatus, Mode};
 use crate::id::{KeyId, WorkspaceId};
 
@@ -99,7 +101,7 @@ pub(in super::super) fn workspace(row: &dyn Cells) -> Result<Workspace, StoreErr
 
 pub(in super::super) fn key(row: &dyn Cells) -> Result<StoredKey, StoreError> {
     Ok(StoredKey {
-        record: KeyRecord {
+        record: Arc::new(KeyRecord {
             id: KeyId::known(&row.text("id")?),
             workspace: WorkspaceId::known(&row.text("workspace")?),
             digest: row.digest("digest")?,
@@ -110,7 +112,7 @@ pub(in super::super) fn key(row: &dyn Cells) -> Result<StoredKey, StoreError> {
             expires_at_ms: row.maybe_number("expires_at_ms")?,
             joins_repeats: row.flag("joins_repeats")?,
             name: row.text("name")?,
-        },
+        }),
         created_at_ms: row.number("created_at_ms")?,
     })
 }
@@ -118,6 +120,7 @@ pub(in super::super) fn key(row: &dyn Cells) -> Result<StoredKey, StoreError> {
 /// A key as it is listed.
 pub(in super::super) fn key_summary(row: &dyn Cells) -> Result<KeySummary, StoreError> {
     let StoredKey { record, created_at_ms } = key(row)?;
+    let record = Arc::unwrap_or_clone(record);
     Ok(KeySummary {
         id: record.id,
         workspace: record.workspace,
