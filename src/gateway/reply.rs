@@ -1,5 +1,7 @@
 //! The gateway's own lines on every answer, and the answers that no dialect has a shape for.
 
+use std::fmt::Write as _;
+
 use crate::canonical::{Answer, Change, Refusal, Standing};
 use crate::catalog::Model;
 use crate::clock::Now;
@@ -182,19 +184,20 @@ pub(super) fn standing_headers(standings: &[Standing]) -> Vec<(&'static str, Str
     if standings.is_empty() {
         return Vec::new();
     }
-    let list = |item: &dyn Fn(&Standing) -> String| {
-        standings.iter().map(item).collect::<Vec<_>>().join(", ")
-    };
-    // A unit is named where it is not the one that is meant without a word.
-    let unit = |s: &Standing| match s.unit {
-        "requests" => String::new(),
-        unit => format!(";qu=\"{unit}\""),
-    };
-    let policy =
-        list(&|s| format!("\"{}\";q={};w={}{}", s.limit, s.most, s.window.as_secs(), unit(s)));
-    let state = list(&|s| {
-        format!("\"{}\";r={};t={}", s.limit, s.remaining, s.resets_in.as_millis().div_ceil(1000))
-    });
+    let (mut policy, mut state) = (String::new(), String::new());
+    for standing in standings {
+        let Standing { limit, unit, most, remaining, .. } = standing;
+        let between = if policy.is_empty() { "" } else { ", " };
+        let (window, resets) =
+            (standing.window.as_secs(), standing.resets_in.as_millis().div_ceil(1000));
+        // Writing to text cannot fail.
+        let _ = write!(policy, "{between}\"{limit}\";q={most};w={window}");
+        // A unit is named where it is not the one that is meant without a word.
+        if *unit != "requests" {
+            let _ = write!(policy, ";qu=\"{unit}\"");
+        }
+        let _ = write!(state, "{between}\"{limit}\";r={remaining};t={resets}");
+    }
     vec![("ratelimit-policy", policy), ("ratelimit", state)]
 }
 
