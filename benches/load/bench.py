@@ -6,18 +6,22 @@ import json
 import os
 import platform
 import resource
+import statistics
 import subprocess
 import tempfile
 import threading
 import time
 from pathlib import Path
 
-from books import books
+from books import books, keys_of_a_fresh_store
 from machines import SIZES, Gateway, Passthrough, PlainProxy, Vendor, free_port
 from measure import load, median, round_of, syncs_per_second
 from parked import park
+from servers import Postgres, Redis
 
 PATH = "/v1/images/generations"
+# After a burst, before what it left of memory is looked at.
+SETTLE_S = 25
 CLIENTS = {"1k": 64, "100k": 64, "2m": 32, "10m": 8}
 
 
@@ -37,7 +41,7 @@ def title(text, *cells):
 
 def throughput(world, options):
     """In turn, several rounds: plain proxies, the same dialect, another dialect."""
-    cells = ("answer", "clients", "what", "requests/s", "p50 ms", "p99 ms", "CPU µs", "CPU ÷ nginx", "CPU ÷ pingora", "peak MB", "void rounds")
+    cells = ("answer", "clients", "what", "requests/s", "÷ nginx", "÷ syncs", "p50 ms", "p99 ms", "CPU µs", "CPU ÷ nginx", "CPU ÷ pingora", "peak MB", "void rounds")
     title("Throughput and CPU of the process itself, per request", *cells)
     for size, clients in CLIENTS.items():
         ways = {
@@ -58,13 +62,16 @@ def throughput(world, options):
                     told = load(world.folder, url, asked, key, clients, options.seconds) | {"cpu_us": float("nan"), "peak_mb": float("nan")}
                 rounds[name].append(told)
         plain, pingora = median(rounds["nginx"], "cpu_us"), median(rounds["pingora"], "cpu_us")
+        plain_rate = median(rounds["nginx"], "rate")
         for name, told in rounds.items():
-            cpu = median(told, "cpu_us")
+            cpu, rate = median(told, "cpu_us"), median(told, "rate")
             line(
                 size,
                 clients,
                 name,
-                f"{median(told, 'rate'):,.0f}",
+                f"{rate:,.0f}",
+                f"{rate / plain_rate:.2f}",
+                f"{rate / world.syncs:.2f}",
                 f"{median(told, 'p50') * 1e3:.2f}",
                 f"{median(told, 'p99') * 1e3:.2f}",
                 f"{cpu:,.0f}",
@@ -81,7 +88,7 @@ def latency(world, options):
     for _ in range(options.rounds):
         straight.append(load(world.folder, f"http://127.0.0.1:{world.vendor.port}/openai/1k{PATH}", body("x"), "", 1, options.seconds))
         through.append(load(world.folder, f"http://127.0.0.1:{world.gateway.port}{PATH}", body("same-1k"), world.gateway.key, 1, options.seconds))
-    sync_ms = 1e3 / syncs_per_second(world.folder)
+    sync_ms = 1e3 / world.syncs
     title("One client, 1 KiB", "what", "p50 ms", "p99 ms")
     for name, told in (("straight to the vendor", straight), ("through pixelgate", through)):
         line(name, f"{median(told, 'p50') * 1e3:.3f}", f"{median(told, 'p99') * 1e3:.3f}")
@@ -114,11 +121,64 @@ def upsets(world, options):
     line("a vendor that loses 30 % of calls, another beside it", told["requests"], told["failed"])
 
 
+def shared(world, options):
+    """What several nodes share, at 1 KiB: windows in Redis, books in PostgreSQL, both; nginx in the same rounds."""
+    title("Shared by several nodes, 1 KiB, 64 clients", "what", "requests/s", "p50 ms", "p99 ms", "CPU µs", "CPU ÷ nginx", "void rounds")
+    redis, postgres = Redis(), Postgres()
+    counted = f'[limits]\nredis = "{redis.url}"'
+    ways = {
+        "windows in Redis": (counted, ""),
+        "books in PostgreSQL": ("", f'postgres = "file:{postgres.credential}"'),
+        "both": (counted, f'postgres = "file:{postgres.credential}"'),
+    }
+    asked = body("same-1k")
+    for at, (name, (more, store)) in enumerate(ways.items()):
+        folder = world.folder / f"shared-{at}"
+        folder.mkdir()
+        gateway = Gateway(folder, options.binary, world.vendor.port, world.slow_port, more, store)
+        plain, through = [], []
+        for _ in range(options.rounds):
+            plain_url = f"http://127.0.0.1:{world.proxy.port}/openai/1k{PATH}"
+            plain.append(round_of(world.proxy, folder, plain_url, body("x"), gateway.key, 64, options.seconds))
+            url = f"http://127.0.0.1:{gateway.port}{PATH}"
+            through.append(round_of(gateway, folder, url, asked, gateway.key, 64, options.seconds))
+        cpu = median(through, "cpu_us")
+        latencies = [f"{median(through, which) * 1e3:.2f}" for which in ("p50", "p99")]
+        ratio = f"{cpu / median(plain, 'cpu_us'):.2f}"
+        line(name, f"{median(through, 'rate'):,.0f}", *latencies, f"{cpu:,.0f}", ratio, sum(bool(one["failed"]) for one in through))
+        gateway.stop()
+    postgres.stop()
+    redis.stop()
+
+
+def at_rest(world, options):
+    """A fresh gateway with 10,000 keys: how long a start takes, and what it takes of memory then."""
+    folder = world.folder / "fresh"
+    folder.mkdir()
+    gateway = Gateway(folder, options.binary, world.vendor.port, world.slow_port)
+    gateway.stop()
+    keys_of_a_fresh_store(gateway, 10_000)
+    started = []
+    for _ in range(options.rounds):
+        gateway.start()
+        started.append(gateway.started_ms)
+        time.sleep(3)
+        taken_mb = gateway.memory_mb("VmRSS")
+        gateway.stop()
+    line("start to ready, 10,000 keys", f"{statistics.median(started):.0f} ms")
+    line("idle after it", f"{taken_mb:.0f} MB")
+
+
 def memory(world, options):
-    each_kb, failed = asyncio.run(park(world.gateway, world.slow_port, options.parked))
-    time.sleep(1)
     title("Memory", "what", "is")
-    line("settled after all the load", f"{world.gateway.memory_mb('VmRSS'):.0f} MB")
+    url = f"http://127.0.0.1:{world.gateway.port}{PATH}"
+    for model in ("same-2m", "other-2m"):
+        told = round_of(world.gateway, world.folder, url, body(model), world.gateway.key, 64, options.seconds)
+        time.sleep(SETTLE_S)
+        settled_mb = world.gateway.memory_mb("VmRSS")
+        line(f"64 clients × 2 MB, {model}", f"{told['peak_mb']:.0f} MB at most, {settled_mb:.0f} MB {SETTLE_S} s after, {told['failed']} failed")
+    at_rest(world, options)
+    each_kb, failed = asyncio.run(park(world.gateway, world.slow_port, options.parked))
     line(f"each of {options.parked:,} parked connections", f"{each_kb:.1f} KB, {failed} failed")
     world.gateway.stop()
     world.gateway.start()
@@ -137,6 +197,7 @@ def large_books(world, options):
 class World:
     def __init__(self, folder, options):
         self.folder = folder
+        self.syncs = syncs_per_second(folder)
         self.vendor = Vendor(folder)
         self.slow_port = free_port()
         self.proxy = PlainProxy(folder, self.vendor.port)
@@ -157,22 +218,22 @@ def main():
     read.add_argument("--parked", type=int, default=5000, help="connections")
     read.add_argument("--entries", type=int, default=10_000_000, help="of the large books")
     read.add_argument("--keys", type=int, default=100_000, help="of the large books")
-    read.add_argument("--config", default="", help="more of the gateway's config, such as Redis and PostgreSQL")
+    read.add_argument("--config", default="", help="more of the gateway's config")
     read.add_argument("--other-url", help="another gateway, in turn with the rest")
     read.add_argument("--other-key", default="")
     read.add_argument("--other-model", default="")
-    read.add_argument("--only", choices=["throughput", "latency", "upsets", "memory", "books"], action="append")
+    read.add_argument("--only", choices=["throughput", "latency", "upsets", "shared", "memory", "books"], action="append")
     options = read.parse_args()
     options.binary, options.passthrough = map(os.path.abspath, (options.binary, options.passthrough))
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    parts = {"throughput": throughput, "latency": latency, "upsets": upsets, "memory": memory, "books": large_books}
+    parts = {"throughput": throughput, "latency": latency, "upsets": upsets, "shared": shared, "memory": memory, "books": large_books}
     with tempfile.TemporaryDirectory(prefix="bench") as folder:
         world = World(Path(folder), options)
         version = subprocess.run([options.binary, "--version"], capture_output=True, text=True).stdout.strip()
         nginx = subprocess.run(["nginx", "-v"], capture_output=True, text=True).stderr.strip()
         print(f"{version}; {nginx}; {os.cpu_count()} CPUs, {platform.platform()}")
-        print(f"floor: {syncs_per_second(Path(folder)):,.0f} syncs of 600 bytes a second, one after another")
+        print(f"floor: {world.syncs:,.0f} syncs of 600 bytes a second, one after another")
         print(f"rounds: {options.rounds} of {options.seconds} s, medians")
         for name, part in parts.items():
             if not options.only or name in options.only:

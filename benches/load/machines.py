@@ -89,6 +89,19 @@ class Process:
         self.popen.wait(60)
 
 
+def wait_until(port, seconds=60):
+    """Until somebody listens there."""
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=5).close()
+            return
+        except OSError:
+            if time.monotonic() > end:
+                raise SystemExit(f"nobody listens on port {port}") from None
+            time.sleep(0.01)
+
+
 def wait_for(port, path="/", seconds=60):
     end = time.monotonic() + seconds
     while True:
@@ -217,7 +230,7 @@ def policy(vendor_port, slow_port):
 class Gateway(Process):
     """Pixelgate with everything on: keys, two windows, a quota, the durable ledger, usage rows, metrics, the log."""
 
-    def __init__(self, folder, binary, vendor_port, slow_port, more=""):
+    def __init__(self, folder, binary, vendor_port, slow_port, more="", store=""):
         self.port, self.admin = free_port(), free_port()
         self.folder, self.binary = folder, binary
         (folder / "policies").mkdir(exist_ok=True)
@@ -226,7 +239,7 @@ class Gateway(Process):
         self.config.write_text(
             f'[public]\naddress = "127.0.0.1:{self.port}"\nin_flight_max = 20000\n'
             f'[admin]\naddress = "127.0.0.1:{self.admin}"\n'
-            f'[store]\ndirectory = "{folder}/data"\n[policy]\ndirectory = "{folder}/policies"\n{more}\n'
+            f'[store]\ndirectory = "{folder}/data"\n{store}\n[policy]\ndirectory = "{folder}/policies"\n{more}\n'
         )
         self.start()
         self.workspace = self.cli("workspace", "create", "bench").split()[-1]

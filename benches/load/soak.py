@@ -60,7 +60,7 @@ class MoodyVendor:
                 await reader.readexactly(length)
                 if not await self.answer_in_some_mood(writer):
                     break
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             pass
         finally:
             writer.close()

@@ -1,0 +1,56 @@
+"""The servers that several nodes share: a PostgreSQL of its own, which syncs, and a Redis."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from machines import free_port, wait_until
+
+
+class Postgres:
+    """PostgreSQL as Debian packs it; it does not run as root."""
+
+    def __init__(self):
+        found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda path: int(path.parts[4]))
+        self.programs = found[-1].parent
+        self.folder = tempfile.mkdtemp(prefix="bench-postgres")
+        self.port = free_port()
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, "postgres", "postgres")
+        books = f"{self.folder}/books"
+        self.run("initdb", "-D", books, "-A", "trust", "-U", "pixelgate", "-E", "UTF8", "--locale=C")
+        settings = (
+            f"port = {self.port}\nlisten_addresses = '127.0.0.1'\nunix_socket_directories = ''\n"
+            "max_connections = 100\nshared_buffers = 128MB\n"
+        )
+        with open(f"{books}/postgresql.conf", "a") as file:
+            file.write(settings)
+        self.run("pg_ctl", "-D", books, "-l", f"{self.folder}/log", "-w", "start")
+        # A credential is read from a file.
+        self.credential = Path(self.folder, "url")
+        self.credential.write_text(f"postgres://pixelgate@127.0.0.1:{self.port}/postgres?sslmode=disable")
+        self.credential.chmod(0o600)
+
+    def run(self, program, *arguments):
+        other = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+        subprocess.run([*other, self.programs / program, *arguments], check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+    def stop(self):
+        self.run("pg_ctl", "-D", f"{self.folder}/books", "-m", "fast", "stop")
+        shutil.rmtree(self.folder)
+
+
+class Redis:
+    def __init__(self):
+        self.port = free_port()
+        command = ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        self.popen = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        wait_until(self.port)
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+
+    def stop(self):
+        self.popen.terminate()
+        self.popen.wait(60)
