@@ -176,6 +176,7 @@ impl Store {
             kept_bytes_max: bounds.all_bytes_max,
             answers: answers.clone(),
             entry_seq: embedded::number(&database, "SELECT ifnull(max(seq), 0) FROM entry")?,
+            hold_last: embedded::last_hold(&database)?,
             database,
             shared: Arc::clone(&shared),
             dir: dir.to_owned(),
@@ -259,7 +260,7 @@ impl Store {
 
     /// Sets credits and quota shares aside; durable when answered. Refused when too much waits.
     pub async fn hold(&self, ask: HoldAsk) -> Result<Held, StoreError> {
-        let ask = Box::new(self.on_the_stores_clock(ask));
+        let ask = Arc::new(self.on_the_stores_clock(ask));
         self.ask_now(|reply| Ask::Hold(ask, None, reply)).await
     }
 
@@ -272,12 +273,12 @@ impl Store {
         price: Credits,
         receipt: Receipt,
     ) -> Result<Settled, StoreError> {
-        self.ask(|reply| Ask::Settle(hold, price, Box::new(receipt), None, reply)).await
+        self.ask(|reply| Ask::Settle(hold, price, Arc::new(receipt), None, reply)).await
     }
 
     /// Gives a hold back and writes the usage row with it; durable when answered.
     pub async fn void(&self, hold: HoldId, receipt: Receipt) -> Result<(), StoreError> {
-        self.ask(|reply| Ask::Void(hold, Box::new(receipt), None, reply)).await
+        self.ask(|reply| Ask::Void(hold, Arc::new(receipt), None, reply)).await
     }
 
     /// Writes the usage row of a request that never held anything. Never waits; false when it was
@@ -285,7 +286,7 @@ impl Store {
     pub fn note(&self, receipt: Receipt) -> bool {
         Arc::clone(&self.places)
             .try_acquire_owned()
-            .is_ok_and(|place| self.send(Ask::Note(Box::new(receipt)), Some(place)).is_ok())
+            .is_ok_and(|place| self.send(Ask::Note(Arc::new(receipt)), Some(place)).is_ok())
     }
 
     /// Every key, as of the last commit that changed one.

@@ -40,13 +40,14 @@ pub(super) struct Letter {
     pub(super) place: Option<OwnedSemaphorePermit>,
 }
 
-/// Everything that the writer can be asked. A copy of an ask is the same ask: it is answered once.
+/// Everything that the writer can be asked. A copy of an ask is the same ask: it is answered once. What
+/// each request asks is shared by its copies: a batch keeps one of each until it is written.
 #[derive(Clone)]
 pub(super) enum Ask {
-    Hold(Box<HoldAsk>, Option<Box<Pledge>>, Reply<Held>),
-    Settle(HoldId, Credits, Box<Receipt>, Option<Box<AnswerKept>>, Reply<Settled>),
-    Void(HoldId, Box<Receipt>, Option<Box<AnswerKept>>, Reply<()>),
-    Note(Box<Receipt>),
+    Hold(Arc<HoldAsk>, Option<Arc<Pledge>>, Reply<Held>),
+    Settle(HoldId, Credits, Arc<Receipt>, Option<Arc<AnswerKept>>, Reply<Settled>),
+    Void(HoldId, Arc<Receipt>, Option<Arc<AnswerKept>>, Reply<()>),
+    Note(Arc<Receipt>),
     Chore(Chore),
     /// What an operator asks, and who that is.
     Change(Box<Actor>, Change),

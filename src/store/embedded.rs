@@ -25,6 +25,9 @@ use super::writer::OpenJobs;
 
 const FIND_HOLD: Query = Query::same("SELECT * FROM hold WHERE id = $1");
 
+/// The greatest name of all holds; names begin with the time.
+const LAST_HOLD: &str = "SELECT max(id) FROM hold";
+
 const FIND_JOB: Query = Query::same("SELECT * FROM job WHERE id = $1");
 
 /// Log pages after which they are folded into the database file, usually and on a full disk.
@@ -38,6 +41,8 @@ pub(super) struct Embedded {
     pub(super) kept_bytes: i64,
     pub(super) kept_bytes_max: usize,
     pub(super) entry_seq: i64,
+    /// No hold on disk has a greater name, so that one need not be looked for.
+    pub(super) hold_last: Option<HoldId>,
     pub(super) shared: Arc<Shared>,
     pub(super) dir: PathBuf,
     pub(super) lock: Lock,
@@ -89,6 +94,12 @@ pub(super) fn number(database: &Connection, text: &'static str) -> rusqlite::Res
     database.query_row(text, [], |row| row.get(0))
 }
 
+/// The greatest name of the holds that are on disk.
+pub(super) fn last_hold(database: &Connection) -> rusqlite::Result<Option<HoldId>> {
+    let name: Option<String> = database.query_row(LAST_HOLD, [], |row| row.get(0))?;
+    Ok(name.as_deref().map(HoldId::known))
+}
+
 impl Embedded {
     fn ask_one<T>(
         &self,
@@ -100,6 +111,8 @@ impl Embedded {
     }
 
     fn write(&mut self, rows: &Rows, books: &Books) -> Result<(), StoreError> {
+        // Whether or not it is written in the end.
+        self.hold_last = self.hold_last.take().max(rows.last_opened().cloned());
         let writing = Transaction::new(&mut self.database, TransactionBehavior::Immediate)?;
         let mut entry_seq = self.entry_seq;
         let number = |_: &_| {
@@ -131,6 +144,9 @@ impl Tables for Embedded {
     }
 
     fn find_hold(&self, id: &HoldId) -> Result<Option<Hold>, StoreError> {
+        if self.hold_last.as_ref().is_none_or(|last| last < id) {
+            return Ok(None);
+        }
         self.ask_one(FIND_HOLD, id.as_str().into(), ledger::hold)
     }
 

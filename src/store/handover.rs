@@ -65,10 +65,10 @@ struct Said {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Carried {
-    Hold(Box<HoldAsk>, Option<Box<Pledge>>),
-    Settle(HoldId, Credits, Box<Receipt>, Option<Box<AnswerKept>>),
-    Void(HoldId, Box<Receipt>, Option<Box<AnswerKept>>),
-    Note(Box<Receipt>),
+    Hold(Arc<HoldAsk>, Option<Arc<Pledge>>),
+    Settle(HoldId, Credits, Arc<Receipt>, Option<Arc<AnswerKept>>),
+    Void(HoldId, Arc<Receipt>, Option<Arc<AnswerKept>>),
+    Note(Arc<Receipt>),
     KeepPicture(Box<Kept>),
     ErasePicture(MediaId),
     Accept(Box<HoldAsk>, Box<NewJob>, Option<Box<Promised>>),

@@ -1,5 +1,7 @@
 //! Requests that are served once: their pledges beside their holds, their answers beside both.
 
+use std::sync::Arc;
+
 use crate::credits::Credits;
 use crate::id::{HoldId, KeyId, WorkspaceId};
 use crate::ledger::{Held, HoldAsk, Settled};
@@ -20,8 +22,8 @@ impl Store {
     /// taken; then nothing was set aside.
     pub async fn hold_once(&self, ask: HoldAsk, named: Named) -> Result<Held, StoreError> {
         let ask = self.on_the_stores_clock(ask);
-        let pledge = Some(Box::new(self.pledge(&ask, named)));
-        let ask = Box::new(ask);
+        let pledge = Some(Arc::new(self.pledge(&ask, named)));
+        let ask = Arc::new(ask);
         self.ask_now(|reply| Ask::Hold(ask, pledge, reply)).await
     }
 
@@ -75,9 +77,9 @@ impl Store {
         kept: AnswerKept,
     ) -> Result<Settled, StoreError> {
         let file = kept.is_in_file().then(|| hold.clone());
-        let kept = Some(Box::new(kept));
+        let kept = Some(Arc::new(kept));
         let settled =
-            self.ask(|reply| Ask::Settle(hold, price, Box::new(receipt), kept, reply)).await;
+            self.ask(|reply| Ask::Settle(hold, price, Arc::new(receipt), kept, reply)).await;
         self.remove_unless(file, settled).await
     }
 
@@ -89,8 +91,8 @@ impl Store {
         kept: AnswerKept,
     ) -> Result<(), StoreError> {
         let file = kept.is_in_file().then(|| hold.clone());
-        let kept = Some(Box::new(kept));
-        let voided = self.ask(|reply| Ask::Void(hold, Box::new(receipt), kept, reply)).await;
+        let kept = Some(Arc::new(kept));
+        let voided = self.ask(|reply| Ask::Void(hold, Arc::new(receipt), kept, reply)).await;
         self.remove_unless(file, voided).await
     }
 

@@ -3,10 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::credits::Credits;
 use crate::id::{GrantId, HoldId, KeyId, WorkspaceId};
 use crate::ledger::{Alert, Changes, NewAdjustment, QuotaUnit, QuotaUse};
-use crate::receipt::Receipt;
 
 use super::alerts::AlertTried;
 use super::books::Books;
@@ -22,10 +20,11 @@ pub(super) mod media;
 pub(super) mod notices;
 pub(super) mod pledges;
 pub(super) mod registry;
-mod usage;
+pub(super) mod usage;
 
 use ledger::Numbered;
 use pledges::PledgeRows;
+use usage::UsageRow;
 
 /// Everything that waits for the commit.
 #[derive(Debug, Default)]
@@ -41,7 +40,7 @@ pub(super) struct Rows {
     pub(super) alerts_tried: Vec<AlertTried>,
     /// Adjustments, and when they were made.
     adjustments: Vec<(NewAdjustment, i64)>,
-    receipts: Vec<Receipt>,
+    pub(super) usage: Vec<UsageRow>,
     pub(super) jobs: jobs::JobRows,
     pub(super) pledges: PledgeRows,
     pub(super) workspaces: BTreeSet<WorkspaceId>,
@@ -56,7 +55,7 @@ impl Rows {
         self.entries.is_empty()
             && self.opened.is_empty()
             && self.ended.is_empty()
-            && self.receipts.is_empty()
+            && self.usage.is_empty()
             && self.jobs.is_empty()
             && self.pledges.is_empty()
             && self.workspaces.is_empty()
@@ -90,6 +89,11 @@ impl Rows {
         self.opened.push(hold);
     }
 
+    /// The greatest name of the holds that it opens.
+    pub(super) fn last_opened(&self) -> Option<&HoldId> {
+        self.opened.iter().max()
+    }
+
     pub(super) fn end(&mut self, hold: HoldId) {
         self.ended.push(hold);
     }
@@ -97,12 +101,6 @@ impl Rows {
     /// The names of what is to be told of budgets.
     pub(super) fn alert_ids(&self) -> Vec<String> {
         self.alerts.iter().map(|alert| alerts::id(alert).as_str().to_owned()).collect()
-    }
-
-    /// A usage row; what it says was charged is what the ledger took, whatever the receipt says.
-    pub(super) fn receipt(&mut self, mut receipt: Receipt, charged: Credits) {
-        receipt.charged = charged;
-        self.receipts.push(receipt);
     }
 
     /// All of it but the pledges, table by table in the order in which it is to be written.
@@ -125,7 +123,7 @@ impl Rows {
             ledger::quotas(&self.quotas),
             adjustments::made(&self.adjustments),
             alerts::opened(&self.alerts),
-            usage::set(&self.receipts)?,
+            usage::set(&self.usage)?,
         ];
         sets.extend(self.jobs.sets()?);
         sets.extend(alerts::tried(&self.alerts_tried));

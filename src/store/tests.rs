@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
+use futures_util::future::join_all;
 use rusqlite::Connection;
 use tokio::task::JoinSet;
 
 use crate::auth::{AuthError, KeyStatus, Mode};
 use crate::id::WorkspaceId;
-use crate::ledger::{Balance, LedgerError, NewGrant, QuotaUnit, Weighed};
+use crate::ledger::{Balance, ENDED_HOLDS_MAX, LedgerError, NewGrant, QuotaUnit, Weighed};
 
 use super::*;
 

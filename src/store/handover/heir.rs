@@ -53,7 +53,7 @@ impl Store {
                 told(self.ask(|reply| Ask::Void(hold, receipt, kept, reply)).await)
             }
             Carried::Note(receipt) => {
-                self.note(*receipt);
+                self.note(Arc::unwrap_or_clone(receipt));
                 told(Ok(()))
             }
             Carried::KeepPicture(kept) => {

@@ -1,6 +1,7 @@
 //! Pledges as rows: what one commit opens, ends and forgets of them, and how they are read back.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::id::{HoldId, KeyId, RequestId};
 use crate::pledge::{Fingerprint, Gone, Pledge, Scope, State};
@@ -80,7 +81,7 @@ pub(in super::super) struct PledgeRows {
 enum Change {
     /// Whatever was known under its name goes.
     Opened(Pledge),
-    Done(Pledge, Option<Box<AnswerKept>>),
+    Done(Pledge, Option<Arc<AnswerKept>>),
     Freed(Scope, HoldId),
 }
 
@@ -109,7 +110,7 @@ impl PledgeRows {
         &mut self,
         (scope, hold): (Scope, HoldId),
         done: Option<Pledge>,
-        kept: Option<Box<AnswerKept>>,
+        kept: Option<Arc<AnswerKept>>,
     ) {
         self.changes.push(match done {
             Some(done) => Change::Done(done, kept),

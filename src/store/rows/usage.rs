@@ -1,7 +1,11 @@
 //! A receipt as a row of the usage table.
 
+use std::sync::Arc;
+
 use crate::canonical::Quality;
-use crate::id::HoldId;
+use crate::credits::Credits;
+use crate::id::{HoldId, KeyId, WorkspaceId};
+use crate::ledger::HoldAsk;
 use crate::receipt::Receipt;
 
 use super::super::cells::{Kind, Value, json};
@@ -47,20 +51,56 @@ static USAGE: Shape = Shape::new(
     Way::Insert { conflict: "" },
 );
 
-/// The usage rows of these receipts.
-pub(super) fn set(receipts: &[Receipt]) -> Result<RowSet<'_>, StoreError> {
-    let rows: Result<_, StoreError> = receipts.iter().map(row).collect();
+/// What is written of one request.
+#[derive(Debug)]
+pub(in super::super) struct UsageRow {
+    pub(in super::super) receipt: Arc<Receipt>,
+    /// What the ledger took, whatever the receipt says.
+    pub(in super::super) charged: Credits,
+    /// Whoever the ledger took it from.
+    pub(in super::super) payer: Option<Payer>,
+}
+
+/// Whoever paid, and by which hold: the row names what the ledger knows, so that usage and ledger sum up alike.
+#[derive(Debug)]
+pub(in super::super) struct Payer {
+    hold: HoldId,
+    workspace: WorkspaceId,
+    key: KeyId,
+}
+
+impl UsageRow {
+    /// Of a request that was charged nothing.
+    pub(in super::super) const fn of(receipt: Arc<Receipt>) -> Self {
+        Self { receipt, charged: Credits::ZERO, payer: None }
+    }
+}
+
+impl Payer {
+    pub(in super::super) fn of(ask: &HoldAsk) -> Self {
+        Self { hold: ask.hold.clone(), workspace: ask.workspace.clone(), key: ask.key.clone() }
+    }
+}
+
+/// The usage rows as they are written.
+pub(super) fn set(usage: &[UsageRow]) -> Result<RowSet<'_>, StoreError> {
+    let rows: Result<_, StoreError> = usage.iter().map(row).collect();
     Ok(RowSet::new(&USAGE, rows?))
 }
 
-fn row(receipt: &Receipt) -> Result<Vec<Value<'_>>, StoreError> {
-    let caller = receipt.caller.as_ref();
+fn row(UsageRow { receipt, charged, payer }: &UsageRow) -> Result<Vec<Value<'_>>, StoreError> {
+    let (caller, payer) = (receipt.caller.as_ref(), payer.as_ref());
+    let paid = payer.map(|payer| (&payer.workspace, &payer.key));
+    let asked = || caller.map(|caller| (&caller.workspace, &caller.key));
+    let (workspace, key) = paid.or_else(asked).unzip();
+    let hold = payer.map(|payer| &payer.hold).or(receipt.hold.as_ref());
+    let plan = caller.map(|caller| caller.plan.as_str()).or_else(|| payer.map(|_| ""));
     Ok(vec![
         receipt.request_id.as_str().into(),
         receipt.unix_ms.into(),
-        caller.map(|caller| caller.workspace.as_str()).into(),
-        caller.map(|caller| caller.key.as_str()).into(),
-        caller.map(|caller| caller.plan.as_str()).into(),
+        workspace.map(WorkspaceId::as_str).into(),
+        key.map(KeyId::as_str).into(),
+        plan.into(),
         caller.is_some_and(|caller| caller.test).into(),
         receipt.dialect.into(),
         receipt.operation.into(),
@@ -71,8 +111,8 @@ fn row(receipt: &Receipt) -> Result<Vec<Value<'_>>, StoreError> {
         receipt.images.into(),
         receipt.size.map(|size| size.to_string()).into(),
         receipt.quality.map(Quality::name).into(),
-        receipt.hold.as_ref().map(HoldId::as_str).into(),
-        receipt.charged.into(),
+        hold.map(HoldId::as_str).into(),
+        (*charged).into(),
         receipt.cost.nanos().into(),
         receipt.attempts.into(),
         receipt.outcome().into(),

@@ -1,6 +1,6 @@
 //! Credits, quotas, keys and usage: what every store promises.
 
-use super::world::{World, credits, grant};
+use super::world::{self, World, credits, grant};
 use super::*;
 
 on_every_store! {
@@ -57,10 +57,37 @@ async fn a_reopened_store_remembers_everything(mut world: World) {
         world.settle("h1", 2).await,
         Err(StoreError::Ledger(LedgerError::AlreadyResolved))
     ));
-    assert!(matches!(world.hold("h1", 5).await, Err(StoreError::Ledger(LedgerError::IdReused))));
+    for known in ["h1", "h3"] {
+        let again = world.hold(known, 5).await;
+        assert!(matches!(again, Err(StoreError::Ledger(LedgerError::IdReused))), "{known}");
+    }
     world.settle("h2", 2).await.unwrap();
     assert_eq!(world.count("SELECT count(*) AS n FROM usage").await, 3);
     world.must_balance().await;
+}
+
+#[tokio::test]
+async fn a_hold_that_memory_has_forgotten_is_still_known() {
+    let world = World::new().await;
+    world.grant(10).await;
+    // Names are not given out in their order.
+    for first in ["m", "z", "a"] {
+        world.hold(first, 1).await.unwrap();
+        world.void(first).await.unwrap();
+    }
+    let hold_and_void = async |number: usize| {
+        let ask = world.ask(&format!("n{number}"), 0);
+        let hold = ask.hold.clone();
+        world.store().hold(ask).await.unwrap();
+        world.store().void(hold, world::receipt()).await.unwrap();
+    };
+    for first in (0..=ENDED_HOLDS_MAX).step_by(256) {
+        join_all((first..first + 256).map(hold_and_void)).await;
+    }
+    for first in ["m", "z", "a"] {
+        let again = world.hold(first, 5).await;
+        assert!(matches!(again, Err(StoreError::Ledger(LedgerError::IdReused))), "{first}");
+    }
 }
 
 async fn a_hold_that_a_crash_left_open_expires(mut world: World) {

@@ -3,18 +3,21 @@
 //! A verdict against one ask never fails its batch. An error here is the store's own: it could
 //! not look something up, so what it decided is not to be trusted.
 
+use std::sync::Arc;
+
 use crate::clock::Now;
 use crate::credits::Credits;
 use crate::id::HoldId;
 use crate::ledger::{Done, Held, HoldAsk, LedgerError, NewAdjustment};
 use crate::pledge::{End, Gone, Pledge, Verdict};
-use crate::receipt::{Receipt, ReceiptCaller};
+use crate::receipt::Receipt;
 
 use super::super::answers::AnswerKept;
 use super::super::ask::{Answer, Ask, Chore, Reply};
 use super::super::error::StoreError;
 use super::super::rows::media::MediaChange;
 use super::super::rows::pledges::InBatch;
+use super::super::rows::usage::{Payer, UsageRow};
 use super::{Batch, Stop, Writer};
 
 impl Writer {
@@ -33,7 +36,7 @@ impl Writer {
                 if verdict.as_ref().is_ok_and(|done| !done.repeated) {
                     self.end_pledge(&hold, (settled(kept.as_deref()), kept), batch, now);
                 }
-                let verdict = self.ended(&hold, verdict, (*receipt, price), batch);
+                let verdict = self.ended(&hold, verdict, (receipt, price), batch);
                 batch.answers.push(Answer::new(reply, verdict));
             }
             Ask::Void(hold, receipt, kept, reply) => {
@@ -43,11 +46,11 @@ impl Writer {
                     let is_kept = kept.as_ref().is_some_and(|kept| kept.gone().is_none());
                     self.end_pledge(&hold, (End::Voided { is_kept }, kept), batch, now);
                 }
-                let verdict = self.ended(&hold, verdict, (*receipt, Credits::ZERO), batch);
+                let verdict = self.ended(&hold, verdict, (receipt, Credits::ZERO), batch);
                 batch.answers.push(Answer::new(reply, verdict));
             }
             Ask::Allowances(by_plan) => self.allowances.set(by_plan),
-            Ask::Note(receipt) => batch.rows.receipt(*receipt, Credits::ZERO),
+            Ask::Note(receipt) => batch.rows.usage.push(UsageRow::of(receipt)),
             Ask::Sweep(reply) => {
                 self.sweep(now, batch)?;
                 batch.answers.push(Answer::new(reply, Ok(())));
@@ -87,7 +90,7 @@ impl Writer {
     fn hold(
         &mut self,
         ask: &HoldAsk,
-        pledge: Option<Box<Pledge>>,
+        pledge: Option<Arc<Pledge>>,
         reply: Reply<Held>,
         (batch, now): (&mut Batch, Now),
     ) -> Result<(), StoreError> {
@@ -108,8 +111,8 @@ impl Writer {
             (done.outcome, done.repeated)
         });
         if let (Some(pledge), Ok((_, false))) = (pledge, &verdict) {
-            batch.rows.pledges.open((*pledge).clone());
-            self.books.pledges.insert(*pledge);
+            batch.rows.pledges.open(Pledge::clone(&pledge));
+            self.books.pledges.insert(Arc::unwrap_or_clone(pledge));
         }
         let verdict = verdict.map(|(held, _)| held).map_err(StoreError::from);
         batch.answers.push(Answer::new(reply, verdict));
@@ -144,7 +147,7 @@ impl Writer {
     pub(super) fn end_pledge(
         &mut self,
         hold: &HoldId,
-        (end, kept): (End, Option<Box<AnswerKept>>),
+        (end, kept): (End, Option<Arc<AnswerKept>>),
         batch: &mut Batch,
         now: Now,
     ) {
@@ -185,17 +188,15 @@ impl Writer {
         &self,
         hold: &HoldId,
         verdict: Result<Done<T>, LedgerError>,
-        (mut receipt, charged): (Receipt, Credits),
+        (receipt, charged): (Arc<Receipt>, Credits),
         batch: &mut Batch,
     ) -> Result<T, StoreError> {
         let done = verdict?;
         if !done.repeated {
-            if let Some(known) = self.books.ledger.find_hold(hold) {
-                books_on(&mut receipt, &known.ask);
-            }
+            let payer = self.books.ledger.find_hold(hold).map(|known| Payer::of(&known.ask));
             batch.rows.change(done.changes);
             batch.rows.end(hold.clone());
-            batch.rows.receipt(receipt, charged);
+            batch.rows.usage.push(UsageRow { receipt, charged, payer });
         }
         Ok(done.outcome)
     }
@@ -233,16 +234,4 @@ fn keep_house(chore: Chore, batch: &mut Batch) {
 /// The end of a hold that was paid for; served without an answer to keep is served all the same.
 fn settled(kept: Option<&AnswerKept>) -> End {
     End::Settled(kept.map_or(Some(Gone::Lost), AnswerKept::gone))
-}
-
-/// The usage row names whoever paid, so that usage and ledger sum up alike.
-fn books_on(receipt: &mut Receipt, ask: &HoldAsk) {
-    let caller = receipt.caller.take();
-    receipt.hold = Some(ask.hold.clone());
-    receipt.caller = Some(ReceiptCaller {
-        workspace: ask.workspace.clone(),
-        key: ask.key.clone(),
-        plan: caller.as_ref().map(|caller| caller.plan.clone()).unwrap_or_default(),
-        test: caller.is_some_and(|caller| caller.test),
-    });
 }

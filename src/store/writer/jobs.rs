@@ -1,6 +1,7 @@
 //! What the writer decides about jobs, by asking each what it allows.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::clock::Now;
 use crate::credits::Credits;
@@ -13,6 +14,7 @@ use crate::pledge::{End, Verdict as Pledged};
 use super::super::ask::Answer;
 use super::super::error::StoreError;
 use super::super::jobs::{JobAsk, JobEnd, Promised};
+use super::super::rows::usage::UsageRow;
 use super::{Batch, Writer};
 
 /// The jobs that have not ended, as the writer knows them.
@@ -154,7 +156,7 @@ impl Writer {
             let done = pledge.clone().ended(End::Settled(kept.gone()), now);
             let name = (pledge.scope, pledge.hold.clone());
             batch.rows.pledges.open(pledge);
-            batch.rows.pledges.end(name, done, Some(Box::new(kept)));
+            batch.rows.pledges.end(name, done, Some(Arc::new(kept)));
         }
         Ok(())
     }
@@ -180,6 +182,7 @@ impl Writer {
         now: Now,
     ) -> Result<Result<Job, StoreError>, StoreError> {
         let JobEnd { outcome, price, receipt, kept_for_ms } = end;
+        let receipt = Arc::new(receipt);
         let Some(hold) = self.books.jobs.jobs.get(id).map(|job| job.hold.clone()) else {
             return Ok(Err(StoreError::Job(JobError::Over)));
         };
@@ -187,16 +190,16 @@ impl Writer {
         self.renew_for(&hold, batch, now);
         let ended = if let Some(price) = price {
             let verdict = self.books.ledger.settle(&hold, price, receipt.images, now);
-            self.ended(&hold, verdict, (receipt.clone(), price), batch).map(|s| s.remaining)
+            self.ended(&hold, verdict, (Arc::clone(&receipt), price), batch).map(|s| s.remaining)
         } else {
             let verdict = self.books.ledger.void(&hold, now);
-            let verdict = self.ended(&hold, verdict, (receipt.clone(), Credits::ZERO), batch);
+            let verdict = self.ended(&hold, verdict, (Arc::clone(&receipt), Credits::ZERO), batch);
             verdict.map(|()| Credits::ZERO)
         };
         let outcome = match ended {
             Ok(remaining) => with_remaining(outcome, remaining),
             Err(StoreError::Ledger(LedgerError::AlreadyResolved)) => {
-                batch.rows.receipt(receipt, Credits::ZERO);
+                batch.rows.usage.push(UsageRow::of(receipt));
                 without_a_hold(outcome)
             }
             Err(other) => return Ok(Err(other)),

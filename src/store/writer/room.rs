@@ -2,6 +2,7 @@
 //! and room is looked for until there is some.
 
 use std::error::Error as _;
+use std::sync::Arc;
 
 use crate::pledge::Gone;
 
@@ -105,7 +106,7 @@ impl Ask {
         if let Self::Settle(_, _, _, kept, _) | Self::Void(_, _, kept, _) = self
             && let Some(kept) = kept
         {
-            **kept = AnswerKept(Err(Gone::Lost));
+            *kept = Arc::new(AnswerKept(Err(Gone::Lost)));
         }
     }
 }
