@@ -126,7 +126,10 @@ impl KeyRing {
         let mut buckets: HashMap<_, Vec<Ringed>> = HashMap::new();
         for key in keys {
             let record: Arc<KeyRecord> = key.into();
-            buckets.entry(bucket(&record.digest)).or_default().push(Ringed {
+            // Two in one bucket are as good as never met; an empty list would begin with room for four.
+            let beside =
+                buckets.entry(bucket(&record.digest)).or_insert_with(|| Vec::with_capacity(1));
+            beside.push(Ringed {
                 workspace_suspended: suspended_workspaces.contains(&record.workspace),
                 record,
             });

@@ -68,8 +68,16 @@ pub(super) struct Registry {
 impl Registry {
     pub(super) fn of(workspaces: Vec<Workspace>, keys: Vec<StoredKey>) -> Self {
         let workspaces = workspaces.into_iter().map(|workspace| (workspace.id.clone(), workspace));
-        let keys = keys.into_iter().map(|key| (key.record.id.clone(), key));
-        Self { workspaces: workspaces.collect(), keys: keys.collect(), version: 0 }
+        let workspaces: BTreeMap<_, _> = workspaces.collect();
+        let keys = keys.into_iter().map(|mut key| {
+            // The name of a workspace is in memory once, however many keys it has.
+            if let Some((known, _)) = workspaces.get_key_value(&key.record.workspace) {
+                Arc::make_mut(&mut key.record).workspace = known.clone();
+            }
+            (key.record.id.clone(), key)
+        });
+        let keys = keys.collect();
+        Self { workspaces, keys, version: 0 }
     }
 
     /// Takes up what is new or has changed.
