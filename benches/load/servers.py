@@ -29,14 +29,18 @@ class Postgres:
         with open(f"{books}/postgresql.conf", "a") as file:
             file.write(settings)
         self.run("pg_ctl", "-D", books, "-l", f"{self.folder}/log", "-w", "start")
-        # A credential is read from a file.
-        self.credential = Path(self.folder, "url")
-        self.credential.write_text(f"postgres://pixelgate@127.0.0.1:{self.port}/postgres?sslmode=disable")
-        self.credential.chmod(0o600)
 
     def run(self, program, *arguments):
         other = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
         subprocess.run([*other, self.programs / program, *arguments], check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+    def database(self, name):
+        """A database of its own, as config names it: the credential is in a file."""
+        self.run("createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "pixelgate", name)
+        credential = Path(self.folder, f"{name}.url")
+        credential.write_text(f"postgres://pixelgate@127.0.0.1:{self.port}/{name}?sslmode=disable")
+        credential.chmod(0o600)
+        return f"file:{credential}"
 
     def stop(self):
         self.run("pg_ctl", "-D", f"{self.folder}/books", "-m", "fast", "stop")
