@@ -1,9 +1,9 @@
 //! Keeps the policy in force: reads the folder, builds a snapshot, swaps it or keeps the old one.
 //!
 //! The folder is read four times a second and compared as text, and news must be there twice: a file that
-//! is just being written may read as sound, and an empty one does. That sees every way a file can change
-//! (an editor's rename, a mounted map that is swapped by its link, a network share), where watching
-//! for events sees only some.
+//! is just being written may read as sound. One that is empty is a fault, however long it is empty. That
+//! sees every way a file can change (an editor's rename, a mounted map that is swapped by its link, a
+//! network share), where watching for events sees only some.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -210,6 +210,14 @@ mod tests {
         assert!(matches!(live.look(false), Look::Same));
         write("# two\n# more\n");
         assert!(matches!(live.look(false), Look::Same));
+        // An empty file is not taken for a policy without plans.
+        write("");
+        assert!(matches!(live.look(false), Look::Same));
+        let Look::Kept(error) = live.look(false) else { panic!("nothing new is in force") };
+        assert_eq!(
+            error.to_string(),
+            "a.toml:1: file: is empty; write policy into it, or remove it"
+        );
         // Who asks for it says that it is whole.
         write("# three\n");
         assert!(matches!(live.look(true), Look::Swapped(_)));

@@ -144,6 +144,12 @@ impl<'a> Faults<'a> {
 
     fn parse(&mut self, text: &'a PolicyText) -> Option<RawFile> {
         self.source = text;
+        if text.text.trim().is_empty() {
+            // It is just being written, or whoever wrote it failed: no plan and no vendor goes for that.
+            let hint = "write policy into it, or remove it";
+            self.note(0..0, "file".to_owned(), "is empty".to_owned(), hint);
+            return None;
+        }
         match toml::from_str(&text.text) {
             Ok(file) => Some(file),
             Err(error) => {
