@@ -182,7 +182,12 @@ pub fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let done = runtime
         .map_err(|source| CliError::System { what: "start the runtime", source })
-        .and_then(|runtime| runtime.block_on(Box::pin(run(cli))));
+        .and_then(|runtime| {
+            let done = runtime.block_on(Box::pin(run(cli)));
+            // What is asked of large books, such as their proof, goes on for a while. Nobody waits for it.
+            runtime.shutdown_background();
+            done
+        });
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

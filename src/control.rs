@@ -3,6 +3,8 @@
 //! One process writes the books. A command finds that process at the socket; when there is none,
 //! it opens the store itself. One line of JSON each way.
 
+use std::os::fd::AsFd as _;
+use std::os::unix::net::UnixListener as Listener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -18,8 +20,10 @@ use crate::config::Config;
 use crate::store::{Command, Outcome, Store, StoreError};
 
 mod handover;
+#[cfg(test)]
+mod tests;
 
-pub use handover::{Predecessor, Successor};
+pub use handover::{Listeners, Predecessor, Successor};
 
 /// The socket's name in the data folder.
 const SOCKET: &str = "control.sock";
@@ -96,7 +100,8 @@ async fn ask(stream: UnixStream, path: &Path, command: &Command) -> Result<Outco
     told.map_err(ControlError::Told)
 }
 
-/// The socket of a gateway that runs; gone when it is dropped.
+/// The socket of a gateway that runs. It outlives the process: whoever takes over goes on listening at it, and
+/// who asks in between waits.
 #[derive(Debug)]
 pub struct Control {
     listener: UnixListener,
@@ -104,17 +109,25 @@ pub struct Control {
 }
 
 impl Control {
-    /// Takes the socket of a folder whose store is ours.
-    pub fn bind(folder: &Path) -> Result<Self, ControlError> {
+    /// Takes the socket of a folder whose store is ours: that of the process before where there is one.
+    pub fn at(folder: &Path, inherited: Option<Listener>) -> Result<Self, ControlError> {
         let path = folder.join(SOCKET);
-        let cannot = |source| ControlError::Socket { path: folder.join(SOCKET), source };
-        // The store's lock is ours, so a socket that is there already is a dead one.
-        if path.exists() {
-            std::fs::remove_file(&path).map_err(cannot)?;
+        let listener = match inherited {
+            // Nobody finds one whose file was removed.
+            Some(listener) if path.exists() => UnixListener::from_std(listener),
+            Some(_) | None => bind(&path),
+        };
+        match listener {
+            Ok(listener) => Ok(Self { listener, path }),
+            Err(source) => Err(ControlError::Socket { path, source }),
         }
-        let listener = UnixListener::bind(&path).map_err(cannot)?;
-        only_for_the_owner(&path).map_err(cannot)?;
-        Ok(Self { listener, path })
+    }
+
+    /// The same listener once more, to be handed to another process.
+    pub fn share(&self) -> Result<Listener, ControlError> {
+        let shared = self.listener.as_fd().try_clone_to_owned();
+        let cannot = |source| ControlError::Socket { path: self.path.clone(), source };
+        Ok(Listener::from(shared.map_err(cannot)?))
     }
 
     /// Carries out commands for ever. Who would take over is told to `successors`, one at a time.
@@ -139,11 +152,21 @@ impl Control {
     }
 }
 
-impl Drop for Control {
-    fn drop(&mut self) {
-        // A socket that stays behind is harmless: the next start removes it.
-        let _ = std::fs::remove_file(&self.path);
+/// Leaves a folder that nobody serves from here on, while its store is still ours: the next command opens the
+/// store by itself.
+pub fn leave(folder: &Path) {
+    // A socket that stays behind is harmless: the next start removes it.
+    let _ = std::fs::remove_file(folder.join(SOCKET));
+}
+
+fn bind(path: &Path) -> std::io::Result<UnixListener> {
+    // The store's lock is ours, so a socket that is there already is a dead one.
+    if path.exists() {
+        std::fs::remove_file(path)?;
     }
+    let listener = UnixListener::bind(path)?;
+    only_for_the_owner(path)?;
+    Ok(listener)
 }
 
 fn only_for_the_owner(path: &Path) -> std::io::Result<()> {

@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::admin::Admin;
 use crate::clock::SystemClock;
 use crate::config::Config;
-use crate::control::{Control, Predecessor, Successor};
+use crate::control::{self, Control, Listeners, Predecessor, Successor};
 use crate::edge::{self, Edge, Socket};
 use crate::gateway::{Gateway, Hands};
 use crate::id::JobId;
@@ -113,7 +113,7 @@ pub(super) async fn start(
     let turnstile = Arc::new(Turnstile::open(&config.limits)?);
     edge::check(&config.public)?;
     let shared = [public.share()?, admin.share()?];
-    let (store, left) = open_books(&config, &clock, before).await?;
+    let (store, control, left) = open_books(&config, &clock, before).await?;
     store.set_allowances(policy.current().allowances());
     let hands = Hands {
         policy: Arc::clone(&policy),
@@ -137,8 +137,8 @@ pub(super) async fn start(
     count(&gateway, &turnstile, clock, &mut background).await?;
     take_up(&gateway, &elsewhere).await?;
 
-    let control = Control::bind(&config.store_directory)?;
-    let (asking, successors) = Successors::listen(shared);
+    let listeners = Listeners { sockets: shared.into(), control: control.share()? };
+    let (asking, successors) = Successors::listen(listeners);
     {
         let (store, tasks) = (store.clone(), gateway.tasks.clone());
         let serving = async move { control.serve(&store, &tasks, &asking).await };
@@ -150,16 +150,18 @@ pub(super) async fn start(
     Ok(Running { store, edge, gateway, config, background, successors, signals })
 }
 
-/// The books: those that the process before closes now, or those of the folder as it is.
+/// The books: those that the process before closes now, or those of the folder as it is. From here on commands
+/// wait at the control socket until they are listened to.
 async fn open_books(
     config: &Config,
     clock: &Arc<SystemClock>,
     before: Option<Predecessor>,
-) -> Result<(Store, Option<Left>), CliError> {
-    let left = inherit(before).await?;
+) -> Result<(Store, Control, Option<Left>), CliError> {
+    let (left, listener) = inherit(before).await?.unzip();
     let will = left.as_ref().map(|left| left.will.clone());
     let store = Store::open_after(config, Arc::clone(clock) as _, will).await?;
-    Ok((store, left))
+    let control = Control::at(&config.store_directory, listener)?;
+    Ok((store, control, left))
 }
 
 /// What processes before this one left undone, less the jobs that one of them still works on.
@@ -293,6 +295,9 @@ impl Running {
             _ = self.signals.interrupt.recv() => false,
         };
         self.background.shutdown().await;
+        if ending == Ending::Stopped {
+            control::leave(&self.config.store_directory);
+        }
         // Money first: a collector may keep us waiting.
         let closed = self.store.close().await;
         self.gateway.telemetry.flush().await;

@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! next                                running
-//!   {"verb":"hand_over","protocol":1} →
+//!   {"verb":"hand_over","protocol":2} →
 //!                                     ← {"Ok":{"sockets":[…]}}, with a descriptor for each
+//!                                       and one for the control socket
 //!   "ready" →                           (until here nothing has changed)
 //!                                     ← {"runs":[…],"jobs":[…]}: the books are closed
 //!                                     ← what requests in flight there ask; answers →
@@ -13,7 +14,7 @@ use std::io::{self, IoSlice, IoSliceMut, Read as _, Write as _};
 use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd as _, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -30,22 +31,32 @@ use super::{ControlError, SOCKET};
 
 /// The version of what two processes say to each other. Another one cannot take over: the running one is
 /// stopped instead.
-pub(super) const PROTOCOL: u32 = 1;
+pub(super) const PROTOCOL: u32 = 2;
 
 /// How long one process waits for the other's next word. The books of a large store take a while to open,
 /// which nobody waits for here.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Sockets that one process hands to another: two are used.
+/// Sockets that one process hands to another: three are used.
 const SOCKETS_MAX: usize = 8;
 
 /// The longest line before the books.
 const LINE_BYTES_MAX: usize = 1 << 20;
 
-/// Listeners by their addresses, in the order of the descriptors that come with them.
+/// Listeners by their addresses, in the order of the descriptors that come with them; one more is the control
+/// socket's.
 #[derive(Debug, Serialize, Deserialize)]
 struct Sockets {
     sockets: Vec<SocketAddr>,
+}
+
+/// What a process listens at, and hands to the next.
+#[derive(Debug)]
+pub struct Listeners {
+    /// Where it is called, by address.
+    pub sockets: Vec<(SocketAddr, TcpListener)>,
+    /// Where commands come in.
+    pub control: UnixListener,
 }
 
 /// A process that would take over from this one.
@@ -59,7 +70,7 @@ pub struct Successor {
 pub struct Predecessor {
     stream: UnixStream,
     path: PathBuf,
-    sockets: Vec<(SocketAddr, TcpListener)>,
+    listeners: Listeners,
 }
 
 impl Successor {
@@ -72,14 +83,15 @@ impl Successor {
 
     /// Gives it our listeners, and waits until it is ready to serve. Blocks. Nothing has changed for this
     /// process if that fails.
-    pub fn prepare(&self, sockets: &[(SocketAddr, TcpListener)]) -> io::Result<()> {
+    pub fn prepare(&self, Listeners { sockets, control }: &Listeners) -> io::Result<()> {
         self.stream.set_read_timeout(Some(PATIENCE))?;
         self.stream.set_write_timeout(Some(PATIENCE))?;
         let addresses = sockets.iter().map(|(address, _)| *address).collect();
         let said: Result<_, String> = Ok(Sockets { sockets: addresses });
         let mut line = serde_json::to_vec(&said)?;
         line.push(b'\n');
-        let descriptors: Vec<_> = sockets.iter().map(|(_, socket)| socket.as_fd()).collect();
+        let sockets = sockets.iter().map(|(_, socket)| socket.as_fd());
+        let descriptors: Vec<_> = sockets.chain([control.as_fd()]).collect();
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(SOCKETS_MAX))];
         let mut beside = SendAncillaryBuffer::new(&mut space);
         if !beside.push(SendAncillaryMessage::ScmRights(&descriptors)) {
@@ -107,24 +119,25 @@ impl Predecessor {
         let path = folder.join(SOCKET);
         let Ok(stream) = UnixStream::connect(&path) else { return Ok(None) };
         let found = Self::greet(&stream);
-        let sockets = found.map_err(|source| unwilling(&path, source))?;
-        Ok(Some(Self { stream, path, sockets }))
+        let listeners = found.map_err(|source| unwilling(&path, source))?;
+        Ok(Some(Self { stream, path, listeners }))
     }
 
-    fn greet(stream: &UnixStream) -> io::Result<Vec<(SocketAddr, TcpListener)>> {
+    fn greet(stream: &UnixStream) -> io::Result<Listeners> {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
         let asked = super::Asked::HandOver { protocol: PROTOCOL };
         let mut line = serde_json::to_vec(&asked)?;
         line.push(b'\n');
         (&mut &*stream).write_all(&line)?;
-        let (first, descriptors) = receive(stream)?;
+        let (first, mut descriptors) = receive(stream)?;
         let said: Result<Sockets, String> = read_line(stream, first)?;
         let Sockets { sockets } = said.map_err(io::Error::other)?;
-        if sockets.len() != descriptors.len() {
+        let Some(control) = descriptors.pop().filter(|_| sockets.len() == descriptors.len()) else {
             return Err(io::Error::other("it gave other sockets than it named"));
-        }
-        Ok(sockets.into_iter().zip(descriptors.into_iter().map(TcpListener::from)).collect())
+        };
+        let sockets = sockets.into_iter().zip(descriptors.into_iter().map(TcpListener::from));
+        Ok(Listeners { sockets: sockets.collect(), control: UnixListener::from(control) })
     }
 
     /// Its listener on this address; with port 0, on any port of it.
@@ -132,14 +145,15 @@ impl Predecessor {
         let is_it = |known: SocketAddr| {
             known == address || (address.port() == 0 && known.ip() == address.ip())
         };
-        let place = self.sockets.iter().position(|(known, _)| is_it(*known))?;
-        Some(self.sockets.remove(place))
+        let sockets = &mut self.listeners.sockets;
+        let place = sockets.iter().position(|(known, _)| is_it(*known))?;
+        Some(sockets.remove(place))
     }
 
-    /// Says that this process is ready, and waits for the books. Blocks. From here on there is no way
-    /// back: the other process accepts nobody any more.
-    pub fn inherit(self) -> Result<(Will, UnixStream), ControlError> {
-        let Self { stream, path, .. } = self;
+    /// Says that this process is ready, and waits for the books; with them comes the control socket. Blocks.
+    /// From here on there is no way back: the other process accepts nobody any more.
+    pub fn inherit(self) -> Result<(Will, UnixStream, UnixListener), ControlError> {
+        let Self { stream, path, listeners } = self;
         let inherit = || {
             let mut line = serde_json::to_vec(READY)?;
             line.push(b'\n');
@@ -150,7 +164,7 @@ impl Predecessor {
             Ok(will)
         };
         let will = inherit().map_err(|source| unwilling(&path, source))?;
-        Ok((will, stream))
+        Ok((will, stream, listeners.control))
     }
 }
 

@@ -143,7 +143,7 @@ impl Server {
 
 /// A folder of a server's own.
 fn new_folder() -> PathBuf {
-    let folder = said(as_postgres("mktemp").args(["-d", "/tmp/pixelgate-postgres-XXXXXX"]));
+    let folder = said(as_postgres("mktemp").args(["-d", "-t", "pixelgate-postgres-XXXXXX"]));
     PathBuf::from(folder.trim())
 }
 

@@ -1,8 +1,8 @@
 //! One process takes over from another: both sides of it, as `serve` goes through them.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
-use std::os::unix::net::UnixStream;
+use std::net::SocketAddr;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use crate::config::Config;
-use crate::control::{Predecessor, Successor};
+use crate::control::{Listeners, Predecessor, Successor};
 use crate::edge::{EdgeError, Socket};
 use crate::gateway::Gateway;
 use crate::id::JobId;
@@ -55,11 +55,14 @@ pub(super) fn listen(
     }
 }
 
-/// The books of the process before, which has served until now and accepts nobody any more.
-pub(super) async fn inherit(before: Option<Predecessor>) -> Result<Option<Left>, CliError> {
+/// The books of the process before, which has served until now and accepts nobody any more, and the socket at
+/// which commands wait.
+pub(super) async fn inherit(
+    before: Option<Predecessor>,
+) -> Result<Option<(Left, UnixListener)>, CliError> {
     let Some(before) = before else { return Ok(None) };
-    let (will, stream) = blocking(move || before.inherit()).await??;
-    Ok(Some(Left { will, stream }))
+    let (will, stream, control) = blocking(move || before.inherit()).await??;
+    Ok(Some((Left { will, stream }, control)))
 }
 
 /// Does what requests in flight in the process before ask, beside everything else. Returns the jobs that it
@@ -104,13 +107,11 @@ pub(super) fn lost(source: io::Error) -> CliError {
 
 impl Successors {
     /// Meets whoever is told to the sender that comes with it, one after the other.
-    pub(super) fn listen(
-        sockets: [(SocketAddr, TcpListener); 2],
-    ) -> (mpsc::Sender<Successor>, Self) {
+    pub(super) fn listen(listeners: Listeners) -> (mpsc::Sender<Successor>, Self) {
         let (asking, asked) = mpsc::channel(1);
         let (telling, ready) = mpsc::channel(1);
         let mut meeting = JoinSet::new();
-        meeting.spawn(meet(Arc::new(sockets), asked, telling));
+        meeting.spawn(meet(Arc::new(listeners), asked, telling));
         (asking, Self { ready, meeting })
     }
 
@@ -126,13 +127,13 @@ impl Successors {
 }
 
 async fn meet(
-    sockets: Arc<[(SocketAddr, TcpListener); 2]>,
+    listeners: Arc<Listeners>,
     mut asked: mpsc::Receiver<Successor>,
     telling: mpsc::Sender<Successor>,
 ) {
     while let Some(successor) = asked.recv().await {
-        let sockets = Arc::clone(&sockets);
-        let prepared = blocking(move || successor.prepare(&*sockets).map(|()| successor)).await;
+        let listeners = Arc::clone(&listeners);
+        let prepared = blocking(move || successor.prepare(&listeners).map(|()| successor)).await;
         match prepared {
             Ok(Ok(successor)) => {
                 // Nobody waits for it any more when this process just stops.
