@@ -29,6 +29,7 @@ use crate::upstream::ADDRESSES_TRIED_MAX;
 
 mod admin;
 mod answer;
+mod arrivals;
 mod body;
 mod bounds;
 mod client;
@@ -195,8 +196,10 @@ fn serve_public(
     options.h2c = true;
     options.h2_idle_timeout = Some(bounds.idle_timeout);
     proxy.server_options = Some(options);
-    let mut service =
-        Service::new("public".to_owned(), Patient::new(proxy, bounds, gateway.telemetry.clone()));
+    let patient = Patient::new(proxy, bounds, gateway.telemetry.clone());
+    let arrivals = patient.arrivals();
+    let mut service = Service::new("public".to_owned(), patient);
+    service.set_connection_filter(arrivals);
     let plain = ListenerConfig::tcp(name.as_str()).l4_buffer(BUFFERS);
     service.add_listener(match &bounds.tls {
         None => plain,

@@ -30,6 +30,7 @@ use crate::config::Public;
 use crate::id::RequestId;
 use crate::telemetry::{Bound, Telemetry};
 
+use super::arrivals::Arrivals;
 use super::bounds::{Place, Room};
 use super::crowd::turn_away;
 use super::public::Front;
@@ -43,6 +44,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(20);
 pub(super) struct Patient {
     proxy: Arc<HttpProxy<Front>>,
     patience: Patience,
+    arrivals: Arc<Arrivals>,
     connections: Arc<Room>,
     telemetry: Telemetry,
 }
@@ -52,7 +54,18 @@ impl Patient {
         let gauge = telemetry.metrics().connections.clone();
         let connections = Room::new(bounds.connections_max, gauge);
         let patience = Patience { silence: bounds.idle_timeout, head: bounds.head_timeout };
-        Self { proxy: Arc::new(proxy), patience, connections, telemetry }
+        let arrivals = Arc::default();
+        Self { proxy: Arc::new(proxy), patience, arrivals, connections, telemetry }
+    }
+
+    /// Where connections are counted before they come here.
+    pub(super) fn arrivals(&self) -> Arc<Arrivals> {
+        Arc::clone(&self.arrivals)
+    }
+
+    fn nobody_is_left(&self) -> bool {
+        // Whoever has arrived is among the connections.
+        !self.arrivals.are_on_the_way() && self.connections.is_empty()
     }
 }
 
@@ -68,7 +81,9 @@ impl ServerApp for Patient {
             let timed = stream.into_any().downcast::<Timed>().ok()?;
             (timed.inner, Some(timed.place))
         } else {
-            (stream, self.connections.take(1))
+            let place = self.connections.take(1);
+            self.arrivals.serve();
+            (stream, place)
         };
         let Some(place) = place else {
             self.telemetry.metrics().bound_met(Bound::Connections);
@@ -79,11 +94,11 @@ impl ServerApp for Patient {
         self.proxy.process_new(Box::new(timed), shutdown).await
     }
 
-    /// Listening has ended. Whoever keeps a connection open may just be sending a request into it: it is
-    /// answered, and told that the connection ends.
+    /// Listening has ended. Whoever keeps a connection open, or has just opened one, may be sending a request
+    /// into it: it is answered, and told that the connection ends.
     async fn cleanup(&self) {
         let nobody_left = async {
-            while !self.connections.is_empty() {
+            while !self.nobody_is_left() {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         };

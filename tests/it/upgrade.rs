@@ -31,16 +31,17 @@ struct Load {
 
 impl Load {
     fn on(world: &World, clients: usize) -> Self {
+        Self::of(&asking(world), clients)
+    }
+
+    /// The same, with a connection for each request.
+    fn anew(world: &World, clients: usize) -> Self {
+        Self::of(&asking(world).header("connection", "close"), clients)
+    }
+
+    fn of(request: &reqwest::RequestBuilder, clients: usize) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let asked = json!({"model": "remote", "prompt": "a fox", "size": "64x64"}).to_string();
-        let ask = |_| {
-            let request = world
-                .client
-                .post(format!("{}{OPENAI}", world.public))
-                .header("authorization", format!("Bearer {}", world.key))
-                .body(asked.clone());
-            spawn(ask_until(Arc::clone(&stop), request))
-        };
+        let ask = |_| spawn(ask_until(Arc::clone(&stop), request.try_clone().unwrap()));
         Self { clients: (0..clients).map(ask).collect(), stop }
     }
 
@@ -53,6 +54,12 @@ impl Load {
         }
         served
     }
+}
+
+fn asking(world: &World) -> reqwest::RequestBuilder {
+    let asked = json!({"model": "remote", "prompt": "a fox", "size": "64x64"});
+    let request = world.client.post(format!("{}{OPENAI}", world.public));
+    request.header("authorization", format!("Bearer {}", world.key)).body(asked.to_string())
 }
 
 async fn ask_until(stop: Arc<AtomicBool>, request: reqwest::RequestBuilder) -> u32 {
@@ -107,6 +114,18 @@ async fn across_twenty_upgrades_under_load_no_request_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn processes_that_take_over_one_right_after_the_other_fail_nobody() {
+    let vendor = FakeVendor::start(Answers::OpenAi).await;
+    let mut world = remote(&vendor, "");
+    let load = Load::anew(&world, 16);
+    calls_go_on(&vendor, 20).await;
+    tokio::task::block_in_place(|| world.hand_on(20));
+    calls_go_on(&vendor, 20).await;
+    assert_eq!(load.end().await, spent(&world));
+    world.verify();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nodes_of_a_shared_store_are_upgraded_without_a_failure_too() {
     let vendor = FakeVendor::start(Answers::OpenAi).await;
     vendor.now_takes(Duration::from_millis(30));
@@ -129,15 +148,7 @@ async fn a_call_in_flight_is_answered_by_the_process_that_began_it_and_booked_by
     let vendor = FakeVendor::start(Answers::OpenAi).await;
     vendor.now_takes(Duration::from_secs(3));
     let mut world = remote(&vendor, "");
-    let asking = json!({"model": "remote", "prompt": "a fox", "size": "64x64"});
-    let request = |name: &'static str| {
-        world
-            .client
-            .post(format!("{}{OPENAI}", world.public))
-            .header("authorization", format!("Bearer {}", world.key))
-            .header("idempotency-key", name)
-            .body(asking.to_string())
-    };
+    let request = |name: &'static str| asking(&world).header("idempotency-key", name);
     let (slow, repeat, again) = (request("one"), request("one"), request("one"));
     let slow = spawn(async move { slow.send().await.unwrap() });
     calls_go_on(&vendor, 1).await;

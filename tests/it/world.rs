@@ -319,13 +319,24 @@ pub(crate) async fn read(request: reqwest::RequestBuilder) -> Reply {
     Reply { status, headers, bytes: response.bytes().await.unwrap().to_vec() }
 }
 
-#[expect(clippy::zombie_processes, reason = "World::drop and its kin wait for it")]
 /// Starts the binary and waits until its log says where it serves.
 fn launch(
     config: &Path,
     environment: &[(&str, &str)],
     more: &[&str],
 ) -> (Child, mpsc::Receiver<String>, String, String) {
+    let (process, log) = begin(config, environment, more);
+    let (public, admin) = serving(&log);
+    (process, log, public, admin)
+}
+
+#[expect(clippy::zombie_processes, reason = "World::drop and its kin wait for it")]
+/// Starts the binary; what it logs comes with it.
+fn begin(
+    config: &Path,
+    environment: &[(&str, &str)],
+    more: &[&str],
+) -> (Child, mpsc::Receiver<String>) {
     use std::io::BufRead as _;
     let mut process = Command::new(env!("CARGO_BIN_EXE_pixelgate"))
         .args(["serve", "--config"])
@@ -344,6 +355,11 @@ fn launch(
             }
         }
     });
+    (process, log)
+}
+
+/// Waits until a log says where its process serves: to the public and to operators.
+fn serving(log: &mpsc::Receiver<String>) -> (String, String) {
     let mut before = Vec::new();
     loop {
         let Ok(line) = log.recv_timeout(Duration::from_secs(20)) else {
@@ -353,8 +369,7 @@ fn launch(
         if let (Some(public), Some(admin)) =
             (json["public_address"].as_str(), json["admin_address"].as_str())
         {
-            let (public, admin) = (format!("http://{public}"), format!("http://{admin}"));
-            return (process, log, public, admin);
+            return (format!("http://{public}"), format!("http://{admin}"));
         }
         before.push(line);
     }

@@ -4,7 +4,7 @@ use std::process::{Child, Command};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
-use super::{World, launch};
+use super::{World, begin, serving};
 
 impl World {
     /// Tells it to stop, and waits until it has.
@@ -46,13 +46,32 @@ impl World {
 
     /// Starts another process that takes over; returns the one that served until then.
     pub(crate) fn hand_over(&mut self) -> Before {
+        let before = self.begin_to_hand_over();
+        self.still_serves();
+        before
+    }
+
+    /// So many processes take over from each other, each begun when the one before the last has ended, whether or not
+    /// the last serves by then.
+    pub(crate) fn hand_on(&mut self, times: usize) {
+        for _ in 0..times {
+            self.begin_to_hand_over().ends_well();
+        }
+        self.still_serves();
+    }
+
+    fn begin_to_hand_over(&mut self) -> Before {
         let environment: Vec<(&str, &str)> =
             self.environment.iter().map(|(name, value)| (&**name, &**value)).collect();
         let config = self.folder.path().join("gateway.toml");
-        let (process, log, public, admin) = launch(&config, &environment, &["--take-over"]);
-        assert_eq!((&public, &admin), (&self.public, &self.admin), "the same listeners");
+        let (process, log) = begin(&config, &environment, &["--take-over"]);
         let log = std::mem::replace(&mut self.log, log);
         Before { process: std::mem::replace(&mut self.process, process), log }
+    }
+
+    fn still_serves(&self) {
+        let (public, admin) = serving(&self.log);
+        assert_eq!((&public, &admin), (&self.public, &self.admin), "the same listeners");
     }
 }
 
