@@ -330,7 +330,6 @@ fn launch(
     (process, log, public, admin)
 }
 
-#[expect(clippy::zombie_processes, reason = "World::drop and its kin wait for it")]
 /// Starts the binary; what it logs comes with it.
 fn begin(
     config: &Path,
