@@ -105,16 +105,15 @@ impl Gateway {
         let policy = self.policy.current();
         let Some(longest) = longest(&policy) else { return Ok(0) };
         let since_ms = now.unix_ms.saturating_sub(i64::try_from(longest.as_millis()).unwrap_or(0));
-        let admissions = self.store.recent_admissions(since_ms).await?;
         let keys = self.store.list_keys(None).await?;
         let plans: HashMap<&KeyId, &str> =
             keys.iter().map(|key| (&key.id, key.plan.as_str())).collect();
-        for admission in &admissions {
+        let count = |admission: Admission| {
             if let Some(plan) = plans.get(&admission.key).and_then(|name| policy.plan(name)) {
-                self.remember(&policy, plan, admission, now);
+                self.remember(&policy, plan, &admission, now);
             }
-        }
-        Ok(admissions.len())
+        };
+        self.store.each_admission(since_ms, count).await
     }
 
     fn remember(&self, policy: &Policy, plan: &Plan, admission: &Admission, now: Now) {

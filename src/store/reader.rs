@@ -33,35 +33,54 @@ pub struct Admission {
     pub open: Option<HoldId>,
 }
 
-/// Those that ended, by their usage rows, and those under way, by their holds.
+/// Admissions that are read, and in memory, at once.
+const PAGE_ROWS: usize = 10_000;
+
+/// Less than the number of any usage row.
+const BEFORE_ANY: i64 = -1;
+
+/// A page of those that ended, by their usage rows: the oldest `$3` since `$1` and after number `$2` of that
+/// millisecond. The last page, which is not full, has those under way since `$4` too, by their holds: one question is
+/// one moment, so nothing is there twice or missing.
 const ADMISSIONS: Query = Query::each(
     // A prompt that was written by rule counts and holds nothing.
-    "SELECT key, workspace, model, at_ms, max(images_asked, 1) AS images, pixels_asked AS pixels,
-            charged_nanos AS nanos, NULL AS open
-     FROM usage
-     WHERE at_ms >= $1 AND key IS NOT NULL AND workspace IS NOT NULL
-       AND (hold IS NOT NULL OR (operation = 'prompt' AND outcome = 'ok'))
+    "WITH ended AS MATERIALIZED (
+         SELECT seq, key, workspace, model, at_ms, max(images_asked, 1) AS images,
+                pixels_asked AS pixels, charged_nanos AS nanos
+         FROM usage
+         WHERE at_ms >= $1 AND (at_ms > $1 OR seq > $2)
+           AND key IS NOT NULL AND workspace IS NOT NULL
+           AND (hold IS NOT NULL OR (operation = 'prompt' AND outcome = 'ok'))
+         ORDER BY at_ms, seq LIMIT $3)
+     SELECT seq, key, workspace, model, at_ms, images, pixels, nanos, NULL AS open FROM ended
      UNION ALL
-     SELECT key, workspace, weighs ->> 'model', opened_at_ms,
+     SELECT NULL, key, workspace, weighs ->> 'model', opened_at_ms,
             max(1, ifnull(weighs ->> 'images', 1)), ifnull(weighs ->> 'pixels', 0),
             amount_nanos, id
      FROM (SELECT key, workspace, opened_at_ms, amount_nanos, id,
                   iif(weighs = '', '{}', weighs) AS weighs
-           FROM hold WHERE state = 'open' AND opened_at_ms >= $1) AS held
-     ORDER BY 4",
-    "SELECT key, workspace, model, at_ms, greatest(images_asked, 1) AS images,
-            pixels_asked AS pixels, charged_nanos AS nanos, CAST(NULL AS text) AS open
-     FROM usage
-     WHERE at_ms >= $1 AND key IS NOT NULL AND workspace IS NOT NULL
-       AND (hold IS NOT NULL OR (operation = 'prompt' AND outcome = 'ok'))
+           FROM hold WHERE state = 'open' AND opened_at_ms >= $4) AS held
+     WHERE (SELECT count(*) FROM ended) < $3
+     ORDER BY 5, 1 NULLS LAST",
+    "WITH ended AS MATERIALIZED (
+         SELECT seq, key, workspace, model, at_ms, greatest(images_asked, 1) AS images,
+                pixels_asked AS pixels, charged_nanos AS nanos
+         FROM usage
+         WHERE at_ms >= $1 AND (at_ms > $1 OR seq > $2)
+           AND key IS NOT NULL AND workspace IS NOT NULL
+           AND (hold IS NOT NULL OR (operation = 'prompt' AND outcome = 'ok'))
+         ORDER BY at_ms, seq LIMIT $3)
+     SELECT seq, key, workspace, model, at_ms, images, pixels, nanos, CAST(NULL AS text) AS open
+     FROM ended
      UNION ALL
-     SELECT key, workspace, weighs ->> 'model', opened_at_ms,
+     SELECT CAST(NULL AS bigint), key, workspace, weighs ->> 'model', opened_at_ms,
             greatest(1, coalesce(CAST(weighs ->> 'images' AS bigint), 1)),
             coalesce(CAST(weighs ->> 'pixels' AS bigint), 0), amount_nanos, id
      FROM (SELECT key, workspace, opened_at_ms, amount_nanos, id,
                   CAST(coalesce(nullif(weighs, ''), '{}') AS jsonb) AS weighs
-           FROM hold WHERE state = 'open' AND opened_at_ms >= $1) AS held
-     ORDER BY 4",
+           FROM hold WHERE state = 'open' AND opened_at_ms >= $4) AS held
+     WHERE (SELECT count(*) FROM ended) < $3
+     ORDER BY 5, 1",
 );
 
 impl Store {
@@ -105,13 +124,41 @@ impl Store {
         self.rows(Line::Books, ledger::GRANTS_LEFT, values, ledger::grant_left).await
     }
 
-    /// Every request that was admitted since then, oldest first: those that ended, by their usage
-    /// rows, and those under way, by their holds.
-    pub async fn recent_admissions(
+    /// Tells every request that was admitted since then: those that ended, by their usage rows, oldest first, and
+    /// those under way, by their holds. Returns how many.
+    pub async fn each_admission(
         &self,
         since_unix_ms: i64,
-    ) -> Result<Vec<Admission>, StoreError> {
-        self.rows(Line::Books, ADMISSIONS, vec![since_unix_ms.into()], admission).await
+        tell: impl FnMut(Admission),
+    ) -> Result<usize, StoreError> {
+        self.each_admission_by(PAGE_ROWS, since_unix_ms, tell).await
+    }
+
+    /// The same, with pages of one's own.
+    pub(super) async fn each_admission_by(
+        &self,
+        page_rows: usize,
+        since_unix_ms: i64,
+        mut tell: impl FnMut(Admission),
+    ) -> Result<usize, StoreError> {
+        let most = i64::try_from(page_rows).unwrap_or(i64::MAX);
+        let (mut after, mut told) = ((since_unix_ms, BEFORE_ANY), 0_usize);
+        loop {
+            let values = [after.0, after.1, most, since_unix_ms].map(Value::from).to_vec();
+            let page = self.rows(Line::Books, ADMISSIONS, values, admission).await?;
+            let mut ended = 0;
+            told = told.saturating_add(page.len());
+            for (number, admission) in page {
+                if let Some(number) = number {
+                    ended += 1;
+                    after = (admission.at_ms, number);
+                }
+                tell(admission);
+            }
+            if ended < page_rows {
+                return Ok(told);
+            }
+        }
     }
 
     /// Proves the books, beside the running writer: one read transaction is one moment.
@@ -120,8 +167,9 @@ impl Store {
     }
 }
 
-fn admission(row: &dyn Cells) -> Result<Admission, StoreError> {
-    Ok(Admission {
+/// An admission, and the number of its usage row where it has ended.
+fn admission(row: &dyn Cells) -> Result<(Option<i64>, Admission), StoreError> {
+    let admission = Admission {
         key: KeyId::known(&row.text("key")?),
         workspace: WorkspaceId::known(&row.text("workspace")?),
         model: row.maybe_text("model")?,
@@ -130,5 +178,6 @@ fn admission(row: &dyn Cells) -> Result<Admission, StoreError> {
         pixels: row.count("pixels")?,
         credits: row.nanos("nanos")?,
         open: row.maybe_text("open")?.map(|id| HoldId::known(&id)),
-    })
+    };
+    Ok((row.maybe_number("seq")?, admission))
 }

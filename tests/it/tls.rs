@@ -1,9 +1,14 @@
 //! TLS when a certificate is configured, and a clear word when it cannot be used.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::Command;
-
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::json;
 
 use crate::vendor::TlsVendor;
@@ -17,13 +22,18 @@ fn certificate(folder: &std::path::Path) -> (String, String) {
     (certificate.display().to_string(), key.display().to_string())
 }
 
+/// A world behind TLS, and where its certificate is.
+fn over_tls(folder: &std::path::Path) -> (World, String) {
+    let (certificate, key) = certificate(folder);
+    let config =
+        format!("public.tls_certificate = \"{certificate}\"\npublic.tls_key = \"{key}\"\n");
+    (World::with(PAINTED, "10", &config), certificate)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn with_a_certificate_http_1_and_http_2_are_served_over_tls() {
     let folder = tempfile::tempdir().unwrap();
-    let (certificate, key) = certificate(folder.path());
-    let config =
-        format!("public.tls_certificate = \"{certificate}\"\npublic.tls_key = \"{key}\"\n");
-    let world = World::with(PAINTED, "10", &config);
+    let (world, certificate) = over_tls(folder.path());
     let port = world.public.rsplit(':').next().unwrap().to_owned();
     for (option, version) in [("--http1.1", "1.1"), ("--http2", "2")] {
         let done = tokio::task::block_in_place(|| {
@@ -44,6 +54,65 @@ async fn with_a_certificate_http_1_and_http_2_are_served_over_tls() {
         let said = String::from_utf8(done.stdout).unwrap();
         assert!(said.ends_with(&format!("\n{version} 200")), "{option}: {said}");
     }
+}
+
+/// A connection that is in the middle of its handshake.
+struct Handshake {
+    socket: TcpStream,
+    tls: ClientConnection,
+    unsent: Vec<u8>,
+}
+
+impl Handshake {
+    /// Connects, and says the first of what it has to say.
+    fn begin(world: &World, certificate: &str) -> Self {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(certificate).unwrap()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = "localhost".try_into().unwrap();
+        let mut tls = ClientConnection::new(Arc::new(config), name).unwrap();
+        let mut hello = Vec::new();
+        tls.write_tls(&mut hello).unwrap();
+        let unsent = hello.split_off(20);
+        let mut socket = TcpStream::connect(world.public.strip_prefix("http://").unwrap()).unwrap();
+        socket.write_all(&hello).unwrap();
+        Self { socket, tls, unsent }
+    }
+
+    /// Says the rest, asks for the list of models, and hears what comes until the connection ends.
+    fn ask_for_models(mut self, key: &str) -> String {
+        self.socket.write_all(&self.unsent).unwrap();
+        let mut stream = StreamOwned::new(self.tls, self.socket);
+        let head =
+            format!("host: localhost\r\nauthorization: Bearer {key}\r\nconnection: close\r\n");
+        stream.write_all(format!("GET /v1/models HTTP/1.1\r\n{head}\r\n").as_bytes()).unwrap();
+        let mut said = Vec::new();
+        // Not every end of a connection is announced.
+        let _ = stream.read_to_end(&mut said);
+        String::from_utf8(said).unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_in_its_handshake_when_the_gateway_is_told_to_stop_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut world, certificate) = over_tls(folder.path());
+    let said = tokio::task::block_in_place(|| {
+        let first = Handshake::begin(&world, &certificate);
+        // Whoever comes later is accepted later, so the first has been.
+        let later = Handshake::begin(&world, &certificate).ask_for_models(&world.key);
+        assert!(later.starts_with("HTTP/1.1 200 "), "{later}");
+        world.signal("-TERM");
+        world.log_line("stopping");
+        first.ask_for_models(&world.key)
+    });
+    assert!(said.starts_with("HTTP/1.1 200 "), "{said}");
+    assert!(tokio::task::block_in_place(|| world.has_stopped()).success());
 }
 
 #[test]

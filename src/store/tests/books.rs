@@ -15,6 +15,7 @@ on_every_store! {
     the_last_use_of_a_key_is_written
     names_that_nobody_gave_out_are_refused
     recent_admissions_are_those_that_held_ended_or_not
+    admissions_that_are_read_in_pages_are_each_told_once
     commands_travel_as_json_and_do_what_the_methods_do
 }
 
@@ -187,16 +188,47 @@ async fn recent_admissions_are_those_that_held_ended_or_not(world: World) {
     assert!(world.store().note(world::receipt()));
     world.store().sweep().await.unwrap();
     assert_eq!(world.count("SELECT count(*) AS n FROM usage").await, 2);
-    let admissions = world.store().recent_admissions(0).await.unwrap();
-    let weights: Vec<(u32, u64)> = admissions.iter().map(|a| (a.images, a.pixels)).collect();
+    let told = admissions(&world, 0, 10).await;
+    let weights: Vec<(u32, u64)> = told.iter().map(|a| (a.images, a.pixels)).collect();
     assert_eq!(weights, [(1, 200), (3, 300)]);
-    let [settled, open] = [&admissions[0], &admissions[1]];
+    let [settled, open] = [&told[0], &told[1]];
     assert_eq!((settled.model.as_deref(), &settled.open), (None, &None));
     assert_eq!(open.model.as_deref(), Some("fox"));
     assert_eq!(open.open, Some(HoldId::known("h2")));
     assert_eq!((settled.credits, open.credits), (credits(1), credits(1)));
     let later = world::START_MS + 1;
-    assert_eq!(world.store().recent_admissions(later).await.unwrap(), []);
+    assert_eq!(admissions(&world, later, 10).await, []);
+}
+
+/// The admissions since then, read so many at once.
+async fn admissions(world: &World, since_unix_ms: i64, page_rows: usize) -> Vec<Admission> {
+    let mut told = Vec::new();
+    let tell = |admission| told.push(admission);
+    let many = world.store().each_admission_by(page_rows, since_unix_ms, tell).await.unwrap();
+    assert_eq!(many, told.len());
+    told
+}
+
+async fn admissions_that_are_read_in_pages_are_each_told_once(world: World) {
+    world.grant(30).await;
+    for (hold, amount) in [("h1", 1), ("h2", 2), ("h3", 3), ("h4", 4), ("h5", 5), ("h6", 6)] {
+        world.hold(hold, amount).await.unwrap();
+    }
+    world.clock.advance(Duration::from_millis(1));
+    // Several end in one millisecond, so that a page ends among them; two stay open.
+    for (hold, amount) in [("h6", 6), ("h2", 2), ("h3", 3)] {
+        world.settle(hold, amount).await.unwrap();
+    }
+    world.clock.advance(Duration::from_millis(1));
+    world.settle("h4", 4).await.unwrap();
+    for page_rows in 1..=5 {
+        let told = admissions(&world, 0, page_rows).await;
+        let ended = told.iter().filter(|one| one.open.is_none()).map(|one| one.credits);
+        assert_eq!(ended.collect::<Vec<_>>(), [6, 2, 3, 4].map(credits), "{page_rows} at once");
+        let mut open: Vec<_> = told.iter().filter_map(|one| one.open.as_ref()).collect();
+        open.sort();
+        assert_eq!(open, [&HoldId::known("h1"), &HoldId::known("h5")], "{page_rows} at once");
+    }
 }
 
 async fn commands_travel_as_json_and_do_what_the_methods_do(world: World) {
