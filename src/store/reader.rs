@@ -146,16 +146,14 @@ impl Store {
         loop {
             let values = [after.0, after.1, most, since_unix_ms].map(Value::from).to_vec();
             let page = self.rows(Line::Books, ADMISSIONS, values, admission).await?;
-            let mut ended = 0;
             told = told.saturating_add(page.len());
-            for (number, admission) in page {
-                if let Some(number) = number {
-                    ended += 1;
-                    after = (admission.at_ms, number);
-                }
-                tell(admission);
+            let ended: Vec<_> =
+                page.iter().filter_map(|(number, one)| Some((one.at_ms, (*number)?))).collect();
+            after = ended.last().copied().unwrap_or(after);
+            for (_, one) in page {
+                tell(one);
             }
-            if ended < page_rows {
+            if ended.len() < page_rows {
                 return Ok(told);
             }
         }
