@@ -4,34 +4,40 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
 
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::admin::console;
 use crate::node;
 use crate::seeds::{self, Seed};
 use crate::world::{dimensions, read};
 
-/// A running demo, which ends with the test.
-pub(crate) struct Demo(Child);
+/// A running demo, which ends with the test, and so does the folder that it leaves when it is killed.
+pub(crate) struct Demo {
+    process: Child,
+    _folder: TempDir,
+}
 
 impl Drop for Demo {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
 /// A demo with these arguments, and what it prints.
 pub(crate) fn demo(args: &[&str]) -> (Demo, BufReader<std::process::ChildStdout>) {
+    let folder = tempfile::tempdir().unwrap();
     let mut process = Command::new(env!("CARGO_BIN_EXE_pixelgate"))
         .args(["demo", "--public", "127.0.0.1:0", "--admin", "127.0.0.1:0"])
         .args(args)
         .env_remove("OPENAI_API_KEY")
         .env_remove("GEMINI_API_KEY")
+        .env("TMPDIR", folder.path())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let stdout = BufReader::new(process.stdout.take().unwrap());
-    (Demo(process), stdout)
+    (Demo { process, _folder: folder }, stdout)
 }
 
 #[test]
@@ -103,7 +109,7 @@ fn json_is_one_line_with_what_a_script_needs_and_the_folder_is_kept_when_asked()
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("kept");
     let args = ["--json", "--credits", "37", "--data", data.to_str().unwrap()];
-    let (mut process, mut stdout) = demo(&args);
+    let (mut running, mut stdout) = demo(&args);
     let mut line = String::new();
     stdout.read_line(&mut line).unwrap();
     let ready: Value = serde_json::from_str(&line).unwrap();
@@ -111,8 +117,8 @@ fn json_is_one_line_with_what_a_script_needs_and_the_folder_is_kept_when_asked()
     keys.sort_unstable();
     assert_eq!(keys, ["admin", "data", "key", "policies", "public", "token", "workspace"]);
     assert!(std::path::Path::new(ready["policies"].as_str().unwrap()).join("models.toml").exists());
-    let stop = Command::new("kill").arg(process.0.id().to_string()).status().unwrap();
-    assert!(stop.success() && process.0.wait().unwrap().success());
+    let stop = Command::new("kill").arg(running.process.id().to_string()).status().unwrap();
+    assert!(stop.success() && running.process.wait().unwrap().success());
     let mut rest = String::new();
     stdout.read_to_string(&mut rest).unwrap();
     assert_eq!(rest, "");
