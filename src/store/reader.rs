@@ -36,22 +36,22 @@ pub struct Admission {
 /// Admissions that are read, and in memory, at once.
 const PAGE_ROWS: usize = 10_000;
 
-/// Less than the number of any usage row.
-const BEFORE_ANY: i64 = -1;
+/// The number of the first usage row since `$1`, where there is one.
+const FIRST_SINCE: Query = Query::same("SELECT min(seq) AS seq FROM usage WHERE at_ms >= $1");
 
-/// A page of those that ended, by their usage rows: the oldest `$3` since `$1` and after number `$2` of that
-/// millisecond. The last page, which is not full, has those under way since `$4` too, by their holds: one question is
-/// one moment, so nothing is there twice or missing.
+/// A page of those since `$1` that ended, by their usage rows: the first `$3` of number `$2` or more. Numbers are given
+/// at the end, times are of the beginning, so what ends between two pages is in the later one. The last page, which is not
+/// full, has those under way too, by their holds: one question is one moment, so nothing is there twice or missing.
 const ADMISSIONS: Query = Query::each(
-    // A prompt that was written by rule counts and holds nothing.
+    // A prompt that was written by rule counts and holds nothing. The plus keeps to the order of numbers.
     "WITH ended AS MATERIALIZED (
          SELECT seq, key, workspace, model, at_ms, max(images_asked, 1) AS images,
                 pixels_asked AS pixels, charged_nanos AS nanos
          FROM usage
-         WHERE at_ms >= $1 AND (at_ms > $1 OR seq > $2)
+         WHERE seq >= $2 AND +at_ms >= $1
            AND key IS NOT NULL AND workspace IS NOT NULL
            AND (hold IS NOT NULL OR (operation = 'prompt' AND outcome = 'ok'))
-         ORDER BY at_ms, seq LIMIT $3)
+         ORDER BY seq LIMIT $3)
      SELECT seq, key, workspace, model, at_ms, images, pixels, nanos, NULL AS open FROM ended
      UNION ALL
      SELECT NULL, key, workspace, weighs ->> 'model', opened_at_ms,
@@ -59,17 +59,17 @@ const ADMISSIONS: Query = Query::each(
             amount_nanos, id
      FROM (SELECT key, workspace, opened_at_ms, amount_nanos, id,
                   iif(weighs = '', '{}', weighs) AS weighs
-           FROM hold WHERE state = 'open' AND opened_at_ms >= $4) AS held
+           FROM hold WHERE state = 'open' AND opened_at_ms >= $1) AS held
      WHERE (SELECT count(*) FROM ended) < $3
-     ORDER BY 5, 1 NULLS LAST",
+     ORDER BY 1 NULLS LAST",
     "WITH ended AS MATERIALIZED (
          SELECT seq, key, workspace, model, at_ms, greatest(images_asked, 1) AS images,
                 pixels_asked AS pixels, charged_nanos AS nanos
          FROM usage
-         WHERE at_ms >= $1 AND (at_ms > $1 OR seq > $2)
+         WHERE seq >= $2 AND at_ms >= $1
            AND key IS NOT NULL AND workspace IS NOT NULL
            AND (hold IS NOT NULL OR (operation = 'prompt' AND outcome = 'ok'))
-         ORDER BY at_ms, seq LIMIT $3)
+         ORDER BY seq LIMIT $3)
      SELECT seq, key, workspace, model, at_ms, images, pixels, nanos, CAST(NULL AS text) AS open
      FROM ended
      UNION ALL
@@ -78,9 +78,9 @@ const ADMISSIONS: Query = Query::each(
             coalesce(CAST(weighs ->> 'pixels' AS bigint), 0), amount_nanos, id
      FROM (SELECT key, workspace, opened_at_ms, amount_nanos, id,
                   CAST(coalesce(nullif(weighs, ''), '{}') AS jsonb) AS weighs
-           FROM hold WHERE state = 'open' AND opened_at_ms >= $4) AS held
+           FROM hold WHERE state = 'open' AND opened_at_ms >= $1) AS held
      WHERE (SELECT count(*) FROM ended) < $3
-     ORDER BY 5, 1",
+     ORDER BY 1 NULLS LAST",
 );
 
 impl Store {
@@ -124,8 +124,8 @@ impl Store {
         self.rows(Line::Books, ledger::GRANTS_LEFT, values, ledger::grant_left).await
     }
 
-    /// Tells every request that was admitted since then: those that ended, by their usage rows, oldest first, and
-    /// those under way, by their holds. Returns how many.
+    /// Tells every request that was admitted since then: those that ended, by their usage rows, in the order of
+    /// their ends, then those under way, by their holds. Returns how many.
     pub async fn each_admission(
         &self,
         since_unix_ms: i64,
@@ -142,14 +142,16 @@ impl Store {
         mut tell: impl FnMut(Admission),
     ) -> Result<usize, StoreError> {
         let most = i64::try_from(page_rows).unwrap_or(i64::MAX);
-        let (mut after, mut told) = ((since_unix_ms, BEFORE_ANY), 0_usize);
+        let since = Value::from(since_unix_ms);
+        let first = |row: &dyn Cells| row.maybe_number("seq");
+        let first = self.rows(Line::Books, FIRST_SINCE, vec![since.clone()], first).await?;
+        let (mut next, mut told) = (first.first().copied().flatten().unwrap_or(0), 0_usize);
         loop {
-            let values = [after.0, after.1, most, since_unix_ms].map(Value::from).to_vec();
+            let values = vec![since.clone(), next.into(), most.into()];
             let page = self.rows(Line::Books, ADMISSIONS, values, admission).await?;
             told = told.saturating_add(page.len());
-            let ended: Vec<_> =
-                page.iter().filter_map(|(number, one)| Some((one.at_ms, (*number)?))).collect();
-            after = ended.last().copied().unwrap_or(after);
+            let ended: Vec<i64> = page.iter().filter_map(|(number, _)| *number).collect();
+            next = ended.last().map_or(next, |last| last.saturating_add(1));
             for (_, one) in page {
                 tell(one);
             }
