@@ -99,7 +99,8 @@ impl<T> Reply<T> {
         (Self(Arc::new(Mutex::new(Some(sender)))), answer)
     }
 
-    fn is_forsaken(&self) -> bool {
+    /// Whether nobody hears an answer that is given now.
+    pub(super) fn is_forsaken(&self) -> bool {
         self.0.lock().as_ref().is_none_or(oneshot::Sender::is_closed)
     }
 

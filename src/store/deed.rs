@@ -34,6 +34,17 @@ impl Actor {
         }
     }
 
+    /// The gateway itself, which mends what went wrong with a request.
+    pub fn itself(request: RequestId) -> Self {
+        Self {
+            token: None,
+            name: "gateway".to_owned(),
+            role: None,
+            address: None,
+            request: Some(request),
+        }
+    }
+
     /// Somebody who showed a token.
     pub fn shown(operator: &Operator, address: Option<IpAddr>, request: RequestId) -> Self {
         let record = operator.record();

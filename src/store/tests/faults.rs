@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::receipt::ReceiptCaller;
+
 use super::server::Server;
 use super::world::{Place, World, credits, receipt};
 use super::*;
@@ -105,6 +107,42 @@ async fn a_commit_whose_answer_is_lost_is_asked_after_and_answered_rightly() {
     real.must_balance().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_charge_that_stands_although_its_request_was_told_that_it_does_not_is_refunded() {
+    let real = World::shared().await;
+    real.grant(10).await;
+    let proxy = Proxy::before(real.url()).await;
+    let clock = Arc::clone(&real.clock);
+    let store = Place::Database(proxy.url.clone()).open(&clock, USUAL_BOUNDS).await;
+    store.hold(real.ask("h1", 2)).await.unwrap();
+    proxy.lose(Lost::AnswerAndLine);
+    let caller = ReceiptCaller {
+        workspace: real.workspace.clone(),
+        key: KeyId::known("key_one"),
+        plan: "open".to_owned(),
+        test: false,
+    };
+    let settling = store.clone();
+    let settled = tokio::spawn(async move {
+        let receipt = Receipt { caller: Some(caller), ..receipt() };
+        settling.settle(HoldId::known("h1"), credits(1), receipt).await
+    });
+    while !proxy.has_lost() {
+        tokio::task::yield_now().await;
+    }
+    // Its patience is over while the database is still away.
+    clock.advance(Duration::from_secs(31));
+    let refused = settled.await.unwrap();
+    assert!(matches!(refused, Err(StoreError::Away)), "{refused:?}");
+    assert_eq!(real.balance().await.spent, credits(1), "it stands");
+    proxy.is_back();
+    while real.balance().await.available != credits(10) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(real.count("SELECT count(*) AS n FROM audit WHERE name = 'gateway'").await, 1);
+    real.must_balance().await;
+}
+
 /// What is lost on the way.
 #[derive(Clone, Copy)]
 enum Lost {
@@ -112,12 +150,15 @@ enum Lost {
     Answer = 1,
     /// What it was to commit.
     Commit = 2,
+    /// What the database says of a commit that it did, and every line to it until it is back.
+    AnswerAndLine = 3,
 }
 
 /// Between a store and its database; cuts the line where it is told to, once.
 struct Proxy {
     url: String,
     losing: Arc<AtomicUsize>,
+    is_shut: Arc<AtomicBool>,
 }
 
 impl Proxy {
@@ -126,15 +167,23 @@ impl Proxy {
         let ours = listener.local_addr().unwrap().to_string();
         let theirs = url.split('@').nth(1).unwrap().split('/').next().unwrap().to_owned();
         let losing = Arc::new(AtomicUsize::new(0));
-        let (seen, to) = (Arc::clone(&losing), theirs.clone());
+        let is_shut = Arc::new(AtomicBool::new(false));
+        let (seen, shut, to) = (Arc::clone(&losing), Arc::clone(&is_shut), theirs.clone());
         tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
+                if shut.load(Ordering::SeqCst) {
+                    continue;
+                }
                 let server = TcpStream::connect(&to).await.unwrap();
-                tokio::spawn(relay(client, server, Arc::clone(&seen)));
+                tokio::spawn(relay(client, server, (Arc::clone(&seen), Arc::clone(&shut))));
             }
         });
-        Self { url: url.replace(&theirs, &ours), losing }
+        Self { url: url.replace(&theirs, &ours), losing, is_shut }
+    }
+
+    fn is_back(&self) {
+        self.is_shut.store(false, Ordering::SeqCst);
     }
 
     fn lose(&self, lost: Lost) {
@@ -146,7 +195,11 @@ impl Proxy {
     }
 }
 
-async fn relay(mut client: TcpStream, mut server: TcpStream, losing: Arc<AtomicUsize>) {
+async fn relay(
+    mut client: TcpStream,
+    mut server: TcpStream,
+    (losing, shut): (Arc<AtomicUsize>, Arc<AtomicBool>),
+) {
     let is_next = |lost: Lost| {
         losing.compare_exchange(lost as usize, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     };
@@ -168,6 +221,11 @@ async fn relay(mut client: TcpStream, mut server: TcpStream, losing: Arc<AtomicU
                 let Ok(read @ 1..) = read else { return };
                 let commits = told[..read].windows(7).any(|part| part == b"COMMIT\0");
                 if commits && is_next(Lost::Answer) {
+                    return;
+                }
+                if commits && losing.load(Ordering::SeqCst) == Lost::AnswerAndLine as usize {
+                    shut.store(true, Ordering::SeqCst);
+                    losing.store(0, Ordering::SeqCst);
                     return;
                 }
                 if client.write_all(&told[..read]).await.is_err() {

@@ -6,8 +6,13 @@ use std::thread;
 use std::time::Duration;
 
 use crate::clock::Now;
+use crate::credits::Credits;
+use crate::id::GrantId;
+use crate::ledger::{NewGrant, PRIORITY_USUAL};
 
-use super::super::ask::{Ask, Letter};
+use super::super::ask::{Ask, Letter, Reply};
+use super::super::change::Change;
+use super::super::deed::Actor;
 use super::super::error::StoreError;
 use super::super::rows::Rows;
 use super::super::tables::{Broken, Standing, Stands};
@@ -39,8 +44,12 @@ impl Writer {
         batch.stop = None;
         // What was granted by a batch that came to nothing was not granted.
         self.allowances.forget();
+        let sent: Vec<Ask> = back.iter().map(|letter| letter.ask.clone()).collect();
         let stands = self.mend_tables(&mut back);
         if standing == Standing::Unknown && stands == Some(Stands::Yes) {
+            for ask in &sent {
+                self.refund_unheard(ask);
+            }
             self.answer(batch);
             back.retain(|letter| matches!(letter.ask, Ask::Close(_)));
         }
@@ -50,6 +59,33 @@ impl Writer {
         for letter in back.into_iter().rev() {
             self.line.push_front(letter);
         }
+    }
+
+    /// Gives back what a settlement took that stands although its request was told, when its patience
+    /// was over, that nothing was taken: it got no picture. One that has a name gets its answer when it is repeated.
+    fn refund_unheard(&mut self, ask: &Ask) {
+        let Ask::Settle(hold, price, receipt, None, reply) = ask else { return };
+        let Some(caller) = receipt.caller.as_ref().filter(|_| reply.is_forsaken()) else { return };
+        if *price <= Credits::ZERO {
+            return;
+        }
+        let request = receipt.request_id.clone();
+        tracing::error!(%request, %hold, credits = %price, "a charge without a picture is refunded");
+        let refund = NewGrant {
+            id: GrantId::known(&format!("refund_{hold}")),
+            workspace: caller.workspace.clone(),
+            amount: *price,
+            source: "refund".to_owned(),
+            priority: PRIORITY_USUAL,
+            promotional: false,
+            effective_at_ms: 0,
+            expires_at_ms: None,
+            memo: format!("{request} was charged while the store was away, and given no picture"),
+        };
+        let change = Change::Grant(Box::new(refund), Reply::new().0);
+        let ask = Ask::Change(Box::new(Actor::itself(request)), change);
+        let sent_tick_ms = self.clock.now().tick_ms;
+        self.line.push_back(Letter { ask, sent_tick_ms, place: None });
     }
 
     /// Rows that the tables do not take are one ask's; the others are not to suffer for it.
