@@ -248,9 +248,10 @@ impl Pledges {
         pledges
     }
 
-    /// What a new pledge is told: by what is open under its name, or else by what is `done`.
+    /// What a new pledge is told: by what is open under its name, or else by what is `done`. Itself is not in
+    /// its way: one whose commit was in doubt may be there when it is asked again.
     pub fn judge(&self, new: &Pledge, done: Option<&Pledge>, living: &[i64], now: Now) -> Verdict {
-        let known = self.open.get(&new.scope).or(done);
+        let known = self.open.get(&new.scope).or(done).filter(|known| known.hold != new.hold);
         judge(known, &new.fingerprint, living, now)
     }
 

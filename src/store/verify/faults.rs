@@ -143,7 +143,10 @@ pub(super) const FAULTS: [(&str, Option<Claim>, Query); 13] = [
      "SELECT p.hold AS place, p.state || ', and its hold is ' || coalesce(h.state, 'not there')
                               AS detail
       FROM pledge AS p LEFT JOIN hold AS h ON h.id = p.hold
-      WHERE h.id IS NULL OR h.state = 'expired' OR (p.state = 'open') <> (h.state = 'open')")),
+      WHERE h.id IS NULL
+         OR ((h.state = 'expired' OR (p.state = 'open') <> (h.state = 'open'))
+             -- The name of a job is answered as it is accepted, whatever becomes of its hold.
+             AND p.hold NOT IN (SELECT hold FROM job))")),
 
     ("a quota is below zero", None, Query::same(
      "SELECT subject || ' ' || unit || ' ' || period AS place, CAST(used AS TEXT) AS detail
