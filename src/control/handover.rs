@@ -105,8 +105,9 @@ impl Successor {
 
     /// The way to it, for the books and what requests in flight ask of them.
     pub fn into_stream(self) -> io::Result<UnixStream> {
-        // Asks come whenever they come.
+        // Asks come whenever they come, and books that are being opened read none for as long as that takes.
         self.stream.set_read_timeout(None)?;
+        self.stream.set_write_timeout(None)?;
         Ok(self.stream)
     }
 }
