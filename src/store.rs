@@ -71,7 +71,7 @@ pub use error::StoreError;
 pub use finance::Books;
 pub use free::free_bytes;
 pub use handover::Will;
-pub use jobs::{JobEnd, JobPage, Named, Whose};
+pub use jobs::{JobEnd, JobPage, Named, Unfinished, Whose};
 pub use lists::{AuditLine, EntryLine, JobLine, Page, WorkspaceBalance};
 pub use notices::{Tried, notice_of};
 pub use reader::Admission;

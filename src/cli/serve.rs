@@ -10,7 +10,6 @@ use crate::config::Config;
 use crate::control::{self, Control, Listeners, Predecessor, Successor};
 use crate::edge::{self, Edge, Socket};
 use crate::gateway::{Gateway, Hands};
-use crate::id::JobId;
 use crate::media::Media;
 use crate::painter;
 use crate::reload::{LivePolicy, Look};
@@ -132,10 +131,10 @@ pub(super) async fn start(
         watchdog: config.watchdog,
     };
     let gateway = Gateway::new(Arc::clone(&clock) as _, hands);
-    let elsewhere = take_over::serve_predecessor(&gateway, left);
+    take_over::serve_predecessor(&gateway, left);
     let mut background = Background::begin(&gateway)?;
     count(&gateway, &turnstile, clock, &mut background).await?;
-    take_up(&gateway, &elsewhere).await?;
+    take_up(&gateway).await?;
 
     let listeners = Listeners { sockets: shared.into(), control: control.share()? };
     let (asking, successors) = Successors::listen(listeners);
@@ -165,13 +164,13 @@ async fn open_books(
 }
 
 /// What processes before this one left undone, less the jobs that one of them still works on.
-async fn take_up(gateway: &Arc<Gateway>, elsewhere: &[JobId]) -> Result<(), CliError> {
+async fn take_up(gateway: &Arc<Gateway>) -> Result<(), CliError> {
     // Before any job can end: what ends from here on is put beside these.
     let untold = gateway.resume_notices().await?;
     tracing::debug!(untold, "apps that were not told before the start will be");
 
     gateway.look_at_drains().await?;
-    let resumed = gateway.resume_jobs_but(elsewhere).await?;
+    let resumed = gateway.resume_jobs().await?;
     tracing::debug!(resumed, "jobs of before the start are taken up");
     Ok(())
 }
@@ -190,6 +189,9 @@ fn keep_house(
     background.spawn("policy", policy.follow(move |look| told.tell_of_policy(look)));
     let upstream = Arc::clone(&gateway.upstream);
     background.spawn("buffers", async move { upstream.keep_tidy().await });
+    background.spawn("cancels", Arc::clone(gateway).hear_of_cancels());
+    let keeping = Arc::clone(gateway);
+    background.keep_house("jobs", async move { keeping.keep_jobs().await });
     background.keep_house("webhooks", Arc::clone(gateway).tell_apps());
     background.keep_house("budgets", Arc::clone(gateway).tell_of_budgets());
     let (sweeping, auditing) = (Arc::clone(gateway), Arc::clone(gateway));
@@ -197,10 +199,8 @@ fn keep_house(
     background.keep_house("sweep", async move { sweeping.sweep_library(sweep_every).await });
     background.keep_house("audit", async move { auditing.audit_books(audit_every).await });
     if is_shared {
-        let gateway = Arc::clone(gateway);
-        let following = Arc::clone(&gateway);
+        let following = Arc::clone(gateway);
         background.spawn("drains", async move { following.follow_drains().await });
-        background.keep_house("adopt", async move { gateway.adopt_jobs_of_others().await });
     } else {
         let (folder, free_min) = (config.store_directory.clone(), config.store_free_min_bytes);
         background.keep_house("disk", Arc::clone(gateway).watch_disk(folder, free_min));

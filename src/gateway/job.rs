@@ -19,7 +19,7 @@ use crate::job::{Input, Job, JobError, NewJob, State};
 use crate::ledger::HoldAsk;
 use crate::played::Moment;
 use crate::pledge;
-use crate::store::{StoreError, Whose};
+use crate::store::{AnswerKept, StoreError, Whose};
 use crate::telemetry::Bound;
 use crate::trail::Step;
 
@@ -34,6 +34,7 @@ mod take_up;
 
 pub(super) use errand::{Errand, again, kept};
 use shown::encode_accepted;
+use take_up::Taken;
 
 /// When a job is worth asking after again.
 const ASK_AGAIN: Duration = Duration::from_secs(2);
@@ -49,6 +50,8 @@ pub(super) struct Desk {
     wishes: DashMap<JobId, CancellationToken>,
     /// Those that have their places.
     worked_on: DashSet<JobId>,
+    /// Those that the process before this one works on to their end.
+    elsewhere: DashSet<JobId>,
     stopping: CancellationToken,
 }
 
@@ -60,6 +63,7 @@ impl Desk {
             of_workspace: DashMap::new(),
             wishes: DashMap::new(),
             worked_on: DashSet::new(),
+            elsewhere: DashSet::new(),
             stopping: CancellationToken::new(),
         }
     }
@@ -154,9 +158,9 @@ impl Gateway {
         visit: &mut Visit,
         body: Bytes,
     ) -> Result<WireReply, Refusal> {
-        let (job, reply) = self.accept(visit, body).await?;
+        let (job, taken, reply) = self.accept(visit, body).await?;
         self.telemetry.metrics().jobs.with_label_values(&["accepted"]).inc();
-        self.set_to_work(&job);
+        self.set_to_work(taken, job.workspace, job.ends_by_ms);
         visit.became_job = true;
         let now = self.clock.now();
         Ok(reply::with_standings(reply, visit.client, &self.standings(visit, now), now))
@@ -173,7 +177,11 @@ impl Gateway {
     }
 
     /// Everything up to the hold, which the job is accepted with.
-    async fn accept(&self, visit: &mut Visit, body: Bytes) -> Result<(Job, WireReply), Refusal> {
+    async fn accept(
+        self: &Arc<Self>,
+        visit: &mut Visit,
+        body: Bytes,
+    ) -> Result<(Job, Taken, WireReply), Refusal> {
         let bounds = &self.desk.bounds;
         let webhook = notices::webhook_of(visit)?;
         self.may_be_job(visit, &body)?;
@@ -204,7 +212,9 @@ impl Gateway {
         let gathered = gathered.and_then(|body| self.fits_a_job(&body).map(|()| body));
         let body = gathered.inspect_err(|_| lease.unspent())?;
         let ask = Self::hold_ask(&asking, &stake, &visit.receipt, now);
-        let job = Job { webhook, ..self.new_job(visit, &work, &ask, now) };
+        // Taken before it is accepted: whoever looks for jobs that nobody works on finds it taken.
+        let taken = self.take_new();
+        let job = Job { webhook, ..self.new_job(taken.id(), visit, (&work, &ask), now) };
         let input = input_of(visit, &body);
         let (open_max, untold_max) =
             (bounds.queued_per_workspace_max, bounds.untold_per_workspace_max);
@@ -212,30 +222,56 @@ impl Gateway {
         let reply = encode_accepted(visit.client, &job);
         visit.enter(Step::Hold);
         let began = Instant::now();
-        let kept = self.keep_reply(visit, &ask.hold, &reply).await;
-        let accepted = match visit.named.zip(kept) {
+        let once = visit.named.zip(self.keep_reply(visit, &ask.hold, &reply).await);
+        let accepted = self.ask_to_accept((ask, new), once, taken).await;
+        visit.receipt.store_us += micros(began.elapsed());
+        let taken = match accepted {
+            Ok(taken) => taken,
+            Err(error) => {
+                if let Some(bound) = bound_of(&error) {
+                    self.telemetry.metrics().bound_met(bound);
+                }
+                self.note_budget_met(&error);
+                lease.take_back();
+                return Err(refuse::hold(&error, &asking, now));
+            }
+        };
+        self.await_price(&asking, &job.hold, &lease);
+        visit.receipt.hold = Some(job.hold.clone());
+        Ok((job, taken, reply))
+    }
+
+    /// Asks the store to accept a job, which is still taken if it does.
+    async fn ask_to_accept(
+        self: &Arc<Self>,
+        (ask, new): (HoldAsk, NewJob),
+        once: Option<(pledge::Named, AnswerKept)>,
+        taken: Taken,
+    ) -> Result<Taken, StoreError> {
+        let (is_named, is_asked) = (once.is_some(), !self.store.is_away());
+        let accepted = match once {
             Some(once) => self.store.accept_job_once(ask, new, once).await,
             None => self.store.accept_job(ask, new).await,
         };
-        visit.receipt.store_us += micros(began.elapsed());
-        if let Err(error) = accepted {
-            if let Some(bound) = bound_of(&error) {
-                self.telemetry.metrics().bound_met(bound);
+        match accepted {
+            Ok(()) => Ok(taken),
+            Err(error) => {
+                // A repeat of one that has a name is told of the job, should there be one; another
+                // that there is must not be worked on, for its app was told that there is none.
+                let is_in_doubt = matches!(error, StoreError::Away) && is_asked;
+                if is_in_doubt && !is_named {
+                    self.disown(taken);
+                }
+                Err(error)
             }
-            self.note_budget_met(&error);
-            lease.take_back();
-            return Err(refuse::hold(&error, &asking, now));
         }
-        self.await_price(&asking, &job.hold, &lease);
-        visit.receipt.hold = Some(job.hold.clone());
-        Ok((job, reply))
     }
 
     /// A job that waits for its turn.
-    fn new_job(&self, visit: &Visit, work: &Work, ask: &HoldAsk, now: Now) -> Job {
+    fn new_job(&self, id: &JobId, visit: &Visit, (work, ask): (&Work, &HoldAsk), now: Now) -> Job {
         let time_ms = i64::try_from(self.desk.bounds.time_max.as_millis()).unwrap_or(i64::MAX);
         Job {
-            id: JobId::random(),
+            id: id.clone(),
             workspace: visit.caller.workspace().clone(),
             key: visit.caller.key().clone(),
             test: visit.caller.is_test(),

@@ -58,6 +58,14 @@ impl Desk {
         }
     }
 
+    /// Jobs of nodes that are gone become those of the node `run`. An embedded store has no nodes.
+    pub(super) async fn adopt_jobs(&self, run: i64) -> Result<(), StoreError> {
+        match self {
+            Self::Embedded(_) => Ok(()),
+            Self::Postgres(desk) => desk.adopt_jobs(run).await,
+        }
+    }
+
     /// Proves the books as they stand committed.
     pub(super) async fn prove(&self, now_unix_ms: i64) -> Result<VerifyReport, StoreError> {
         match self {

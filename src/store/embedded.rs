@@ -214,12 +214,6 @@ impl Tables for Embedded {
         Ok(())
     }
 
-    fn adopt_jobs(&mut self) -> Result<Vec<Job>, StoreError> {
-        let unfinished =
-            Query::same("SELECT * FROM job WHERE forgotten_at_ms IS NULL ORDER BY seq");
-        ask(&self.database, unfinished, &[], jobs::job)
-    }
-
     #[cfg(test)]
     fn meddle(&mut self, meddle: Box<dyn FnOnce(&Connection) + Send>) {
         meddle(&self.database);

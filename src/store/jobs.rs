@@ -34,7 +34,6 @@ pub(super) enum JobAsk {
     Place(JobId, Box<Order>, Reply<()>),
     Cancel(JobId, Reply<Job>),
     End(JobId, Box<JobEnd>, Reply<Job>),
-    Adopt(Reply<Vec<Job>>),
     Tried(Tried, Reply<()>),
 }
 
@@ -57,6 +56,16 @@ const LIST: Query = Query::each(
      AND state IN (SELECT jsonb_array_elements_text(CAST(CAST($5 AS text) AS jsonb)))
      ORDER BY seq DESC LIMIT $6",
 );
+
+/// Every job that has not ended; of several nodes, those of the node `$1`.
+const OWN: Query = Query::each(
+    "SELECT id, workspace, state, ends_by_ms FROM job WHERE forgotten_at_ms IS NULL ORDER BY seq",
+    "SELECT id, workspace, state, ends_by_ms FROM job
+     WHERE forgotten_at_ms IS NULL AND run = $1 ORDER BY seq",
+);
+
+const UNWANTED: Query =
+    Query::same("SELECT id FROM job WHERE forgotten_at_ms IS NULL AND unwanted");
 
 const NAMED: Query = Query::same(
     "SELECT job, picture, at_ms FROM asset
@@ -92,6 +101,19 @@ pub struct JobPage {
     pub jobs: Vec<Job>,
     /// Whether older ones follow.
     pub has_more: bool,
+}
+
+/// A job that has not ended, as far as it takes to work on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfinished {
+    /// Its name.
+    pub id: JobId,
+    /// Whose it is.
+    pub workspace: WorkspaceId,
+    /// Where it stands.
+    pub state: State,
+    /// Until when it may be worked on, in milliseconds since the Unix epoch.
+    pub ends_by_ms: i64,
 }
 
 /// A picture that has a name.
@@ -166,10 +188,18 @@ impl Store {
         Ok(self.rows(Line::Books, LOAD, values, both).await?.pop())
     }
 
-    /// Jobs that have not ended and that nobody works on, the oldest first: from now on it is this
-    /// process that works on them.
-    pub async fn adopt_jobs(&self) -> Result<Vec<Job>, StoreError> {
-        self.ask(|reply| Ask::Job(JobAsk::Adopt(reply))).await
+    /// Jobs that have not ended and that are this process's to work on, the oldest first. With several
+    /// nodes those of nodes that are gone become its own before.
+    pub async fn adopt_jobs(&self) -> Result<Vec<Unfinished>, StoreError> {
+        Box::pin(self.desk.adopt_jobs(self.run)).await?;
+        let run = if self.is_shared() { vec![self.run.into()] } else { Vec::new() };
+        self.rows(Line::Looks, OWN, run, unfinished).await
+    }
+
+    /// Jobs that have not ended and that their apps want no more, whoever works on them.
+    pub async fn unwanted_jobs(&self) -> Result<Vec<JobId>, StoreError> {
+        let name = |row: &dyn Cells| Ok(JobId::known(&row.text("id")?));
+        self.rows(Line::Looks, UNWANTED, Vec::new(), name).await
     }
 
     /// So many jobs of theirs that are older than `after`, in these states, the newest first.
@@ -212,6 +242,15 @@ impl Store {
     }
 }
 
+fn unfinished(row: &dyn Cells) -> Result<Unfinished, StoreError> {
+    Ok(Unfinished {
+        id: JobId::known(&row.text("id")?),
+        workspace: WorkspaceId::known(&row.text("workspace")?),
+        state: row.named("state", State::named)?,
+        ends_by_ms: row.number("ends_by_ms")?,
+    })
+}
+
 fn named(row: &dyn Cells) -> Result<Named, StoreError> {
     Ok(Named {
         job: JobId::known(&row.text("job")?),
@@ -229,7 +268,6 @@ impl JobAsk {
             | Self::Place(_, _, reply)
             | Self::Tried(_, reply) => reply.give(Err(why())),
             Self::Cancel(_, reply) | Self::End(_, _, reply) => reply.give(Err(why())),
-            Self::Adopt(reply) => reply.give(Err(why())),
         }
     }
 
@@ -247,7 +285,7 @@ impl JobAsk {
             Self::Cancel(job, _) => {
                 touched.cancelled.insert(job.clone());
             }
-            Self::Adopt(_) | Self::Tried(..) => {}
+            Self::Tried(..) => {}
         }
     }
 }

@@ -15,10 +15,11 @@ use crate::pledge::{Pledge, Scope};
 use super::books::Books;
 use super::error::StoreError;
 use super::registry::Registry;
-use super::rows::{Rows, jobs};
+use super::rows::Rows;
 use super::shared::Shared;
 use super::tables::{Broken, Depth, Standing, Stands, Tables, Touched};
 
+mod adopt;
 mod begin;
 mod commit;
 mod desk;
@@ -34,7 +35,7 @@ pub(super) use open::{open, open_desk};
 pub(super) use watch::GONE_MS;
 pub(super) use wire::Address;
 
-use wire::{Saying, Wire, read};
+use wire::{Saying, Wire};
 
 /// What a node's processes are known by, and how they reach the tables.
 pub(super) struct Postgres {
@@ -74,19 +75,6 @@ struct Found {
     is_registry_changed: bool,
 }
 
-/// Jobs of nodes that are gone, `$2`, are this node's, `$1`, from now on.
-const ADOPT: &str = "UPDATE job SET run = $1
-     WHERE (forgotten_at_ms IS NULL OR id IN (SELECT job FROM notice WHERE state = 'waiting'))
-         AND (run IS NULL OR run NOT IN
-         (SELECT run FROM node WHERE beat_at_ms > $2 OR run = $1))
-     RETURNING *";
-
-/// The workspaces of those.
-const ADOPTABLE: &str = "SELECT DISTINCT workspace FROM job
-     WHERE (forgotten_at_ms IS NULL OR id IN (SELECT job FROM notice WHERE state = 'waiting'))
-         AND (run IS NULL OR run NOT IN
-         (SELECT run FROM node WHERE beat_at_ms > $2 OR run = $1))";
-
 impl Postgres {
     fn wire(&self) -> Result<&Wire, StoreError> {
         self.wire.as_ref().ok_or(StoreError::Away)
@@ -111,32 +99,6 @@ impl Postgres {
         self.batch = batch;
         self.pending = None;
         Ok(stands)
-    }
-
-    async fn adopt(&self) -> Result<Vec<Job>, StoreError> {
-        let wire = self.wire()?;
-        let gone_ms = watch::database_ms(wire).await?.saturating_sub(GONE_MS);
-        let whose = || -> wire::Told<'_> { vec![Box::new(self.run), Box::new(gone_ms)] };
-        let places = wire.ask(&Saying::new(ADOPTABLE, whose())).await?;
-        let places = read(&places, |row| row.text("workspace"))?;
-        if places.is_empty() {
-            return Ok(Vec::new());
-        }
-        // Under the same locks as every change to them: who thought to own them finds out.
-        let names: Vec<String> = places.iter().map(|place| begin::lock_of_name(place)).collect();
-        let trip = [
-            Saying::new("BEGIN", Vec::new()),
-            begin::lock(names, &[], &[]),
-            Saying::new(ADOPT, whose()),
-            Saying::new("COMMIT", Vec::new()),
-        ];
-        let answers = wire.trip(&trip).await?;
-        let adopted = answers.get(2).map_or(&[][..], Vec::as_slice);
-        let mut adopted = read(adopted, |row| Ok((row.number("seq")?, jobs::job(row)?)))?;
-        // Of those that have ended, somebody is still to be told.
-        adopted.retain(|(_, job)| !job.state.is_end());
-        adopted.sort_by_key(|(seq, _)| *seq);
-        Ok(adopted.into_iter().map(|(_, job)| job).collect())
     }
 }
 
@@ -234,10 +196,6 @@ impl Tables for Postgres {
 
     fn rest(&mut self, _: bool) -> Result<(), StoreError> {
         Ok(())
-    }
-
-    fn adopt_jobs(&mut self) -> Result<Vec<Job>, StoreError> {
-        self.wait(self.adopt())
     }
 
     #[cfg(test)]

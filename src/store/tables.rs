@@ -57,10 +57,6 @@ pub(super) trait Tables: Send {
     /// Takes care of the tables between batches; `idle` when nothing waits.
     fn rest(&mut self, idle: bool) -> Result<(), StoreError>;
 
-    /// Jobs that this process is to work on from now on, since nobody else does: all that have not
-    /// ended, or those of processes that are gone.
-    fn adopt_jobs(&mut self) -> Result<Vec<Job>, StoreError>;
-
     /// Something done behind the writer's back, to see it fail or stop.
     #[cfg(test)]
     fn meddle(&mut self, meddle: Box<dyn FnOnce(&rusqlite::Connection) + Send>);

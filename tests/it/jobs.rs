@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::clerk::Clerk;
+use crate::nodes::Shared;
 use crate::vendor::{Answers, FakeVendor};
 use crate::world::{OPENAI, PAINTED, POSTEVERYWHERE, Reply, World, dimensions, from_base64, read};
 
@@ -181,6 +182,39 @@ async fn an_order_that_the_vendor_takes_back_costs_nothing() {
     assert_eq!(cancel(&world, &id).await["status"], "processing");
     assert_eq!(ended(&world, &id).await["status"], "cancelled");
     assert_eq!((clerk.placed(), clerk.taken_back()), (1, 1));
+    assert_eq!(world.available(), "10");
+    world.verify();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_is_cancelled_at_one_gateway_is_taken_back_by_the_other_that_works_on_it() {
+    let shared = Shared::new();
+    let (one, _vendor, clerk) = ordering(Clerk::default(), &shared.config).await;
+    let other = one.another_node();
+    let id = asked(&one).await;
+    clerk.is_asked().await;
+    assert_eq!(cancel(&other, &id).await["status"], "processing");
+    assert_eq!(ended(&other, &id).await["status"], "cancelled");
+    assert_eq!((clerk.placed(), clerk.taken_back()), (1, 1));
+    assert_eq!(one.available(), "10");
+    one.verify();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_whose_time_comes_while_the_database_is_away_end_when_it_is_back() {
+    let shared = Shared::new();
+    let config = format!("{}[jobs]\nrunning_max = 1\ntime_max = \"2s\"\n", shared.config);
+    let (world, _vendor, clerk) = ordering(Clerk::default(), &config).await;
+    let running = asked(&world).await;
+    clerk.is_asked().await;
+    let waiting = asked(&world).await;
+    tokio::task::block_in_place(|| shared.goes_away());
+    // The time of the one that waits is over: it is read, to be ended.
+    tokio::task::block_in_place(|| world.log_line("a job cannot be read yet"));
+    tokio::task::block_in_place(|| shared.comes_back());
+    for id in [running, waiting] {
+        assert_eq!(ended(&world, &id).await["status"], "failed");
+    }
     assert_eq!(world.available(), "10");
     world.verify();
 }

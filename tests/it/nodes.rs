@@ -5,7 +5,7 @@ use std::io::Write as _;
 use serde_json::json;
 use tempfile::NamedTempFile;
 
-use crate::server::server;
+use crate::server::{database_of, server};
 use crate::shared::Redis;
 use crate::vendor::{Answers, FakeVendor};
 use crate::world::{OPENAI, PAINTED, World};
@@ -29,6 +29,23 @@ impl Shared {
             secret.path().display()
         );
         Self { config, url, _secret: secret }
+    }
+
+    /// The database takes nobody any more, and lets go of everyone.
+    pub(crate) fn goes_away(&self) {
+        let name = database_of(&self.url);
+        server().run("postgres", &format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"));
+        let ending = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+        );
+        server().run("postgres", &ending);
+    }
+
+    pub(crate) fn comes_back(&self) {
+        server().run(
+            "postgres",
+            &format!("ALTER DATABASE {} ALLOW_CONNECTIONS true", database_of(&self.url)),
+        );
     }
 }
 

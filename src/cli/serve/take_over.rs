@@ -4,7 +4,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -13,13 +12,9 @@ use crate::config::Config;
 use crate::control::{Listeners, Predecessor, Successor};
 use crate::edge::{EdgeError, Socket};
 use crate::gateway::Gateway;
-use crate::id::JobId;
 use crate::store::Will;
 
 use super::super::CliError;
-
-/// How often jobs are looked for that the process before accepted in its last moments.
-const ADOPT_EVERY: Duration = Duration::from_secs(1);
 
 /// What the process before left.
 pub(super) struct Left {
@@ -65,40 +60,25 @@ pub(super) async fn inherit(
     Ok(Some((Left { will, stream }, control)))
 }
 
-/// Does what requests in flight in the process before ask, beside everything else. Returns the jobs that it
-/// works on; they are ours when it is gone. Nodes of a shared store need none of it.
-pub(super) fn serve_predecessor(gateway: &Arc<Gateway>, left: Option<Left>) -> Vec<JobId> {
-    let Some(left) = left.filter(|_| !gateway.store.is_shared()) else { return Vec::new() };
-    let jobs = left.will.jobs.clone();
-    gateway.tasks.spawn(serve_until_gone(Arc::clone(gateway), left));
-    jobs
+/// Does what requests in flight in the process before ask, beside everything else. The jobs that it works on
+/// are ours when it is gone. Nodes of a shared store need none of it.
+pub(super) fn serve_predecessor(gateway: &Arc<Gateway>, left: Option<Left>) {
+    if let Some(left) = left.filter(|_| !gateway.store.is_shared()) {
+        gateway.jobs_are_elsewhere(&left.will.jobs);
+        gateway.tasks.spawn(serve_until_gone(Arc::clone(gateway), left));
+    }
 }
 
 async fn serve_until_gone(gateway: Arc<Gateway>, left: Left) {
     let Left { will, stream } = left;
-    let jobs = will.jobs.clone();
-    let stream = match tokio::net::UnixStream::from_std(stream) {
-        Ok(stream) => stream,
-        Err(error) => {
-            tracing::error!(%error, "the process before this one cannot be heard");
-            return;
-        }
-    };
-    let store = gateway.store.clone();
-    let mut serving = Box::pin(store.serve_predecessor(stream, will));
-    loop {
-        let is_gone = tokio::time::timeout(ADOPT_EVERY, &mut serving).await.is_ok();
-        let elsewhere = if is_gone { &[] } else { jobs.as_slice() };
-        let taken = gateway.resume_jobs_but(elsewhere).await;
-        let untold = gateway.resume_notices().await;
-        if let Err(error) = taken.and(untold) {
-            tracing::warn!(%error, "jobs of the process before cannot be looked for");
-        }
-        if is_gone {
+    match tokio::net::UnixStream::from_std(stream) {
+        Ok(stream) => {
+            gateway.store.serve_predecessor(stream, will).await;
             tracing::info!("the process before has finished what was in flight");
-            return;
         }
+        Err(error) => tracing::error!(%error, "the process before this one cannot be heard"),
     }
+    gateway.jobs_are_here();
 }
 
 pub(super) fn lost(source: io::Error) -> CliError {

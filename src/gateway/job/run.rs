@@ -29,6 +29,10 @@ use super::super::{
     note_caller, note_delivered, refuse, treat, worth,
 };
 use super::Errand;
+use super::take_up::{STORE_AGAIN, is_passing};
+
+/// How often a job is read before it is left to whoever looks for jobs that nobody works on.
+const LOADS_MAX: u32 = 30;
 
 /// What a job came to, before it is written down.
 type Drawn<T = Delivered> = Result<(T, Credits), Refusal>;
@@ -51,20 +55,33 @@ impl Gateway {
             Box::pin(self.carry_on(&errand)).await;
             running.dec();
         }
-        self.desk.worked_on.remove(&errand.id);
+    }
+
+    /// A job as the store knows it. While the store cannot be asked this waits and keeps its places: the
+    /// jobs behind it could not be read either.
+    async fn load(&self, errand: &Errand) -> Option<(Job, Input)> {
+        let mut tries = 0_u32;
+        loop {
+            let error = match self.store.load_job(errand.id.clone()).await {
+                Ok(found) => return found,
+                Err(error) => refuse::chain(&error),
+            };
+            tries = tries.saturating_add(1);
+            if tries == LOADS_MAX {
+                tracing::error!(job = %errand.id, error, "a job could not be read");
+                return None;
+            }
+            tracing::warn!(job = %errand.id, error, "a job cannot be read yet");
+            tokio::select! {
+                () = tokio::time::sleep(STORE_AGAIN) => {}
+                () = self.desk.stopping.cancelled() => return None,
+            }
+        }
     }
 
     /// Does what is left of a job, from what the store knows of it.
     pub(super) async fn carry_on(&self, errand: &Arc<Errand>) {
-        let (job, input) = match self.store.load_job(errand.id.clone()).await {
-            Ok(Some(found)) => found,
-            Ok(None) => return,
-            Err(error) => {
-                let error = refuse::chain(&error);
-                tracing::error!(job = %errand.id, error, "a job could not be read");
-                return;
-            }
-        };
+        let Some((job, input)) = self.load(errand).await else { return };
         if job.unwanted {
             errand.is_wanted_no_more();
         }
@@ -286,7 +303,7 @@ impl Gateway {
         }
         enter(&receipt, if price.is_some() { Step::Settle } else { Step::Void });
         let end = JobEnd { outcome, price, receipt: receipt.clone(), kept_for_ms };
-        match self.store.end_job(errand.id.clone(), end).await {
+        match self.written_end(errand, end).await {
             Ok(job) => {
                 self.telemetry.metrics().jobs.with_label_values(&[job.state.name()]).inc();
                 tracing::info!(job = %job.id, state = job.state.name(), "a job has ended");
@@ -298,6 +315,20 @@ impl Gateway {
             Err(error) => {
                 let error = refuse::chain(&error);
                 tracing::error!(job = %errand.id, error, "the end of a job could not be written");
+            }
+        }
+    }
+
+    /// Writes the end of a job, however long the store is away: what was drawn is known here alone.
+    async fn written_end(&self, errand: &Errand, end: JobEnd) -> Result<Job, StoreError> {
+        loop {
+            match self.store.end_job(errand.id.clone(), end.clone()).await {
+                Err(error) if is_passing(&error) => {
+                    let error = refuse::chain(&error);
+                    tracing::warn!(job = %errand.id, error, "a job's end cannot be written yet");
+                    tokio::time::sleep(STORE_AGAIN).await;
+                }
+                ended => return ended,
             }
         }
     }

@@ -183,10 +183,6 @@ fn fate_of_job(ask: JobAsk) -> Fate {
         JobAsk::Place(id, order, reply) => Fate::Carried(Carried::Place(id, order), to(reply)),
         JobAsk::Cancel(id, reply) => Fate::Carried(Carried::Cancel(id), to(reply)),
         JobAsk::End(id, end, reply) => Fate::Carried(Carried::End(id, end), to(reply)),
-        JobAsk::Adopt(reply) => {
-            reply.give(Ok(Vec::new()));
-            Fate::Done
-        }
         JobAsk::Tried(..) => refused(&Ask::Job(ask)),
     }
 }

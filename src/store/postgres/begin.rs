@@ -20,8 +20,7 @@ const REGISTRY: &str = "registry";
 const SWEEP: &str = "7477, 1";
 
 /// The database's clock.
-pub(super) const CLOCK: &str =
-    "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) AS n";
+const CLOCK: &str = "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000 AS bigint) AS n";
 
 /// Holds that are touched: those named, and those of jobs.
 macro_rules! with_holds {

@@ -12,6 +12,7 @@ use super::super::cells::{Query, Reading, Value};
 use super::super::desk::Line;
 use super::super::error::StoreError;
 use super::super::verify::{self, VerifyReport};
+use super::adopt::Beats;
 use super::wire::{Address, Saying, TRIP_TIMEOUT, Told, Wire, read};
 
 /// How long a question may take that nobody in flight waits for.
@@ -20,14 +21,16 @@ const LONG_TIMEOUT: Duration = Duration::from_mins(1);
 /// A connection for each line, made when it is first asked on and again when it was lost.
 #[derive(Clone)]
 pub(in super::super) struct PostgresDesk {
-    address: Address,
-    runtime: Handle,
+    pub(super) address: Address,
+    pub(super) runtime: Handle,
     lines: Arc<[Mutex<Option<Arc<Wire>>>; 3]>,
+    /// What was seen of the other nodes.
+    pub(super) beats: Arc<parking_lot::Mutex<Beats>>,
 }
 
 impl PostgresDesk {
     pub(super) fn new(address: Address, runtime: Handle) -> Self {
-        Self { address, runtime, lines: Arc::default() }
+        Self { address, runtime, lines: Arc::default(), beats: Arc::default() }
     }
 
     /// Asks, and reads each row. A connection that was lost before is made again, once.

@@ -12,7 +12,6 @@ use super::super::error::StoreError;
 use super::super::registry::Registry;
 use super::super::rows::registry;
 use super::super::shared::Shared;
-use super::begin::CLOCK;
 use super::wire::{Address, Saying, Told, Wire, read, read_number};
 
 /// How often a node looks, whether it is told of anything or not.
@@ -80,11 +79,6 @@ pub(super) struct Watching {
 pub(super) async fn beat(wire: &Wire, run: i64, batch: i64) -> Result<i64, StoreError> {
     let told: Told<'_> = vec![Box::new(run), Box::new(batch)];
     read_number(&wire.ask(&Saying::new(BEAT, told)).await?)
-}
-
-/// The database's time.
-pub(super) async fn database_ms(wire: &Wire) -> Result<i64, StoreError> {
-    read_number(&wire.ask(&Saying::new(CLOCK, Vec::new())).await?)
 }
 
 impl Watching {

@@ -172,11 +172,7 @@ impl Proxy {
         tokio::spawn(async move {
             loop {
                 let (client, _) = listener.accept().await.unwrap();
-                if shut.load(Ordering::SeqCst) {
-                    continue;
-                }
-                let server = TcpStream::connect(&to).await.unwrap();
-                tokio::spawn(relay(client, server, (Arc::clone(&seen), Arc::clone(&shut))));
+                tokio::spawn(relay(client, to.clone(), (Arc::clone(&seen), Arc::clone(&shut))));
             }
         });
         Self { url: url.replace(&theirs, &ours), losing, is_shut }
@@ -197,9 +193,13 @@ impl Proxy {
 
 async fn relay(
     mut client: TcpStream,
-    mut server: TcpStream,
+    to: String,
     (losing, shut): (Arc<AtomicUsize>, Arc<AtomicBool>),
 ) {
+    if shut.load(Ordering::SeqCst) {
+        return;
+    }
+    let mut server = TcpStream::connect(&to).await.unwrap();
     let is_next = |lost: Lost| {
         losing.compare_exchange(lost as usize, 0, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     };

@@ -134,6 +134,9 @@ async fn a_name_stands_for_its_job_whatever_became_of_it_and_for_none_that_was_n
     assert_eq!(world.store().look_up(named(1, 1)).await.unwrap().0, Verdict::New);
     world.grant(5).await;
     accept_once(&world, 1, named(1, 1)).await.unwrap();
+    // A commit of which it was not known whether it stands is decided again, and is the same job.
+    accept_once(&world, 1, named(1, 1)).await.unwrap();
+    world.must_balance().await;
     for (asked, told) in [(1, Verdict::Replay), (2, Verdict::Mismatch)] {
         let again = accept_once(&world, 2, named(1, asked)).await;
         assert!(matches!(again, Err(StoreError::Pledged(verdict)) if verdict == told), "{again:?}");
@@ -158,7 +161,9 @@ async fn what_a_crash_leaves_is_what_was_answered(mut world: World) {
     world.store().place_job(id.clone(), order()).await.unwrap();
     world.crash().await;
     let open = world.store().adopt_jobs().await.unwrap();
-    assert_eq!(open.iter().map(|job| &job.orders).collect::<Vec<_>>(), [&vec![order()]]);
+    assert_eq!(open.iter().map(|job| job.state).collect::<Vec<_>>(), [State::Placed]);
+    let (loaded, _) = world.store().load_job(id.clone()).await.unwrap().unwrap();
+    assert_eq!(loaded.orders, [order()]);
     let cancelled = world.store().cancel_job(id.clone()).await.unwrap();
     assert_eq!((cancelled.state, cancelled.unwanted), (State::Placed, true));
     let again = world.store().begin_job(id).await;

@@ -6,7 +6,7 @@ use crate::job::{JobError, State};
 use crate::pledge::{Fingerprint, Named, Scope, Verdict};
 
 use super::jobs::{accept, order};
-use super::world::{Place, World, credits};
+use super::world::{Place, World, credits, receipt};
 use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -69,7 +69,7 @@ async fn what_another_node_is_at_is_running_and_unknown_once_that_node_is_gone()
     world.until_seen().await;
     let (told, _) = world.store().look_up(name).await.unwrap();
     assert!(matches!(told, Verdict::Unknown { .. }), "{told:?}");
-    world.store().settle(HoldId::known("h1"), credits(1), world::receipt()).await.unwrap();
+    world.store().settle(HoldId::known("h1"), credits(1), receipt()).await.unwrap();
     world.must_balance().await;
 }
 
@@ -126,7 +126,8 @@ async fn jobs_of_a_node_that_is_gone_are_taken_over_and_are_no_longer_its_own() 
     let adopted = other.adopt_jobs().await.unwrap();
     let states: Vec<State> = adopted.iter().map(|job| job.state).collect();
     assert_eq!(states, [State::Placed, State::Queued]);
-    assert_eq!(other.adopt_jobs().await.unwrap(), [], "once");
+    assert_eq!(other.adopt_jobs().await.unwrap(), adopted, "they stay its own");
+    assert_eq!(mine.adopt_jobs().await.unwrap(), [], "and are no other's");
     for refused in [mine.begin_job(one), mine.begin_job(two.clone())].map(Box::pin) {
         let refused = refused.await;
         assert!(matches!(refused, Err(StoreError::Job(JobError::Over))), "{refused:?}");
@@ -135,6 +136,32 @@ async fn jobs_of_a_node_that_is_gone_are_taken_over_and_are_no_longer_its_own() 
     assert!(mine.cancel_job(two.clone()).await.unwrap().unwanted);
     let begun = other.begin_job(two).await;
     assert!(matches!(begun, Err(StoreError::Job(JobError::Unwanted))), "{begun:?}");
+}
+
+async fn buy_one(store: &Store, ask: HoldAsk) {
+    let hold = ask.hold.clone();
+    store.hold(ask).await.unwrap();
+    store.settle(hold, credits(1), receipt()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn jobs_are_taken_over_in_the_middle_of_other_nodes_batches() {
+    let world = World::shared().await;
+    world.grant(1_000).await;
+    let nodes = [world.store().clone(), world.other_node().await];
+    accept(&world, "job_1", "h_job").await.unwrap();
+    for round in 0..20 {
+        world.run("UPDATE job SET run = NULL");
+        let buying = join_all((0..32).map(|number| {
+            buy_one(&nodes[number % 2], world.ask(&format!("h{round}_{number}"), 1))
+        }));
+        let adopting = join_all(nodes.iter().map(Store::adopt_jobs));
+        let (_, adopted) = tokio::join!(buying, adopting);
+        let adopted: usize = adopted.into_iter().map(|jobs| jobs.unwrap().len()).sum();
+        assert_eq!(adopted, 1, "one node has it");
+    }
+    assert_eq!(world.balance().await.spent, credits(640));
+    world.must_balance().await;
 }
 
 #[tokio::test]

@@ -139,6 +139,7 @@ impl World {
     pub(super) async fn crash(&mut self) {
         let (crashed, heard) = channel();
         let store = self.store.take().unwrap();
+        let run = store.run;
         store.send(Ask::Crash(crashed), None).unwrap();
         tokio::task::spawn_blocking(move || heard.recv()).await.unwrap().unwrap();
         drop(store);
@@ -150,8 +151,8 @@ impl World {
             while client.query_one(connections, &[]).await.unwrap().get::<_, i64>(0) > 0 {
                 tokio::task::yield_now().await;
             }
-            // Ten seconds go by.
-            client.batch_execute("UPDATE node SET beat_at_ms = 0").await.unwrap();
+            // A day goes by, after which it is buried.
+            client.execute("DELETE FROM node WHERE run = $1", &[&run]).await.unwrap();
         }
         self.store = Some(self.place.open(&self.clock, USUAL_BOUNDS).await);
     }

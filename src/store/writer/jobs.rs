@@ -124,7 +124,6 @@ impl Writer {
                 batch.rows.jobs.tried(tried);
                 Answer::new(reply, Ok(()))
             }
-            JobAsk::Adopt(reply) => Answer::new(reply, Ok(self.tables.adopt_jobs()?)),
         };
         batch.answers.push(answer);
         Ok(())
@@ -138,6 +137,10 @@ impl Writer {
         now: Now,
     ) -> Result<(), StoreError> {
         let NewJob { job, input, open_max, untold_max } = new;
+        if self.books.jobs.jobs.contains_key(&job.id) {
+            // The commit of it was in doubt, and stands.
+            return Ok(());
+        }
         if self.books.jobs.of_workspace(&job.workspace) >= open_max {
             return Err(StoreError::Job(JobError::Full { most: open_max }));
         }
