@@ -22,7 +22,7 @@ mod recent;
 mod traces;
 
 pub use bound::Bound;
-pub use lines::start_log;
+pub use lines::{Log, start_log};
 pub use metrics::{
     AnswerMetrics, BudgetGauge, BudgetMetrics, Metrics, OFFERING_STATES, OfferingGauge,
     OfferingMetrics, PictureMetrics, PriceMetrics, RoomMetrics, RuleMetrics, ShadowMetrics,
@@ -93,6 +93,7 @@ impl Telemetry {
 
     /// Everything that Prometheus may scrape, as text.
     pub fn scrape(&self) -> Vec<u8> {
+        self.count_lost_lines();
         let mut text = Vec::new();
         let families = self.metrics.registry().gather();
         if let Err(error) = TextEncoder::new().encode(&families, &mut text) {
@@ -103,6 +104,7 @@ impl Telemetry {
 
     /// The same in the format of OpenMetrics, with traces that stand for what was measured.
     pub fn scrape_openly(&self) -> Vec<u8> {
+        self.count_lost_lines();
         openmetrics::encode(&self.metrics.registry().gather(), &self.exemplars).into_bytes()
     }
 
@@ -154,6 +156,11 @@ impl Telemetry {
         if let Some(traces) = &self.traces {
             traces.flush().await;
         }
+    }
+
+    fn count_lost_lines(&self) {
+        let counted = &self.metrics.log_lines_lost;
+        counted.inc_by(lines::lines_lost().saturating_sub(counted.get()));
     }
 
     /// A trace that stands for what a histogram counts.

@@ -106,7 +106,7 @@ pub(super) async fn demo(
     config.workspaces_named_max = config.workspaces_named_max.max(WORKSPACES_NAMED);
     config.log_format = LogFormat::Text;
     config.log_level = tracing::Level::WARN;
-    crate::telemetry::start_log(config.log_format, config.log_level);
+    let _log = crate::telemetry::start_log(config.log_format, config.log_level);
 
     let (public, admin) = (Socket::bind(args.public)?, Socket::bind(args.admin)?);
     let (public_url, admin_url) =

@@ -75,7 +75,7 @@ const COUNTING_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
 /// Serves as configured until SIGTERM or SIGINT, or until another process takes over. With `takes_over`,
 /// whoever serves the data folder already is taken over from.
 pub(super) async fn serve(config: Config, takes_over: bool) -> Result<(), CliError> {
-    telemetry::start_log(config.log_format, config.log_level);
+    let _log = telemetry::start_log(config.log_format, config.log_level);
     let mut before = if takes_over { take_over::find(&config).await? } else { None };
     let public = take_over::listen(before.as_mut(), config.public.address)?;
     let admin = take_over::listen(before.as_mut(), config.admin_address)?;

@@ -4,10 +4,13 @@
 //! line of each request it was a twelfth of what a small request took.
 
 use std::fmt::{self, Debug};
+use std::io::{BufWriter, stderr};
+use std::sync::OnceLock;
 
 use serde::Serialize;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
+use tracing_appender::non_blocking::{ErrorCounter, NonBlockingBuilder, WorkerGuard};
 use tracing_log::NormalizeEvent as _;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
@@ -19,17 +22,44 @@ use crate::config::LogFormat;
 /// About as long as the line of a request is.
 const LINE_BYTES: usize = 1024;
 
-/// Sends log lines to standard error in this format.
-pub fn start_log(format: LogFormat, level: tracing::Level) {
+/// Lines that may wait for whoever reads the log; those that come while so many do are lost. Some ten megabytes.
+const LINES_WAITING_MAX: usize = 16_384;
+
+/// Lines that are written at once where several wait.
+const WRITE_BYTES: usize = 64 << 10;
+
+/// Counts lines that were lost.
+static LOST: OnceLock<ErrorCounter> = OnceLock::new();
+
+/// What writes the log. What waits is written when this is dropped.
+#[must_use]
+#[derive(Debug)]
+pub struct Log {
+    _worker: WorkerGuard,
+}
+
+/// Lines that were lost since the start, because nobody read those before them.
+pub(super) fn lines_lost() -> u64 {
+    LOST.get().map_or(0, |lost| u64::try_from(lost.dropped_lines()).unwrap_or(u64::MAX))
+}
+
+/// Sends log lines to standard error in this format. They are written beside everything else: a pipe that nobody
+/// reads, or a terminal that was stopped, is waited for by no request.
+pub fn start_log(format: LogFormat, level: tracing::Level) -> Log {
     // Pingora reports every hung-up client as an error of its own; ours are in the receipts.
     // Libraries say whole heads, keys and all, at the levels below `info`.
     let of_libraries = level.min(tracing::Level::INFO);
     let filter = tracing_subscriber::EnvFilter::new(format!(
         "{of_libraries},pixelgate={level},pingora=error,pingora_core=error,pingora_proxy=error"
     ));
+    let (lines, worker) = NonBlockingBuilder::default()
+        .buffered_lines_limit(LINES_WAITING_MAX)
+        .thread_name("log")
+        .finish(BufWriter::with_capacity(WRITE_BYTES, stderr()));
+    LOST.get_or_init(|| lines.error_counter());
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(lines)
         // Whoever read the log may be gone; telling that on the same way would be a panic.
         .log_internal_errors(false);
     let started = match format {
@@ -39,6 +69,7 @@ pub fn start_log(format: LogFormat, level: tracing::Level) {
     if started.is_err() {
         tracing::debug!("the log was started before");
     }
+    Log { _worker: worker }
 }
 
 /// One object a line: the time, the level, the event's own fields, and where it comes from.

@@ -115,6 +115,8 @@ pub struct Metrics {
     pub ledger_audits: IntCounterVec,
     /// Faults that the last proof of the books found.
     pub ledger_faults: IntGauge,
+    /// Lines of the log that were lost, because nobody read those before them.
+    pub log_lines_lost: IntCounter,
     /// Requests being served now.
     pub in_flight: IntGauge,
     /// Bytes of request bodies held now.
@@ -268,6 +270,11 @@ impl Metrics {
                 &r,
                 "pixelgate_ledger_audit_faults",
                 "Faults that the last proof of the books found",
+            )?,
+            log_lines_lost: counter(
+                &r,
+                "pixelgate_log_lines_lost_total",
+                "Lines of the log that were lost, because nobody read those before them",
             )?,
             in_flight: gauge(&r, "pixelgate_in_flight_requests", "Requests being served now")?,
             in_flight_bytes: gauge(

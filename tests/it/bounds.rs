@@ -184,3 +184,17 @@ async fn a_path_that_nobody_claims_is_said_to_be_one() {
     assert_eq!((reply.status, reply.json()["error"]["code"].clone()), (404, json!("unknown_path")));
     assert!(reply.header("x-request-id").is_some());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_log_that_nobody_reads_makes_no_request_wait() {
+    let mut world = World::painted("10");
+    let gateway = tokio::task::block_in_place(|| world.restart_unread());
+    // A pipe takes some hundred lines before whoever writes to it has to wait.
+    for number in 0..400 {
+        let asking = world.client.post(format!("{}{OPENAI}", gateway.public)).body("{}");
+        let told = tokio::time::timeout(Duration::from_secs(10), read(asking)).await;
+        let told = told.unwrap_or_else(|_| panic!("the request of number {number} waits"));
+        assert_eq!(told.status, 401);
+    }
+    tokio::task::block_in_place(|| gateway.ends_well());
+}

@@ -1,6 +1,7 @@
 //! The process of a world: how it is told to stop, and what it says.
 
-use std::process::{Child, Command};
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
@@ -60,6 +61,28 @@ impl World {
         self.still_serves();
     }
 
+    /// Starts the gateway again as a process whose log nobody reads, once it has said where it serves.
+    pub(crate) fn restart_unread(&mut self) -> Unread {
+        assert!(self.stop().success());
+        let mut process = Command::new(env!("CARGO_BIN_EXE_pixelgate"))
+            .args(["serve", "--config"])
+            .arg(self.folder.path().join("gateway.toml"))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(process.stderr.take().unwrap());
+        let public = loop {
+            let mut line = String::new();
+            assert!(log.read_line(&mut line).unwrap() > 0, "it did not start");
+            let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+            if let Some(public) = line["public_address"].as_str() {
+                break format!("http://{public}");
+            }
+        };
+        Unread { process, public, _log: log }
+    }
+
     fn begin_to_hand_over(&mut self) -> Before {
         let environment: Vec<(&str, &str)> =
             self.environment.iter().map(|(name, value)| (&**name, &**value)).collect();
@@ -72,6 +95,24 @@ impl World {
     fn still_serves(&self) {
         let (public, admin) = serving(&self.log);
         assert_eq!((&public, &admin), (&self.public, &self.admin), "the same listeners");
+    }
+}
+
+/// A process whose log nobody reads.
+pub(crate) struct Unread {
+    process: Child,
+    /// Where it serves.
+    pub(crate) public: String,
+    _log: BufReader<ChildStderr>,
+}
+
+impl Unread {
+    /// It is told to stop, and does.
+    pub(crate) fn ends_well(mut self) {
+        let told = Command::new("kill").args(["-TERM", &self.process.id().to_string()]).status();
+        assert!(told.unwrap().success());
+        let ended = self.process.wait().unwrap();
+        assert!(ended.success(), "{ended}");
     }
 }
 
