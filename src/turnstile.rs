@@ -76,7 +76,8 @@ pub struct Decided {
     pub alone: u64,
     /// Requests that were refused because they could not be asked.
     pub refused: u64,
-    /// What they were to be told and were not: they count too much for a while.
+    /// What they were to be told and were not: without a correction they count too much for a while,
+    /// without an admission too little.
     pub let_go: u64,
 }
 

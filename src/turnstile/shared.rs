@@ -34,8 +34,12 @@ pub(super) const LEASE_MS: u64 = 30_000;
 /// Corrections that wait for the server; more are let go, which only counts too much.
 const LETTERS_MAX: usize = 16_384;
 
-/// Admissions that the server is still to be told of; more are let go.
+/// Admissions that the server is still to be told of; more are let go, and the server counts too
+/// little unless it forgets: then it is told from memory.
 const OWED_MAX: usize = 16_384;
+
+/// An admission that the server is still to be told of, and when it was.
+type Owed = (Ask, u64);
 
 /// A server that all nodes ask.
 pub(super) struct Shared {
@@ -51,7 +55,7 @@ pub(super) struct Shared {
     /// The leases that are held, by name, each with its subject.
     held: DashMap<String, String>,
     /// What was admitted while the server could not be asked: who, when and how heavy.
-    owed: Mutex<Vec<(Ask, u64)>>,
+    owed: Mutex<Vec<Owed>>,
     lease_prefix: String,
     lease_number: AtomicU64,
     pub(super) let_go: AtomicU64,
@@ -195,11 +199,17 @@ impl Shared {
 
     /// Something was admitted without it.
     pub(super) fn owe(&self, ask: &Ask, tick_ms: u64) {
+        self.owe_all([(ask.clone(), tick_ms)]);
+    }
+
+    fn owe_all(&self, admitted: impl IntoIterator<Item = Owed>) {
         let mut owed = self.owed.lock();
-        if owed.len() < OWED_MAX {
-            owed.push((ask.clone(), tick_ms));
-        } else {
-            self.let_go.fetch_add(1, Ordering::Relaxed);
+        for one in admitted {
+            if owed.len() < OWED_MAX {
+                owed.push(one);
+            } else {
+                self.let_go.fetch_add(1, Ordering::Relaxed);
+            }
         }
     }
 

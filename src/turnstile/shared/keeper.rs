@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use futures_util::{StreamExt as _, stream};
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, RedisError};
@@ -13,10 +14,9 @@ use crate::clock::Clock;
 use crate::id::random_text;
 use crate::limit::Weight;
 
-use super::super::Ask;
 use super::super::memory::{Memory, Remembered};
 use super::script::{leases_key, windows_key};
-use super::{LEASE_MS, Letter, Link, Remote, Shared};
+use super::{LEASE_MS, Letter, Link, Owed, Remote, Shared};
 
 /// How long to wait before a server that was not there is looked for again.
 const RETRY: Duration = Duration::from_millis(200);
@@ -24,7 +24,8 @@ const RETRY: Duration = Duration::from_millis(200);
 /// How long a server may take to be found, and to answer what nobody waits for.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How often leases are said to be held, and the server is asked whether it is there.
+/// How often leases are said to be held, what is owed is told, and the server is asked whether it is
+/// there.
 const BEAT: Duration = Duration::from_secs(1);
 
 /// A new era begins after this, in which every node that beats finds out and tells what it knows.
@@ -52,7 +53,7 @@ impl Shared {
             *self.link.write() = Some(link.clone());
             self.is_up.send_replace(true);
             tracing::info!(era = &*link.era, "the shared windows are there");
-            self.serve(&link, is_new, &mut inbox).await;
+            self.serve(&link, is_new, &mut inbox, clock).await;
         }
     }
 
@@ -83,6 +84,7 @@ impl Shared {
         link: &Link,
         is_new_era: bool,
         inbox: &mut tokio::sync::mpsc::Receiver<Letter>,
+        clock: &dyn Clock,
     ) {
         let (mut beat_at, mut are_gone) = (Instant::now(), is_new_era);
         let mut letters = Vec::new();
@@ -91,7 +93,8 @@ impl Shared {
                 () = self.is_lost.notified() => {}
                 () = sleep_until(beat_at) => {
                     beat_at = Instant::now() + BEAT;
-                    if let Err(error) = self.beat(link, std::mem::take(&mut are_gone)).await {
+                    let are_gone = std::mem::take(&mut are_gone);
+                    if let Err(error) = self.beat(link, are_gone, clock).await {
                         self.cut(link, &error);
                     }
                 }
@@ -103,8 +106,9 @@ impl Shared {
         }
     }
 
-    /// Says which leases are held, and finds out whether the era is still the same.
-    async fn beat(&self, link: &Link, are_gone: bool) -> Result<(), RedisError> {
+    /// Finds out whether the era is still the same, says which leases are held, and pays what is
+    /// owed: what passed just before the link was there, and what found no place among those that ask.
+    async fn beat(&self, link: &Link, are_gone: bool, clock: &dyn Clock) -> Result<(), RedisError> {
         let mut connection = link.connection.clone();
         let era: Option<String> =
             redis::cmd("GET").arg(super::script::ERA_KEY).query_async(&mut connection).await?;
@@ -121,7 +125,7 @@ impl Shared {
             let call = self.scripts.beat(leases, LEASE_MS, are_gone);
             call.invoke_async::<i64>(&mut connection).await?;
         }
-        Ok(())
+        self.pay(&link.connection, &link.era, clock).await
     }
 
     /// Tells one thing. What cannot be told is let go: then the server counts too much, never too little.
@@ -175,12 +179,15 @@ impl Shared {
         let began = Instant::now();
         let is_other = era_before.is_some_and(|before| before != era);
         if is_new == 1 || begins_in_ms > 0 || is_other {
-            self.owed.lock().clear();
-            self.tell_all(&connection, &era, (memory, clock)).await?;
-        } else {
-            self.pay(&connection, &era, clock).await?;
+            // All of it is in memory too. What passes from now on may not be told from there.
+            let known = std::mem::take(&mut *self.owed.lock());
+            if let Err(error) = self.tell_all(&connection, &era, (memory, clock)).await {
+                self.owe_all(known);
+                return Err(error);
+            }
         }
         sleep_until(began + Duration::from_millis(begins_in_ms)).await;
+        self.pay(&connection, &era, clock).await?;
         Ok((connection, era.into(), is_new == 1 || is_other))
     }
 
@@ -203,22 +210,47 @@ impl Shared {
         Ok(())
     }
 
-    /// What was admitted while the same server could not be asked.
-    async fn pay(
+    /// Tells what was admitted without the server. What cannot be told stays owed.
+    pub(super) async fn pay(
         &self,
         connection: &MultiplexedConnection,
         era: &str,
         clock: &dyn Clock,
     ) -> Result<(), RedisError> {
-        let owed: Vec<(Ask, u64)> = std::mem::take(&mut *self.owed.lock());
-        for (ask, tick_ms) in owed {
-            let ago_ms = clock.now().tick_ms.saturating_sub(tick_ms);
-            for (subject, bounds) in &ask.places {
-                let known = Remembered::one(bounds, ask.weight, ago_ms);
-                self.tell(connection, era, (subject, known)).await?;
+        let mut owed = std::mem::take(&mut *self.owed.lock());
+        while !owed.is_empty() {
+            let some = owed.drain(..owed.len().min(AT_ONCE));
+            let rests = join_all(some.map(|one| self.pay_one(connection, era, clock, one))).await;
+            let mut failed = None;
+            for (rest, error) in rests.into_iter().flatten() {
+                owed.push(rest);
+                failed = Some(error);
+            }
+            if let Some(error) = failed {
+                self.owe_all(owed);
+                return Err(error);
             }
         }
         Ok(())
+    }
+
+    /// Tells one admission, subject by subject. What is left where that fails has not been told.
+    async fn pay_one(
+        &self,
+        connection: &MultiplexedConnection,
+        era: &str,
+        clock: &dyn Clock,
+        (mut ask, tick_ms): Owed,
+    ) -> Option<(Owed, RedisError)> {
+        let ago_ms = clock.now().tick_ms.saturating_sub(tick_ms);
+        while let Some((subject, bounds)) = ask.places.last() {
+            let known = Remembered::one(bounds, ask.weight, ago_ms);
+            if let Err(error) = self.tell(connection, era, (subject, known)).await {
+                return Some(((ask, tick_ms), error));
+            }
+            ask.places.pop();
+        }
+        None
     }
 
     async fn tell(

@@ -11,6 +11,7 @@ use crate::limit::{Bounds, Limit, Of, Unit, Whose};
 
 mod histories;
 mod nodes;
+mod owed;
 
 /// A server of one's own, which ends with the test.
 struct Server {

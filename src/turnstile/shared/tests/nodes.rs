@@ -5,16 +5,20 @@ use crate::clock::ManualClock;
 use crate::turnstile::{Answer, Lease, Turnstile};
 
 /// Several nodes on one server, each kept on its own.
-struct Node {
-    turnstile: Arc<Turnstile>,
+pub(super) struct Node {
+    pub(super) turnstile: Arc<Turnstile>,
     clock: Arc<ManualClock>,
     keeper: tokio::task::JoinSet<()>,
 }
 
 impl Node {
     fn start(server: &Server, lost: Policy) -> Self {
+        Self::with(settings(server, lost))
+    }
+
+    pub(super) fn with(settings: Redis) -> Self {
         let limits = crate::config::Limits {
-            redis: Some(settings(server, lost)),
+            redis: Some(settings),
             ..crate::config::Config::defaults().unwrap().limits
         };
         let turnstile = Arc::new(Turnstile::open(&limits).unwrap());
@@ -25,14 +29,18 @@ impl Node {
         Self { turnstile, clock, keeper }
     }
 
+    pub(super) async fn ask(&self, ask: &Ask) -> Answer {
+        self.turnstile.admit(ask, crate::clock::Clock::now(&*self.clock)).await
+    }
+
     async fn pass(&self, ask: &Ask) -> Option<Lease> {
-        match self.turnstile.admit(ask, crate::clock::Clock::now(&*self.clock)).await {
+        match self.ask(ask).await {
             Answer::Passed { lease, .. } => Some(lease),
             Answer::Denied(_) | Answer::Lost => None,
         }
     }
 
-    async fn count(&self, ask: &Ask, tries: usize) -> usize {
+    pub(super) async fn count(&self, ask: &Ask, tries: usize) -> usize {
         let mut passed = 0;
         for _ in 0..tries {
             passed += usize::from(self.pass(ask).await.is_some());
@@ -41,7 +49,7 @@ impl Node {
     }
 }
 
-async fn nodes(server: &Server, count: usize, lost: Policy) -> Vec<Node> {
+pub(super) async fn nodes(server: &Server, count: usize, lost: Policy) -> Vec<Node> {
     let nodes: Vec<Node> = (0..count).map(|_| Node::start(server, lost)).collect();
     for node in &nodes {
         node.turnstile.ready().await;
@@ -49,7 +57,7 @@ async fn nodes(server: &Server, count: usize, lost: Policy) -> Vec<Node> {
     nodes
 }
 
-fn fifty(at_once: Option<u32>) -> Vec<Arc<Bounds>> {
+pub(super) fn fifty(at_once: Option<u32>) -> Vec<Arc<Bounds>> {
     Bounds::of_plan(&[limit(Unit::Requests, 50, 300_000, Of::Workspace, false)], at_once)
 }
 
