@@ -81,10 +81,17 @@ impl Coarse {
 
     /// The sub-windows that may reach into the window, oldest first, each with its count.
     pub(super) fn live(&self, now_ms: u64) -> impl Iterator<Item = (u64, u64)> {
-        let oldest = self.number(now_ms).saturating_sub(SUB_WINDOWS);
-        let held = self.newest.saturating_sub(SUB_WINDOWS);
-        (oldest.max(held)..=self.newest)
+        (self.oldest(now_ms)..=self.newest)
             .map(|number| (number, self.counts.get(place(number)).copied().unwrap_or(0)))
+    }
+
+    /// The first tick of all that is counted as what the window may hold.
+    pub(super) fn first_ms(&self, now_ms: u64) -> u64 {
+        self.oldest(now_ms).saturating_mul(self.step_ms())
+    }
+
+    fn oldest(&self, now_ms: u64) -> u64 {
+        self.number(now_ms).max(self.newest).saturating_sub(SUB_WINDOWS)
     }
 
     /// The last tick of a sub-window.

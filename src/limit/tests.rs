@@ -2,6 +2,7 @@
 
 use super::*;
 
+mod changed;
 mod oracle;
 mod remembered;
 mod scopes;

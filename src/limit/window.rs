@@ -93,7 +93,15 @@ impl Ring {
 
     /// What the window that ends at `now_ms` holds.
     pub(super) fn used(&self, unit: Unit, window_ms: u64, now_ms: u64) -> u64 {
-        let start = self.until(now_ms.checked_sub(window_ms));
+        self.held_from(unit, self.until(now_ms.checked_sub(window_ms)))
+    }
+
+    /// What was admitted at `tick_ms` or later.
+    pub(super) fn used_since(&self, unit: Unit, tick_ms: u64) -> u64 {
+        self.held_from(unit, self.until(tick_ms.checked_sub(1)))
+    }
+
+    fn held_from(&self, unit: Unit, start: usize) -> u64 {
         match unit {
             Unit::Requests => {
                 u64::try_from(self.stamps.len().saturating_sub(start)).unwrap_or(u64::MAX)

@@ -116,11 +116,10 @@ impl Windows {
         self.latest_ms
     }
 
-    /// Moves time on, drops what no window can see any more, opens counters for new limits.
+    /// Moves time on, opens counters for new limits.
     pub(super) fn prepare(&mut self, limits: &[Limit], now_ms: u64) {
         self.latest_ms = now_ms;
         self.hindsight_ms = hindsight_ms(limits);
-        self.ring.forget_before(now_ms.saturating_sub(self.hindsight_ms));
         while self.leases.front().is_some_and(|begun| begun.saturating_add(LEASE_MS_MAX) <= now_ms)
         {
             self.leases.pop_front();
@@ -174,6 +173,7 @@ impl Windows {
     }
 
     pub(super) fn count(&mut self, limits: &[Limit], tick_ms: u64, weight: Weight) {
+        self.ring.forget_before(self.latest_ms.saturating_sub(self.hindsight_ms));
         let kept = usize::try_from(stamps_kept(limits)).unwrap_or(usize::MAX);
         self.ring.insert(tick_ms, weight.images, kept);
         // Counters that no limit reads just now are fed too: a reload may bring theirs back.
@@ -183,18 +183,30 @@ impl Windows {
     }
 
     fn used(&self, limit: &Limit, now_ms: u64) -> u64 {
-        if limit.is_exact() {
-            return self.ring.used(limit.unit, limit.window_ms(), now_ms);
+        match self.counter_for(limit, now_ms) {
+            Some(counter) => counter.used(now_ms),
+            None => self.ring.used(limit.unit, limit.window_ms(), now_ms),
         }
-        self.counter(limit).map_or(0, |counter| counter.used(now_ms))
     }
 
     fn free_at(&self, limit: &Limit, now_ms: u64, excess: u64) -> u64 {
-        if limit.is_exact() {
-            let window_ms = limit.window_ms();
-            return self.ring.free_at(limit.unit, window_ms, now_ms, excess);
+        match self.counter_for(limit, now_ms) {
+            Some(counter) => counter.free_at(now_ms, excess),
+            None => self.ring.free_at(limit.unit, limit.window_ms(), now_ms, excess),
         }
-        self.counter(limit).map_or(now_ms, |counter| counter.free_at(now_ms, excess))
+    }
+
+    /// The counter that tells what a limit's window holds, where stamps do not.
+    ///
+    /// An exact limit is counted by one for as long as it knows of more than the stamps do: they were
+    /// kept for smaller limits, before a reload lowered this one or a node was left with a share of it.
+    fn counter_for(&self, limit: &Limit, now_ms: u64) -> Option<&Coarse> {
+        let counter = self.counter(limit)?;
+        let knows_more = || {
+            let stamps = self.ring.used_since(limit.unit, counter.first_ms(now_ms));
+            counter.used(now_ms) > stamps
+        };
+        (!limit.is_exact() || knows_more()).then_some(counter)
     }
 
     fn counter(&self, limit: &Limit) -> Option<&Coarse> {

@@ -6,7 +6,7 @@ use super::*;
 
 /// Everything that was admitted and not taken back.
 #[derive(Default)]
-struct Oracle(Vec<(u64, Weight)>);
+pub(super) struct Oracle(pub(super) Vec<(u64, Weight)>);
 
 impl Oracle {
     fn forget(&mut self, ticket: &Ticket) {
@@ -21,7 +21,7 @@ impl Oracle {
         recent.map(|(_, weight)| limit.unit.of(*weight)).sum()
     }
 
-    fn allows(&self, limits: &[Limit], weight: Weight, now_ms: u64) -> bool {
+    pub(super) fn allows(&self, limits: &[Limit], weight: Weight, now_ms: u64) -> bool {
         let fits = |limit: &Limit| self.used(limit, now_ms) + limit.unit.of(weight) <= limit.most;
         limits.iter().all(fits)
     }
@@ -74,7 +74,7 @@ const COUNTED: &[Unit] = &[Unit::Requests, Unit::Images];
 const EVERY: &[Unit] = &[Unit::Requests, Unit::Images, Unit::Megapixels, Unit::Credits];
 
 /// Limits that forget no earlier than sub-windows do: what these allow may not be refused.
-fn lasting(limits: &[Limit]) -> Vec<Limit> {
+pub(super) fn lasting(limits: &[Limit]) -> Vec<Limit> {
     let last = |one: &Limit| {
         let lasts_ms =
             if one.is_exact() { one.window_ms() } else { one.window_ms().div_ceil(60) * 61 };

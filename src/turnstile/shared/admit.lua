@@ -23,7 +23,7 @@ for p = 1, count_of_places do
   places[p] = { w = w, bounds = read_bounds(), key = KEYS[p * 2], leases = KEYS[p * 2 + 1] }
   now = math.max(now, w.latest)
 end
-for _, p in ipairs(places) do drop(p.w, upto(p.w, now - p.bounds.hindsight - 1)) end
+for _, p in ipairs(places) do p.has_changed = prepare(p.w, p.bounds) end
 
 -- The limit that the request does not fit for longest.
 local function fullest(p)
@@ -51,22 +51,30 @@ local function standings(answer)
   return answer
 end
 
+-- A counter that begins with a request that is refused is remembered: later the stamps tell it less.
+local function remember(p)
+  if p.has_changed then save(p.key, p.w, keep_ms(p.bounds)) end
+end
+
+local function refuse(reason, number, which, wait_ms)
+  for _, p in ipairs(places) do remember(p) end
+  return standings({ 0, now, reason, number, which, wait_ms })
+end
+
 local longest, no = nil, nil
 for number, p in ipairs(places) do
   if p.bounds.shadow == 0 then
     local wait, which = fullest(p)
-    if which and not wait then return standings({ 0, now, 3, number, which, 0 }) end
-    if which and (not longest or wait > longest) then
-      longest, no = wait, { 0, now, 1, number, which, wait - now }
-    end
+    if which and not wait then return refuse(3, number, which, 0) end
+    if which and (not longest or wait > longest) then longest, no = wait, { number, which } end
   end
 end
-if no then return standings(no) end
+if no then return refuse(1, no[1], no[2], longest - now) end
 for number, p in ipairs(places) do
   if p.bounds.most_at_once >= 0 then
     redis.call('ZREMRANGEBYSCORE', p.leases, '-inf', now)
     if redis.call('ZCARD', p.leases) >= p.bounds.most_at_once then
-      return standings({ 0, now, 2, number, 0, 0 })
+      return refuse(2, number, 0, 0)
     end
   end
 end
@@ -77,6 +85,7 @@ for number, p in ipairs(places) do
   if p.bounds.shadow == 1 then _, refuses = fullest(p) end
   if refuses then
     over[#over + 1] = number
+    remember(p)
   else
     count(p.w, p.bounds, now, images, pixels, nanos)
     p.w.latest = now

@@ -115,13 +115,13 @@ impl Scripts {
         let mut call = self.restore.prepare_invoke();
         call.key(ERA_KEY).key(windows_key(era, subject)).arg(era);
         push_bounds(&mut call, bounds);
-        call.arg(stamps.len());
-        for (ago_ms, images) in stamps {
-            call.arg(ago_ms).arg(images);
-        }
         call.arg(counts.len());
         for (unit, window_ms, ago_ms, amount) in counts {
             call.arg(number(*unit)).arg(window_ms).arg(ago_ms).arg((*amount).min(EXACT_MAX));
+        }
+        call.arg(stamps.len());
+        for (ago_ms, images) in stamps {
+            call.arg(ago_ms).arg(images);
         }
         call
     }

@@ -8,6 +8,9 @@
 local SUBS, HEAD, COUNTS = 60, 22, string.rep('d', 61)
 local COUNTER = 19 + 61 * 8
 
+-- Counters of limits that a reload dropped and that are still remembered.
+local COUNTERS_MAX = 8
+
 local function new()
   return { latest = 0, seen = 0, base = 0, size = 0, ring = '', counters = {} }
 end
@@ -152,27 +155,62 @@ end
 -- The counter of a limit. One that missed an admission begins again with what the stamps tell: they
 -- tell nothing of pixels and credits.
 local function counter(w, limit)
-  local name = limit.unit .. ':' .. limit.window
-  local c = w.counters[name]
+  local c = w.counters[limit.name]
   if c and c.seen == w.seen then return c end
   c = { unit = limit.unit, window = limit.window, seen = w.seen, newest = 0, counts = {} }
   for i = 1, 61 do c.counts[i] = 0 end
   for i = 1, w.size do
     add(c, stamp(w, i), weight_of(c.unit, total(w, i) - total(w, i - 1), 0, 0))
   end
-  w.counters[name] = c
+  w.counters[limit.name] = c
   return c
 end
 
-local function used(w, limit, now)
-  if limit.exact == 0 then return used_by(counter(w, limit), now) end
-  local start = upto(w, now - limit.window)
-  if limit.unit == 0 then return w.size - start end
+-- Opens counters for new limits, and of too many keeps those that are read. Whether that changed any.
+local function prepare(w, bounds)
+  local is_read, known, has_changed = {}, 0, false
+  for _, limit in ipairs(bounds.limits) do
+    is_read[limit.name] = true
+    if limit.exact == 0 and not w.counters[limit.name] then
+      counter(w, limit)
+      has_changed = true
+    end
+  end
+  for _ in pairs(w.counters) do known = known + 1 end
+  for name in pairs(w.counters) do
+    if known > COUNTERS_MAX and not is_read[name] then
+      w.counters[name] = nil
+      has_changed = true
+    end
+  end
+  return has_changed
+end
+
+-- What the stamps behind this one hold.
+local function held(w, unit, start)
+  if unit == 0 then return w.size - start end
   return total(w, w.size) - total(w, start)
 end
 
+-- The counter that tells what a limit's window holds, where stamps do not. An exact limit is counted
+-- by one for as long as it knows of more than the stamps do: they were kept for smaller limits.
+local function counter_for(w, limit, now)
+  if limit.exact == 0 then return counter(w, limit) end
+  local c = w.counters[limit.name]
+  if not c then return nil end
+  local stamps = held(w, limit.unit, upto(w, first(c, now) * step(c) - 1))
+  if used_by(c, now) > stamps then return c end
+end
+
+local function used(w, limit, now)
+  local c = counter_for(w, limit, now)
+  if c then return used_by(c, now) end
+  return held(w, limit.unit, upto(w, now - limit.window))
+end
+
 local function free_at(w, limit, now, excess)
-  if limit.exact == 0 then return freed_by(counter(w, limit), now, excess) end
+  local c = counter_for(w, limit, now)
+  if c then return freed_by(c, now, excess) end
   local start = upto(w, now - limit.window)
   local low, high = start + 1, w.size + 1
   if limit.unit == 0 then
@@ -187,11 +225,9 @@ local function free_at(w, limit, now, excess)
   return stamp(w, low) + limit.window
 end
 
--- Counts one admission.
+-- Counts one admission, and forgets the stamps that no window sees any more.
 local function count(w, bounds, time, images, pixels, nanos)
-  for _, limit in ipairs(bounds.limits) do
-    if limit.exact == 0 then counter(w, limit) end
-  end
+  drop(w, upto(w, time - bounds.hindsight - 1))
   insert(w, time, images, bounds.kept)
   w.seen = w.seen + 1
   for name, c in pairs(w.counters) do
@@ -214,7 +250,9 @@ end
 local function read_bounds()
   local b = { shadow = arg(), most_at_once = arg(), kept = arg(), hindsight = arg(), limits = {} }
   for i = 1, arg() do
-    b.limits[i] = { unit = arg(), most = arg(), window = arg(), exact = arg() }
+    local limit = { unit = arg(), most = arg(), window = arg(), exact = arg() }
+    limit.name = limit.unit .. ':' .. limit.window
+    b.limits[i] = limit
   end
   return b
 end

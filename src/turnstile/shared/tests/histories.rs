@@ -12,7 +12,20 @@ use crate::turnstile::memory::{Memory, Seat};
 
 #[derive(Clone, Debug)]
 enum Event {
-    Ask { key: usize, weight: Weight, after_ms: u64, keeps_lease: bool },
+    Ask {
+        key: usize,
+        weight: Weight,
+        after_ms: u64,
+        keeps_lease: bool,
+    },
+    /// The same, so many times at once.
+    AskOften {
+        key: usize,
+        images: u32,
+        times: usize,
+    },
+    /// A reload: what binds everyone is this of all that may.
+    Bind(prop::sample::Index),
     TakeBack(prop::sample::Index),
     Less(prop::sample::Index, u64),
     Finish(prop::sample::Index),
@@ -34,6 +47,42 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         1 => index().prop_map(Event::Finish),
     ];
     prop::collection::vec(event, 1..60)
+}
+
+/// Hours, in which stamps are forgotten for their age and for their number, and reloads.
+fn long_events() -> impl Strategy<Value = Vec<Event>> {
+    let index = any::<prop::sample::Index>;
+    let images = prop_oneof![3 => 1_u32..5, 1 => 300_u32..900];
+    let asks = (0_usize..2, images, 0_u64..6, 0_u64..2_400_000);
+    let asks = asks.prop_map(|(key, images, nanos, after_ms)| Event::Ask {
+        key,
+        weight: Weight { images, pixels: 3, nanos },
+        after_ms,
+        keeps_lease: true,
+    });
+    let often = (0_usize..2, 1_u32..4, 190_usize..230);
+    let event = prop_oneof![
+        16 => asks,
+        1 => often.prop_map(|(key, images, times)| Event::AskOften { key, images, times }),
+        8 => index().prop_map(Event::Bind),
+        2 => index().prop_map(Event::TakeBack),
+        1 => (index(), 0_u64..6).prop_map(|(index, nanos)| Event::Less(index, nanos)),
+    ];
+    prop::collection::vec(event, 1..40)
+}
+
+/// What binds everyone, one after the other: the same few units and windows, now large, now small.
+fn many_bounds() -> impl Strategy<Value = Vec<Vec<Arc<Bounds>>>> {
+    const MINUTE: u64 = 60_000;
+    let windows = prop::sample::select(vec![2 * MINUTE, 90 * MINUTE, 240 * MINUTE]);
+    let unit =
+        prop::sample::select(vec![Unit::Requests, Unit::Images, Unit::Images, Unit::Credits]);
+    let of = prop::sample::select(vec![Of::Key, Of::Workspace]);
+    let most = prop_oneof![2_u64..30, 100_u64..1_000, 2_001_u64..2_010];
+    let own = (unit, most, windows, of, prop::bool::weighted(0.1));
+    let own = own.prop_map(|(unit, most, ms, of, shadow)| limit(unit, most, ms, of, shadow));
+    let one = prop::collection::vec(own, 0..4).prop_map(|limits| Bounds::of_plan(&limits, None));
+    prop::collection::vec(one, 2..5)
 }
 
 fn bounds() -> impl Strategy<Value = Vec<Arc<Bounds>>> {
@@ -164,6 +213,17 @@ fn the_server_says_what_memory_says_of_every_history() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let cases = Config { cases: 150, ..Config::default() };
     let played = TestRunner::new(cases).run(&(bounds(), events()), |(bounds, events)| {
+        runtime.block_on(play(&server, &[bounds], events))
+    });
+    played.unwrap();
+}
+
+#[test]
+fn the_server_says_what_memory_says_whatever_binds_a_caller_meanwhile() {
+    let server = Server::start();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let cases = Config { cases: 100, ..Config::default() };
+    let played = TestRunner::new(cases).run(&(many_bounds(), long_events()), |(bounds, events)| {
         runtime.block_on(play(&server, &bounds, events))
     });
     played.unwrap();
@@ -171,7 +231,7 @@ fn the_server_says_what_memory_says_of_every_history() {
 
 async fn play(
     server: &Server,
-    bounds: &[Arc<Bounds>],
+    all: &[Vec<Arc<Bounds>>],
     events: Vec<Event>,
 ) -> Result<(), TestCaseError> {
     let mut clock = server.connection();
@@ -185,6 +245,7 @@ async fn play(
     let connection = shared.client.get_multiplexed_async_connection().await.unwrap();
     *shared.link.write() = Some(Link { connection, era: "test".into(), number: 1 });
     let mut pair = Pair { shared, clock, memory: Memory::default(), passed: Vec::new() };
+    let mut bounds = &all[0];
     for event in events {
         match event {
             Event::Ask { key, weight, after_ms, keeps_lease } => {
@@ -193,6 +254,15 @@ async fn play(
                 let (here, there) = pair.ask(&ask, keeps_lease, now_ms).await;
                 prop_assert_eq!(here, there);
             }
+            Event::AskOften { key, images, times } => {
+                let weight = Weight { images, ..Weight::default() };
+                let ask = ask(bounds, ["a", "b", "c"][key], weight);
+                for _ in 0..times {
+                    let (here, there) = pair.ask(&ask, true, now_ms).await;
+                    prop_assert_eq!(here, there);
+                }
+            }
+            Event::Bind(index) => bounds = &all[index.index(all.len())],
             Event::TakeBack(index) if !pair.passed.is_empty() => {
                 pair.take_back(index.index(pair.passed.len())).await;
             }

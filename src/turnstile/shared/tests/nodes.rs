@@ -109,6 +109,27 @@ async fn a_flushed_server_is_told_by_every_node_what_it_admitted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_flushed_server_is_told_what_a_limit_counted_before_a_reload_lowered_it() {
+    let server = Server::start();
+    let nodes = nodes(&server, 2, Policy::Refuse).await;
+    let of = |most| {
+        let limits = [limit(Unit::Requests, most, 300_000, Of::Workspace, false)];
+        ask(&Bounds::of_plan(&limits, None), "a", one(0))
+    };
+    assert_eq!(nodes[0].count(&of(2_500), 300).await, 300);
+    // The other never knew the larger limit: it tells stamps alone.
+    assert_eq!(nodes[0].count(&of(320), 5).await + nodes[1].count(&of(320), 5).await, 10);
+    redis::cmd("FLUSHALL").exec(&mut server.connection()).unwrap();
+    for node in &nodes {
+        assert_eq!(node.count(&of(320), 1).await, 0, "nobody passes an empty server");
+    }
+    for node in &nodes {
+        node.turnstile.ready().await;
+    }
+    assert_eq!(nodes[0].count(&of(320), 50).await, 10, "310 of 320 were told");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_was_started_again_is_told_too_without_a_hand() {
     let mut server = Server::start();
     let nodes = nodes(&server, 2, Policy::Refuse).await;
