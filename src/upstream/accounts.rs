@@ -18,6 +18,10 @@ const DENIED_REST: Duration = Duration::from_mins(1);
 /// How long an account rests that is busy, when there is another and the vendor names no time.
 const BUSY_REST: Duration = Duration::from_secs(5);
 
+/// The longest that an account rests, whatever a vendor says: a try costs less than an account that
+/// is forgotten, and what a vendor says may be more than a clock can count.
+const REST_MAX: Duration = Duration::from_mins(5);
+
 /// One of our accounts at a vendor: the place of its credential among the vendor's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Account(pub(super) usize);
@@ -73,7 +77,7 @@ impl Accounts {
     /// Lets an account rest that a fault speaks against; whether another one can be tried.
     pub(super) fn note(&self, vendor: &Vendor, account: Account, fault: &VendorFault) -> bool {
         let rest = match fault {
-            VendorFault::Busy { retry_after } => retry_after.unwrap_or(BUSY_REST),
+            VendorFault::Busy { retry_after } => retry_after.unwrap_or(BUSY_REST).min(REST_MAX),
             VendorFault::Denied { .. } => DENIED_REST,
             VendorFault::Refused { .. }
             | VendorFault::Rejected { .. }
@@ -137,6 +141,19 @@ mod tests {
         assert!(accounts.note(&vendor, one, &denied), "the other one is awake");
         for _ in 0..4 {
             assert_ne!(accounts.take(&vendor, soon()).await, Ok(one));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_account_rests_for_a_bounded_time_whatever_its_vendor_says() {
+        let (accounts, vendor) = (Accounts::default(), vendor(2, None));
+        // A vendor wrote `Retry-After: 10000000000000000000`, which no clock can add.
+        for wait in [Duration::from_secs(10_000_000_000_000_000_000), Duration::MAX] {
+            let busy = VendorFault::Busy { retry_after: Some(wait) };
+            assert!(accounts.note(&vendor, Account(0), &busy));
+            assert!(accounts.rests(&vendor, 0));
+            let until = *accounts.resting.get(&("v".to_owned(), 0)).unwrap();
+            assert!(until <= Instant::now() + REST_MAX);
         }
     }
 
