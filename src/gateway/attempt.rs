@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::canonical::{Change, ImageResponse};
-use crate::catalog::AfterUnknown;
+use crate::catalog::{AfterUnknown, Vendor};
 use crate::credits::Cost;
 use crate::fault::{Next, VendorFault};
 use crate::id::RequestId;
@@ -22,9 +22,6 @@ use super::{Gateway, Visit, Work, follow};
 
 /// Candidates that one request may go through.
 const ATTEMPTS_MAX: usize = 4;
-
-/// Times that one candidate is tried when nothing had been sent.
-const TRIES_MAX: usize = 2;
 
 /// Accounts at one vendor that one request may go through.
 const ACCOUNTS_TRIED_MAX: usize = 4;
@@ -52,6 +49,14 @@ pub(super) struct Trace {
     pub(super) vendor_us: u64,
     /// Whether it may have drawn and billed without our knowing.
     pub(super) outcome_unknown: bool,
+}
+
+/// How often one candidate may still be tried.
+struct Tries {
+    /// The same once more: nothing was sent, or policy would have it so.
+    once_more: bool,
+    /// Accounts of ours that were not tried yet, as far as one request goes through them.
+    accounts: usize,
 }
 
 /// What one candidate came to. No fault when it rests after all.
@@ -147,8 +152,8 @@ impl Gateway {
     ) -> Tried {
         let vendor = &candidate.offering.vendor;
         *trace = Trace::of(candidate);
-        let mut last = None;
-        for _ in 0..TRIES_MAX.max(vendor.secrets.len().min(ACCOUNTS_TRIED_MAX)) {
+        let (mut left, mut last) = (Tries::at(vendor), None);
+        loop {
             if let Some(errand) = attempt.errand
                 && !errand.may_begin().await
             {
@@ -174,13 +179,30 @@ impl Gateway {
             };
             log_fault(attempt.request_id, candidate, &fault);
             let has_another = self.upstream.note_fault(vendor, account, &fault);
-            let again = attempt.next(&fault) == Next::Retry || has_another;
+            let again = left.again(attempt.next(&fault), has_another);
             last = Some(fault);
             if !again {
-                break;
+                return Err(last);
             }
         }
-        Err(last)
+    }
+}
+
+impl Tries {
+    fn at(vendor: &Vendor) -> Self {
+        let accounts = vendor.secrets.len().min(ACCOUNTS_TRIED_MAX);
+        Self { once_more: true, accounts: accounts.saturating_sub(1) }
+    }
+
+    /// Whether there is one more try. Another account is for what the account was at fault in: what
+    /// may have been drawn is bought once more at most, however many accounts there are.
+    fn again(&mut self, next: Next, has_another: bool) -> bool {
+        if next == Next::Retry {
+            return std::mem::take(&mut self.once_more);
+        }
+        let again = has_another && self.accounts > 0;
+        self.accounts = self.accounts.saturating_sub(1);
+        again
     }
 }
 

@@ -187,3 +187,18 @@ offerings = [
         world.verify();
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_an_unknown_outcome_the_same_is_asked_once_more_however_many_accounts_there_are() {
+    let vendor = FakeVendor::start(Answers::ClosesEarly).await;
+    let policy = format!(
+        "{PAINTED}\n{}secrets = [\"env:ONE\", \"env:TWO\", \"env:THREE\", \"env:FOUR\"]\n[models.remote]\nafter_unknown = \"retry\"\nprice = [{{ image = \"2\" }}]\nofferings = [{{ vendor = \"acme\", sizes = [\"64x64\"], cost = [{{ image = \"1\" }}] }}]\n",
+        vendor.policy("acme", "openai")
+    );
+    let accounts = [("ONE", "1"), ("TWO", "2"), ("THREE", "3"), ("FOUR", "4")];
+    let world = World::with_environment(&policy, "10", "", &accounts);
+    let asked = json!({"model": "remote", "prompt": "a fox", "size": "64x64"});
+    let reply = world.post(OPENAI, &asked).await;
+    assert_eq!((reply.status, vendor.calls()), (502, 2), "{}", reply.json());
+    world.verify();
+}
