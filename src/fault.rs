@@ -133,6 +133,27 @@ impl VendorFault {
         }
     }
 
+    /// Whether it, of two faults of one request, is the one that decides what follows.
+    ///
+    /// A refusal is never shopped around, whatever else went wrong beside it. Then comes what may
+    /// have been drawn and billed, so that policy has its word in it.
+    pub const fn is_graver_than(&self, other: &Self) -> bool {
+        self.gravity() > other.gravity()
+    }
+
+    const fn gravity(&self) -> u8 {
+        match self {
+            Self::Refused { .. } => 2,
+            Self::TimedOut | Self::Cut { .. } | Self::Garbled { .. } => 1,
+            Self::Busy { .. }
+            | Self::Rejected { .. }
+            | Self::Inexpressible { .. }
+            | Self::Denied { .. }
+            | Self::Broken { .. }
+            | Self::Unreachable { .. } => 0,
+        }
+    }
+
     /// Whether the vendor may have done the work and billed for it.
     pub const fn outcome_unknown(&self) -> bool {
         match self {
@@ -185,6 +206,22 @@ mod tests {
     #[test]
     fn a_content_refusal_is_never_shopped_around() {
         assert_eq!(VendorFault::refused("violence".into()).next(), Next::GiveUp);
+    }
+
+    #[test]
+    fn of_two_faults_a_refusal_weighs_most_and_then_what_may_have_been_billed() {
+        let refused = VendorFault::refused("violence".into());
+        let cut = VendorFault::Cut { detail: String::new() };
+        let (broken, busy) =
+            (VendorFault::Broken { status: 500 }, VendorFault::Busy { retry_after: None });
+        let in_order = [[&refused, &refused], [&cut, &VendorFault::TimedOut], [&broken, &busy]];
+        for (nth, graver) in in_order.iter().enumerate() {
+            let lesser = in_order.get(nth + 1..).unwrap_or_default();
+            for one in graver {
+                assert!(lesser.iter().flatten().all(|other| one.is_graver_than(other)), "{one}");
+                assert!(!graver.iter().any(|other| one.is_graver_than(other)), "{one}");
+            }
+        }
     }
 
     #[test]

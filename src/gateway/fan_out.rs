@@ -125,7 +125,7 @@ fn gathered(
     Ok(Delivery { response, candidate: candidate.clone(), changes, cost })
 }
 
-/// All pictures that came, and the first fault among the rest.
+/// All pictures that came, and the fault among the rest that decides what follows.
 fn gather(
     replies: Vec<Result<ImageResponse, VendorFault>>,
 ) -> (ImageResponse, Option<VendorFault>) {
@@ -136,7 +136,7 @@ fn gather(
     let mut usages = replies.iter().flatten().map(|reply| reply.usage);
     let usage = usages.try_fold(TokenUsage::default(), |sum, usage| Some(sum.plus(usage?)));
     let mut all = ImageResponse { usage, cost, ..ImageResponse::default() };
-    let mut first = None;
+    let mut gravest: Option<VendorFault> = None;
     for reply in replies {
         match reply {
             Ok(one) => {
@@ -146,8 +146,33 @@ fn gather(
                 all.quality = all.quality.or(one.quality);
                 all.background = all.background.or(one.background);
             }
-            Err(fault) => first = first.or(Some(fault)),
+            Err(fault) if gravest.as_ref().is_none_or(|before| fault.is_graver_than(before)) => {
+                gravest = Some(fault);
+            }
+            Err(_) => {}
         }
     }
-    (all, first)
+    (all, gravest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_a_later_call_decides_where_it_is_graver() {
+        let broken = || Err(VendorFault::Broken { status: 500 });
+        let unreachable = || Err(VendorFault::Unreachable { detail: String::new() });
+        let refused = || VendorFault::refused("violence".into());
+        let cases = [
+            (vec![broken(), Err(refused())], refused()),
+            (vec![broken(), Err(VendorFault::TimedOut), Err(refused())], refused()),
+            (vec![unreachable(), Err(VendorFault::TimedOut)], VendorFault::TimedOut),
+            (vec![Err(VendorFault::TimedOut), broken()], VendorFault::TimedOut),
+        ];
+        for (replies, decides) in cases {
+            let (all, fault) = gather(replies);
+            assert_eq!((all.images.len(), fault), (0, Some(decides)));
+        }
+    }
 }

@@ -93,7 +93,8 @@ impl Gateway {
     }
 }
 
-/// The first delivery of two, and whether it is the second's; else the fault of who failed last.
+/// The first delivery of two, and whether it is the second's; else the fault that decides what
+/// follows.
 async fn race(
     (one, placed): (impl Future<Output = Tried> + Unpin, &Placed),
     (two, other_placed): (impl Future<Output = Tried> + Unpin, &Placed),
@@ -107,9 +108,20 @@ async fn race(
             let_go(one, placed).await;
             (tried, true)
         }
-        Either::Left((_, two)) => (two.await, true),
-        Either::Right((_, one)) => (one.await, false),
+        Either::Left((before, two)) => settled(before, (two.await, true)),
+        Either::Right((before, one)) => settled(before, (one.await, false)),
     }
+}
+
+/// What two come to where the first to end brought no picture: what the last one says, unless what
+/// was said before is graver.
+fn settled(before: Tried, (last, is_other): (Tried, bool)) -> (Tried, bool) {
+    let stands = match (&before, &last) {
+        (Err(Some(before)), Err(Some(last))) => before.is_graver_than(last),
+        (Err(before), Err(None)) => before.is_some(),
+        (_, Ok(_) | Err(Some(_))) | (Ok(_), Err(None)) => false,
+    };
+    if stands { (before, !is_other) } else { (last, is_other) }
 }
 
 /// Whether there is nothing more to wait for: pictures, or a no that is everybody's.
@@ -125,4 +137,32 @@ fn ends(tried: &Tried) -> bool {
 async fn let_go(order: impl Future<Output = Tried> + Unpin, placed: &Placed) {
     let is_placed = tokio::time::timeout(PLACED_TIMEOUT, placed.wait());
     let _ = select(order, pin!(is_placed)).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use super::*;
+
+    async fn raced(one: Option<VendorFault>, two: Option<VendorFault>) -> (Tried, bool) {
+        let (placed, other_placed) = (Placed::not_yet(), Placed::not_yet());
+        race((ready(Err(one)), &placed), (ready(Err(two)), &other_placed)).await
+    }
+
+    #[tokio::test]
+    async fn the_graver_fault_of_a_hedge_decides_whoever_failed_last() {
+        let broken = || Some(VendorFault::Broken { status: 500 });
+        let timed_out = || Some(VendorFault::TimedOut);
+        let cases = [
+            ((timed_out(), broken()), (timed_out(), false)),
+            ((broken(), timed_out()), (timed_out(), true)),
+            ((broken(), None), (broken(), false)),
+            ((broken(), broken()), (broken(), true)),
+        ];
+        for ((one, two), (decides, is_other)) in cases {
+            let (tried, whose) = raced(one, two).await;
+            assert_eq!((tried.err(), whose), (Some(decides), is_other));
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! What vendors do wrong, and who hears of it.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use crate::vendor::{Answers, FakeVendor};
@@ -161,6 +163,26 @@ async fn a_vendor_is_sent_no_more_than_it_takes() {
     assert_eq!(second.status, 503, "{}", second.json());
     assert!(second.header("retry-after").is_some());
     assert_eq!((vendor.calls(), world.available().as_str()), (1, "8"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn content_that_one_call_of_a_fan_out_is_refused_is_not_shopped_around() {
+    let error = |status: u16, code: &str| {
+        let error = json!({"message": "no", "type": "x", "code": code, "param": null});
+        json!({"status": status, "body": {"error": error}})
+    };
+    // Whichever call meets which: both orders are played, for neither number nor time must decide.
+    for turned in [false, true] {
+        let mut replies = vec![error(500, "server_error"), error(400, "moderation_blocked")];
+        if turned {
+            replies.reverse();
+        }
+        let (world, one, two) = two(Answers::Talk(Arc::new(replies)), Answers::OpenAi).await;
+        let asked = json!({"model": "remote", "prompt": "a fox", "size": "64x64", "n": 2});
+        let reply = world.post(OPENAI, &asked).await;
+        assert_eq!((reply.status, one.calls(), two.calls()), (400, 2, 0), "{}", reply.json());
+        world.verify();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
