@@ -168,6 +168,22 @@ impl VendorFault {
         }
     }
 
+    /// Whether a question that only reads may come to more when it is asked again.
+    pub const fn may_pass(&self) -> bool {
+        match self {
+            Self::Busy { .. }
+            | Self::Broken { .. }
+            | Self::Cut { .. }
+            | Self::Unreachable { .. } => true,
+            Self::Refused { .. }
+            | Self::Rejected { .. }
+            | Self::Inexpressible { .. }
+            | Self::Denied { .. }
+            | Self::Garbled { .. }
+            | Self::TimedOut => false,
+        }
+    }
+
     /// Whether it speaks against the offering's health. What the caller caused does not.
     pub const fn is_ill_health(&self) -> bool {
         match self {

@@ -216,6 +216,8 @@ impl Upstream {
                 200 => return Ok(reply.body.to_bytes()),
                 // Where it sends us is judged like what the vendor named.
                 301 | 302 | 303 | 307 | 308 => at = sent_on(&at, &reply)?,
+                // In a moment it may be there.
+                status @ (408 | 429 | 500..=599) => return Err(VendorFault::Broken { status }),
                 status => {
                     let detail = format!("its picture's address answered with status {status}");
                     return Err(VendorFault::Garbled { detail });

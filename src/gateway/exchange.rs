@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::canonical::{ImageRequest, ImageResponse, Picture};
+use crate::canonical::{ImageRequest, ImageResponse};
 use crate::catalog::{Offering, Vendor};
 use crate::credits::Cost;
 use crate::dialect::{self, Call, MaskStyle, Pending, Progress, VendorSide, WireRequest};
@@ -18,6 +18,8 @@ use super::Gateway;
 use super::hedge::Placed;
 use super::job::{Errand, again, kept};
 use super::live::Live;
+
+mod pictures;
 
 /// Steps of an order that is not placed yet, uploads among them.
 const STEPS_MAX: usize = 24;
@@ -186,27 +188,6 @@ impl Gateway {
         }
     }
 
-    /// The response with every picture here and known to be one.
-    async fn here(
-        &self,
-        vendor: &Vendor,
-        Terms { account, deadline, .. }: Terms<'_>,
-        mut response: ImageResponse,
-    ) -> Result<ImageResponse, VendorFault> {
-        for image in &mut response.images {
-            if let Picture::Url(url) = &image.picture {
-                let bytes = Box::pin(self.upstream.fetch(vendor, account, url, deadline)).await?;
-                image.picture = Picture::Binary(bytes);
-            }
-            image.format = image.picture.sniff().filter(|_| image.picture.is_whole());
-            if image.format.is_none() {
-                let detail = "what it calls a picture is none".to_owned();
-                return Err(VendorFault::Garbled { detail });
-            }
-        }
-        if response.images.is_empty() { Err(no_picture()) } else { Ok(response) }
-    }
-
     /// The request with a seed where the vendor would always draw the same without one, and with
     /// its mask marked as the vendor reads masks.
     pub(super) async fn ready_for(
@@ -279,20 +260,8 @@ impl<'a> Order<'a> {
     /// The wait before the same question again, where only the question came to nothing: it buys
     /// nothing, so it may be asked again, and what is drawn and billed is not given up for it.
     fn is_lost(&mut self, fault: VendorFault) -> Result<Duration, VendorFault> {
-        let passes = match &fault {
-            VendorFault::Busy { .. }
-            | VendorFault::Broken { .. }
-            | VendorFault::Cut { .. }
-            | VendorFault::Unreachable { .. } => true,
-            VendorFault::Refused { .. }
-            | VendorFault::Rejected { .. }
-            | VendorFault::Inexpressible { .. }
-            | VendorFault::Denied { .. }
-            | VendorFault::Garbled { .. }
-            | VendorFault::TimedOut => false,
-        };
         self.lost += 1;
-        if !self.may_ask_again || !passes {
+        if !self.may_ask_again || !fault.may_pass() {
             return Err(fault);
         }
         if self.lost > POLLS_LOST_MAX {
@@ -347,7 +316,7 @@ impl<'a> Order<'a> {
     }
 
     fn next_wait(&mut self) -> Duration {
-        let wait = self.wait.map_or(WAIT_FIRST, |last| (last * 3 / 2).min(WAIT_MAX));
+        let wait = self.wait.map_or(WAIT_FIRST, longer);
         self.wait = Some(wait);
         wait
     }
@@ -371,6 +340,10 @@ impl Drop for Order<'_> {
 /// A seed of 29 bits: within the range of every vendor that needs one.
 fn drawn_seed() -> i64 {
     i64::try_from(crate::id::random_number() >> 35).unwrap_or_default()
+}
+
+fn longer(wait: Duration) -> Duration {
+    (wait * 3 / 2).min(WAIT_MAX)
 }
 
 async fn pause(wait: Duration, deadline: Instant) -> Result<(), VendorFault> {

@@ -46,7 +46,7 @@ fn asked(count: u32) -> Value {
 }
 
 /// The last line of usage, and what is left.
-fn last(world: &World) -> Value {
+pub(crate) fn last(world: &World) -> Value {
     // Whoever asks the writer is answered after what was noted before.
     let left = world.available();
     let lines = world.cli(&["usage", "export", "--format", "jsonl"]);

@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 use crate::vendor::{Answers, FakeVendor};
 use crate::world::{OPENAI, PAINTED, Reply, World};
 
+mod pictures;
+
 /// A vendor that gives these answers, one after the other, and what becomes of one request there.
 async fn ask(dialect: &str, model: &str, replies: Vec<Value>) -> (World, FakeVendor, Reply) {
     let vendor = FakeVendor::start(Answers::Talk(Arc::new(replies))).await;

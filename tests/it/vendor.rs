@@ -68,6 +68,8 @@ struct Behaviour {
     calls: Arc<AtomicUsize>,
     seen: Arc<Mutex<Vec<Seen>>>,
     delay: Arc<Mutex<Duration>>,
+    /// How often its pictures are still not to be had.
+    away: Arc<AtomicUsize>,
 }
 
 impl FakeVendor {
@@ -80,6 +82,7 @@ impl FakeVendor {
                 calls: Arc::default(),
                 seen: Arc::default(),
                 delay: Arc::default(),
+                away: Arc::default(),
             },
         };
         let behaviour = vendor.behaviour.clone();
@@ -96,6 +99,11 @@ impl FakeVendor {
     /// From the next call on, it takes so long.
     pub(crate) fn now_takes(&self, delay: Duration) {
         *self.behaviour.delay.lock().unwrap() = delay;
+    }
+
+    /// The next so many times that somebody comes for a picture, it is not to be had.
+    pub(crate) fn keeps_its_pictures(&self, times: usize) {
+        self.behaviour.away.store(times, Ordering::SeqCst);
     }
 
     pub(crate) fn calls(&self) -> usize {
@@ -243,10 +251,14 @@ async fn answer(
     request: Request<Incoming>,
     behaviour: Behaviour,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
-    let Behaviour { answers, calls, seen, delay } = behaviour;
+    let Behaviour { answers, calls, seen, delay, away } = behaviour;
     let delay = *delay.lock().unwrap();
     let path = request.uri().path();
     if path.contains("/pictures/") || path.ends_with("/view") {
+        let one_less = |left: usize| left.checked_sub(1);
+        if away.fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_less).is_ok() {
+            return Ok(Response::builder().status(503).body(Full::default()).unwrap());
+        }
         let is_recorded = matches!(answers, Answers::Talk(_));
         let picture = if is_recorded { talk::PNG.to_owned() } else { png(512, 512) };
         let response = Response::builder().header("content-type", "image/png");
