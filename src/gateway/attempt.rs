@@ -40,10 +40,12 @@ pub(super) struct Delivery {
 pub(super) struct Trace {
     offering: Option<String>,
     vendor: Option<String>,
-    calls: u32,
+    /// Calls that were made, or are about to be.
+    pub(super) calls: u32,
     /// What it costs us, by this version of its book.
     cost_version: Option<Arc<str>>,
-    /// What was billed for content that the vendor refused, where nothing was delivered.
+    /// What was billed where nothing was delivered: for content that the vendor refused, for what
+    /// lost a hedge and was drawn all the same.
     pub(super) billed: Cost,
     /// Microseconds that the vendor took.
     pub(super) vendor_us: u64,

@@ -14,11 +14,29 @@ use tokio::time::Instant;
 use crate::fault::{Next, VendorFault};
 use crate::routing::Candidate;
 
-use super::attempt::{Attempt, Trace, Tried};
+use super::attempt::{Attempt, Delivery, Trace, Tried};
 use super::{Gateway, Visit, micros};
 
 /// How long an order that lost may take to be placed, so that it can be taken back.
 const PLACED_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What two candidates side by side come to.
+struct Ended {
+    tried: Tried,
+    /// Whether that is what the second came to.
+    is_other: bool,
+    lost: Lost,
+}
+
+/// What became of the order that lost.
+enum Lost {
+    /// It was dropped while the vendor had a name for it, or it came to a fault: its trace says all.
+    Nothing,
+    /// It was drawn before it could be taken back.
+    Drawn(Box<Delivery>),
+    /// It was dropped while nobody knew whether it was placed.
+    Unplaced,
+}
 
 /// Whether an order is placed and can be taken back.
 pub(super) struct Placed(watch::Sender<bool>);
@@ -66,47 +84,68 @@ impl Gateway {
         let began = Instant::now();
         let (mut trace, mut other_trace) = (Trace::default(), Trace::default());
         let (placed, other_placed) = (Placed::not_yet(), Placed::not_yet());
-        let (tried, taken, is_other) = {
+        let (ended, taken) = {
             let mut one = pin!(self.attempt_one(attempt, first, Some(&placed), &mut trace));
             let after = attempt.work.model.hedge_after.unwrap_or(Duration::MAX);
             match tokio::time::timeout(after, &mut one).await {
-                Ok(tried) => (tried, 1, false),
+                Ok(tried) => (Ended::of_one(tried), 1),
                 // It could not be taken back for nothing, so nobody else is asked.
-                Err(_) if !placed.is_so() => (one.await, 1, false),
+                Err(_) if !placed.is_so() => (Ended::of_one(one.await), 1),
                 Err(_) => {
                     self.telemetry.metrics().hedges.inc();
                     // Previews are those of the first: two pictures at once would be neither.
                     let alone = Attempt { live: None, ..attempt };
                     let two = self.attempt_one(alone, other, Some(&other_placed), &mut other_trace);
-                    let (tried, is_other) = race((one, &placed), (pin!(two), &other_placed)).await;
-                    (tried, 2, is_other)
+                    (race((one, &placed), (pin!(two), &other_placed)).await, 2)
                 }
             }
         };
         // Both were at work at the same time, so the time is counted once.
         let took = micros(began.elapsed());
         (trace.vendor_us, other_trace.vendor_us) = (took, 0);
-        let (last, before) = if is_other { (other_trace, trace) } else { (trace, other_trace) };
+        let Ended { tried, is_other, lost } = ended;
+        let (last, mut before) = if is_other { (other_trace, trace) } else { (trace, other_trace) };
+        self.note_lost(attempt, lost, &mut before);
         before.tell(&mut visit.receipt);
         last.tell(&mut visit.receipt);
         (tried, taken)
     }
+
+    /// Writes down what the order that lost costs, where it was not taken back in time.
+    fn note_lost(&self, attempt: Attempt<'_>, lost: Lost, trace: &mut Trace) {
+        match lost {
+            Lost::Nothing => {}
+            Lost::Drawn(delivery) => {
+                let Delivery { response, candidate, cost, .. } = *delivery;
+                let cost = self.booked(&attempt.work.model, &candidate, (cost, response.usage));
+                trace.billed = trace.billed.plus(cost).unwrap_or(trace.billed);
+                let (request_id, offering) = (attempt.request_id, &*candidate.offering.name);
+                tracing::info!(%request_id, offering, "an order that lost was drawn all the same");
+            }
+            // One that waited for our own pace was not sent.
+            Lost::Unplaced => trace.outcome_unknown |= trace.calls > 0,
+        }
+    }
 }
 
-/// The first delivery of two, and whether it is the second's; else the fault that decides what
-/// follows.
+impl Ended {
+    /// The first alone.
+    const fn of_one(tried: Tried) -> Self {
+        Self { tried, is_other: false, lost: Lost::Nothing }
+    }
+}
+
+/// The first delivery of two; else the fault that decides what follows.
 async fn race(
     (one, placed): (impl Future<Output = Tried> + Unpin, &Placed),
     (two, other_placed): (impl Future<Output = Tried> + Unpin, &Placed),
-) -> (Tried, bool) {
+) -> Ended {
     match select(one, two).await {
         Either::Left((tried, two)) if ends(&tried) => {
-            let_go(two, other_placed).await;
-            (tried, false)
+            Ended { tried, is_other: false, lost: let_go(two, other_placed).await }
         }
         Either::Right((tried, one)) if ends(&tried) => {
-            let_go(one, placed).await;
-            (tried, true)
+            Ended { tried, is_other: true, lost: let_go(one, placed).await }
         }
         Either::Left((before, two)) => settled(before, (two.await, true)),
         Either::Right((before, one)) => settled(before, (one.await, false)),
@@ -115,13 +154,14 @@ async fn race(
 
 /// What two come to where the first to end brought no picture: what the last one says, unless what
 /// was said before is graver.
-fn settled(before: Tried, (last, is_other): (Tried, bool)) -> (Tried, bool) {
+fn settled(before: Tried, (last, is_other): (Tried, bool)) -> Ended {
     let stands = match (&before, &last) {
         (Err(Some(before)), Err(Some(last))) => before.is_graver_than(last),
         (Err(before), Err(None)) => before.is_some(),
         (_, Ok(_) | Err(Some(_))) | (Ok(_), Err(None)) => false,
     };
-    if stands { (before, !is_other) } else { (last, is_other) }
+    let (tried, is_other) = if stands { (before, !is_other) } else { (last, is_other) };
+    Ended { tried, is_other, lost: Lost::Nothing }
 }
 
 /// Whether there is nothing more to wait for: pictures, or a no that is everybody's.
@@ -134,9 +174,13 @@ fn ends(tried: &Tried) -> bool {
 
 /// Drops an order that lost, which takes it back; one that is just being placed is waited for,
 /// because only a placed order has a name by which it can be taken back.
-async fn let_go(order: impl Future<Output = Tried> + Unpin, placed: &Placed) {
+async fn let_go(order: impl Future<Output = Tried> + Unpin, placed: &Placed) -> Lost {
     let is_placed = tokio::time::timeout(PLACED_TIMEOUT, placed.wait());
-    let _ = select(order, pin!(is_placed)).await;
+    match select(order, pin!(is_placed)).await {
+        Either::Left((Ok(delivery), _)) => Lost::Drawn(Box::new(delivery)),
+        Either::Left((Err(_), _)) | Either::Right((Ok(()), _)) => Lost::Nothing,
+        Either::Right((Err(_), _)) => Lost::Unplaced,
+    }
 }
 
 #[cfg(test)]
@@ -145,7 +189,7 @@ mod tests {
 
     use super::*;
 
-    async fn raced(one: Option<VendorFault>, two: Option<VendorFault>) -> (Tried, bool) {
+    async fn raced(one: Option<VendorFault>, two: Option<VendorFault>) -> Ended {
         let (placed, other_placed) = (Placed::not_yet(), Placed::not_yet());
         race((ready(Err(one)), &placed), (ready(Err(two)), &other_placed)).await
     }
@@ -161,8 +205,8 @@ mod tests {
             ((broken(), broken()), (broken(), true)),
         ];
         for ((one, two), (decides, is_other)) in cases {
-            let (tried, whose) = raced(one, two).await;
-            assert_eq!((tried.err(), whose), (Some(decides), is_other));
+            let ended = raced(one, two).await;
+            assert_eq!((ended.tried.err(), ended.is_other), (Some(decides), is_other));
         }
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::vendor::{Answers, FakeVendor};
 use crate::world::{OPENAI, PAINTED, Reply, World};
 
+mod hedged;
 mod pictures;
 
 /// A vendor that gives these answers, one after the other, and what becomes of one request there.
