@@ -137,13 +137,14 @@ impl Upstream {
         self
     }
 
-    /// The account that takes the next order at a vendor, once its pace allows one.
+    /// The account that takes the next so many calls at a vendor, once its pace allows them.
     pub async fn account(
         &self,
         vendor: &Vendor,
+        calls: u32,
         deadline: Instant,
     ) -> Result<Account, VendorFault> {
-        self.accounts.take(vendor, deadline).await
+        self.accounts.take(vendor, calls, deadline).await
     }
 
     /// Lets an account rest that a fault speaks against; whether another one can be tried.

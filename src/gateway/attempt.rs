@@ -164,9 +164,11 @@ impl Gateway {
             let Some(trying) = self.health.begin(&candidate.offering.name, &*self.clock) else {
                 return Err(last);
             };
-            let deadline = attempt.deadline.min(Instant::now() + vendor.timeout);
-            // Our own pace may keep us from asking; that says nothing about the offering.
-            let account = self.upstream.account(vendor, deadline).await?;
+            let in_time = || attempt.deadline.min(Instant::now() + vendor.timeout);
+            // Our own pace may keep us from asking; that says nothing about the offering, and what it
+            // takes is not the vendor's time.
+            let account = self.upstream.account(vendor, candidate.calls, in_time()).await?;
+            let deadline = in_time();
             trace.calls = trace.calls.saturating_add(candidate.calls);
             let Attempt { live, errand, trail, .. } = attempt;
             let asked = follow::ask(trail, &candidate.offering, candidate.calls);

@@ -68,7 +68,7 @@ impl Gateway {
     ) -> Result<Moderated, VendorFault> {
         let vendor = &moderator.vendor;
         let deadline = Instant::now() + moderator.timeout.min(vendor.timeout);
-        let account = self.upstream.account(vendor, deadline).await?;
+        let account = self.upstream.account(vendor, 1, deadline).await?;
         let texts = [Some(&request.prompt), request.style.as_ref()];
         let texts: Vec<&str> = texts.into_iter().flatten().map(String::as_str).collect();
         let mut wire = moderation::encode(&texts, &moderator.model);

@@ -192,7 +192,7 @@ impl Gateway {
         let carried = asked.carried.clone();
         let granted = Granted { fare, hold, lease, receipt, asked, began, deadline };
         self.tasks.spawn(Arc::clone(self).keep(granted, hearing));
-        match self.upstream.account(&vendor, deadline).await {
+        match self.upstream.account(&vendor, 1, deadline).await {
             Ok(account) => Ok(Passage {
                 vendor,
                 account,

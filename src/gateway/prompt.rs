@@ -145,7 +145,7 @@ impl Gateway {
     ) -> Result<String, VendorFault> {
         let vendor = &writer.vendor;
         let deadline = Instant::now() + writer.deadline.min(vendor.timeout);
-        let account = self.upstream.account(vendor, deadline).await?;
+        let account = self.upstream.account(vendor, 1, deadline).await?;
         let mut wire = chat::encode(ask, &writer.model, &writer.extra);
         visit.enter(Step::Attempt);
         let trail = visit.receipt.trail.clone();

@@ -190,7 +190,7 @@ pub(super) struct RawVendor {
     /// Other hosts that the vendor may name for its pictures.
     #[serde(default)]
     pub(super) picture_hosts: Vec<Spanned<String>>,
-    /// Calls in a minute to each account, spread evenly. No bound unless said.
+    /// Calls in a minute to each account, at most a tenth of them at once. No bound unless said.
     pub(super) calls_per_minute_max: Option<NonZeroU32>,
     /// Whether an order that is taken back in time costs nothing, so that `hedge_after` may be
     /// used.

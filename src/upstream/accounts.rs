@@ -18,6 +18,9 @@ const DENIED_REST: Duration = Duration::from_mins(1);
 /// How long an account rests that is busy, when there is another and the vendor names no time.
 const BUSY_REST: Duration = Duration::from_secs(5);
 
+/// Which part of a minute's calls may go out at once, so that they are spread over the minute.
+const BURST_PART: u32 = 10;
+
 /// The longest that an account rests, whatever a vendor says: a try costs less than an account that
 /// is forgotten, and what a vendor says may be more than a clock can count.
 const REST_MAX: Duration = Duration::from_mins(5);
@@ -48,10 +51,12 @@ pub(super) struct Accounts {
 }
 
 impl Accounts {
-    /// The account that takes the next order, once it may; busy when none may before `deadline`.
+    /// The account that takes the next so many calls, once it may; busy when none may before
+    /// `deadline`.
     pub(super) async fn take(
         &self,
         vendor: &Vendor,
+        calls: u32,
         deadline: Instant,
     ) -> Result<Account, VendorFault> {
         let count = vendor.secrets.len().max(1);
@@ -61,17 +66,23 @@ impl Accounts {
         let Some(rate) = vendor.calls_per_minute_max else {
             return Ok(Account(awake.first().copied().unwrap_or(first)));
         };
-        let ready =
-            awake.iter().find(|account| self.pacer(vendor, **account, rate).check().is_ok());
-        if let Some(account) = ready {
-            return Ok(Account(*account));
+        // What cannot go out in time takes nothing from others meanwhile.
+        let (quota, busy) = (pace(rate), VendorFault::Busy { retry_after: None });
+        let beyond = calls.saturating_sub(quota.burst_size().get());
+        if Instant::now() + quota.replenish_interval() * beyond > deadline {
+            return Err(busy);
         }
-        let account = awake.first().copied().unwrap_or(first);
+        let is_ready = |account: &&usize| self.pacer(vendor, **account, rate).check().is_ok();
+        let ready = awake.iter().find(is_ready);
+        let account = ready.or_else(|| awake.first()).copied().unwrap_or(first);
         let pacer = self.pacer(vendor, account, rate);
-        tokio::time::timeout_at(deadline, pacer.until_ready())
-            .await
-            .map(|()| Account(account))
-            .map_err(|_| VendorFault::Busy { retry_after: None })
+        // One by one, for more of them may be wanted than may ever go out at once.
+        let rest = async {
+            for _ in u32::from(ready.is_some())..calls {
+                pacer.until_ready().await;
+            }
+        };
+        tokio::time::timeout_at(deadline, rest).await.map(|()| Account(account)).map_err(|_| busy)
     }
 
     /// Lets an account rest that a fault speaks against; whether another one can be tried.
@@ -107,9 +118,15 @@ impl Accounts {
         rate: NonZeroU32,
     ) -> Arc<DefaultDirectRateLimiter> {
         let pacer = self.pacers.entry((vendor.name.clone(), account, rate));
-        let fresh = || Arc::new(RateLimiter::direct(Quota::per_minute(rate)));
+        let fresh = || Arc::new(RateLimiter::direct(pace(rate)));
         Arc::clone(&pacer.or_insert_with(fresh))
     }
+}
+
+/// So many calls in a minute, few of them at once.
+fn pace(rate: NonZeroU32) -> Quota {
+    let burst = NonZeroU32::new(rate.get() / BURST_PART).unwrap_or(NonZeroU32::MIN);
+    Quota::per_minute(rate).allow_burst(burst)
 }
 
 #[cfg(test)]
@@ -135,12 +152,12 @@ mod tests {
     #[tokio::test]
     async fn accounts_take_turns_and_one_that_is_denied_is_left_out() {
         let (accounts, vendor) = (Accounts::default(), vendor(2, None));
-        let one = accounts.take(&vendor, soon()).await.unwrap();
-        assert_ne!(accounts.take(&vendor, soon()).await, Ok(one));
+        let one = accounts.take(&vendor, 1, soon()).await.unwrap();
+        assert_ne!(accounts.take(&vendor, 1, soon()).await, Ok(one));
         let denied = VendorFault::Denied { detail: String::new() };
         assert!(accounts.note(&vendor, one, &denied), "the other one is awake");
         for _ in 0..4 {
-            assert_ne!(accounts.take(&vendor, soon()).await, Ok(one));
+            assert_ne!(accounts.take(&vendor, 1, soon()).await, Ok(one));
         }
     }
 
@@ -160,10 +177,32 @@ mod tests {
     #[tokio::test]
     async fn every_account_has_a_pace_of_its_own() {
         let (accounts, vendor) = (Accounts::default(), vendor(2, Some(1)));
-        assert!(accounts.take(&vendor, soon()).await.is_ok());
-        assert!(accounts.take(&vendor, soon()).await.is_ok());
-        let third = accounts.take(&vendor, soon()).await;
+        assert!(accounts.take(&vendor, 1, soon()).await.is_ok());
+        assert!(accounts.take(&vendor, 1, soon()).await.is_ok());
+        let third = accounts.take(&vendor, 1, soon()).await;
         assert_eq!(third, Err(VendorFault::Busy { retry_after: None }));
+    }
+
+    #[tokio::test]
+    async fn a_tenth_of_the_calls_in_a_minute_goes_out_at_once_and_each_call_counts() {
+        let busy = Err(VendorFault::Busy { retry_after: None });
+        let (accounts, vendor) = (Accounts::default(), vendor(1, Some(60)));
+        assert!(accounts.take(&vendor, 4, soon()).await.is_ok());
+        assert_eq!(accounts.take(&vendor, 3, soon()).await, busy, "two are left");
+        let vendor = Vendor { name: "w".to_owned(), ..vendor };
+        assert_eq!(accounts.take(&vendor, 16, soon()).await, busy, "ten seconds are not left");
+        assert!(accounts.take(&vendor, 6, soon()).await.is_ok(), "and so nothing was taken");
+    }
+
+    #[tokio::test]
+    async fn more_calls_than_may_go_out_at_once_wait_for_each_other() {
+        let (accounts, vendor) = (Accounts::default(), vendor(1, Some(1_200)));
+        let (began, minute) = (Instant::now(), Instant::now() + Duration::from_mins(1));
+        assert!(accounts.take(&vendor, 124, minute).await.is_ok());
+        assert!(
+            began.elapsed() >= Duration::from_millis(190),
+            "four come one by one, in 50 ms each"
+        );
     }
 
     #[tokio::test]

@@ -166,6 +166,20 @@ async fn a_vendor_is_sent_no_more_than_it_takes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_call_of_a_fan_out_counts_among_those_that_a_vendor_takes_in_a_minute() {
+    let (world, one, two) = two(Answers::OpenAi, Answers::OpenAi).await;
+    let text = std::fs::read_to_string(world.policy_file()).unwrap();
+    let paced = text.replace("[vendors.one]\n", "[vendors.one]\ncalls_per_minute_max = 2\n");
+    std::fs::write(world.policy_file(), paced).unwrap();
+    tokio::task::block_in_place(|| world.log_line("a new policy is in force"));
+    let asked = json!({"model": "remote", "prompt": "a fox", "size": "64x64", "n": 3});
+    let reply = world.post(OPENAI, &asked).await;
+    assert_eq!(reply.status, 200, "{}", reply.json());
+    assert_eq!((one.calls(), two.calls()), (0, 3), "three at once would be more than two a minute");
+    world.verify();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn content_that_one_call_of_a_fan_out_is_refused_is_not_shopped_around() {
     let error = |status: u16, code: &str| {
         let error = json!({"message": "no", "type": "x", "code": code, "param": null});
