@@ -121,6 +121,17 @@ impl Rules {
         }
         Ok(holding)
     }
+
+    /// Those of them that say how it is served, for what is bought already: nothing stops it any
+    /// more.
+    pub fn holding_of_bought(&self, facts: &Facts<'_>) -> Holding {
+        let is_due = |rule: &&Arc<Rule>| rule.looks_at_quote() == facts.quote.is_some();
+        let serves =
+            |rule: &&Arc<Rule>| !rule.is_shadow && matches!(rule.follows, Follows::Treat(_));
+        let due = self.rules.iter().filter(is_due).filter(serves);
+        let rules = due.filter(|rule| rule.holds(facts).unwrap_or(false)).cloned().collect();
+        Holding { rules, shadows: Vec::new() }
+    }
 }
 
 impl Holding {

@@ -117,6 +117,24 @@ impl Gateway {
         self.see_through(offering, request, order, pending.next).await
     }
 
+    /// Takes back an order that is not asked after again, where its vendor can.
+    pub(super) fn forsake(&self, vendor: &Vendor, known: &job::Order) {
+        if let Some(cancel) = again(known).and_then(|pending| pending.cancel) {
+            self.call_off(vendor.clone(), Account::numbered(known.account), cancel);
+        }
+    }
+
+    /// Tells a vendor that an order is not wanted, and nobody waits for that.
+    fn call_off(&self, vendor: Vendor, account: Account, cancel: WireRequest) {
+        let upstream = std::sync::Arc::clone(&self.upstream);
+        self.tasks.spawn(async move {
+            let deadline = Instant::now() + CANCEL_TIMEOUT;
+            let told = upstream.call(&vendor, account, &cancel, deadline).await;
+            let status = told.map_or(0, |reply| reply.status);
+            tracing::info!(vendor = vendor.name, status, "an order was taken back");
+        });
+    }
+
     async fn see_through(
         &self,
         offering: &Offering,
@@ -324,16 +342,9 @@ impl<'a> Order<'a> {
 
 impl Drop for Order<'_> {
     fn drop(&mut self) {
-        // Nobody waits for the order any more, and nobody waits for this either.
+        // Nobody waits for the order any more.
         let Some(cancel) = self.cancel.take() else { return };
-        let upstream = std::sync::Arc::clone(&self.gateway.upstream);
-        let (vendor, account) = (self.vendor.clone(), self.terms.account);
-        self.gateway.tasks.spawn(async move {
-            let deadline = Instant::now() + CANCEL_TIMEOUT;
-            let told = upstream.call(&vendor, account, &cancel, deadline).await;
-            let status = told.map_or(0, |reply| reply.status);
-            tracing::info!(vendor = vendor.name, status, "an order was taken back");
-        });
+        self.gateway.call_off(self.vendor.clone(), self.terms.account, cancel);
     }
 }
 

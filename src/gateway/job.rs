@@ -28,6 +28,7 @@ use super::limits::Asking;
 use super::{Gateway, Visit, Work, decode, micros, notices, refuse, reply};
 
 mod errand;
+mod forsake;
 mod run;
 mod shown;
 mod take_up;

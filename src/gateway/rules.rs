@@ -90,11 +90,29 @@ pub(super) fn ruled_again(
     asked: &ImageRequest,
     job: &Job,
 ) -> Result<Holding, Refusal> {
-    // Rules see the model that was asked for; the job has the one that serves.
+    let (named, then) = (named_then(visit, plan, asked, job), then(job));
+    visit.policy.rules.holding(&facts(visit, asked, &named, then)).map_err(refuse::stopped)
+}
+
+/// The same for one whose order is placed: it is bought, and no rule stops it any more.
+pub(super) fn ruled_as_bought(
+    visit: &Visit,
+    plan: &Plan,
+    asked: &ImageRequest,
+    job: &Job,
+) -> Holding {
+    let (named, then) = (named_then(visit, plan, asked, job), then(job));
+    visit.policy.rules.holding_of_bought(&facts(visit, asked, &named, then))
+}
+
+/// The model that rules see: the one that was asked for; the job has the one that serves.
+fn named_then(visit: &Visit, plan: &Plan, asked: &ImageRequest, job: &Job) -> String {
     let named = model(&visit.policy, plan, asked).map(|model| model.name.clone());
-    let named = named.unwrap_or_else(|_| job.model.clone());
-    let now = Now { unix_ms: job.created_at_ms, tick_ms: 0 };
-    visit.policy.rules.holding(&facts(visit, asked, &named, now)).map_err(refuse::stopped)
+    named.unwrap_or_else(|_| job.model.clone())
+}
+
+const fn then(job: &Job) -> Now {
+    Now { unix_ms: job.created_at_ms, tick_ms: 0 }
 }
 
 impl Gateway {

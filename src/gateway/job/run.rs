@@ -13,7 +13,7 @@ use crate::credits::Credits;
 use crate::dialect::{self, Claim, WireRequest};
 use crate::fault::Next;
 use crate::id::WorkspaceId;
-use crate::job::{self, AtStart, Failure, Input, Job, Outcome};
+use crate::job::{self, AtStart, Failure, Input, Job, Outcome, State};
 use crate::played::Played;
 use crate::receipt::Receipt;
 use crate::routing::{self, Candidate};
@@ -23,7 +23,7 @@ use crate::trail::{Context, Step};
 
 use super::super::attempt::{Attempt, Trace};
 use super::super::follow::enter;
-use super::super::rules::ruled_again;
+use super::super::rules::{ruled_again, ruled_as_bought};
 use super::super::{
     Delivered, Gateway, Head, Treated, Visit, Work, delivered_size, micros, note_asked,
     note_caller, note_delivered, refuse, treat, worth,
@@ -136,8 +136,10 @@ impl Gateway {
 
     /// Asks after the orders of a job. Only what is known to have failed is asked of another.
     async fn resume(&self, visit: &mut Visit, job: &Job, input: Input) -> Drawn {
-        let mut work = work_again(visit, job, input)?;
-        let candidate = ordered(visit, &work, job)?;
+        let found = work_again(visit, job, input)
+            .and_then(|work| Ok((ordered(visit, &work, job)?, work)))
+            .inspect_err(|_| self.forsake_all(visit, job));
+        let (candidate, mut work) = found?;
         visit.receipt.size = Some(delivered_size(&candidate));
         visit.receipt.pixels_asked = worth::pixels(std::slice::from_ref(&candidate), &work.request);
         let deadline = visit.deadline(work.model.deadline);
@@ -162,6 +164,9 @@ impl Gateway {
             Err(fault) => fault,
         };
         let plan = super::super::plan(&visit.policy, &visit.caller)?;
+        // What is bought from here on is bought by the rules of now.
+        let ruled = ruled_again(visit, &plan, &work.asked, job);
+        work.ruled = ruled.map_err(|_| refuse::fault(&fault))?;
         let whose = (&visit.caller, &*plan, &work.ruled);
         let others = self.candidates(&work.model, &work.request, whose, None);
         work.candidates = others.unwrap_or_default();
@@ -335,7 +340,7 @@ impl Gateway {
 }
 
 /// The offering that was ordered from, as policy has it now.
-fn ordered(visit: &mut Visit, work: &Work, job: &Job) -> Result<Candidate, Refusal> {
+fn ordered(visit: &Visit, work: &Work, job: &Job) -> Result<Candidate, Refusal> {
     let name = job.orders.first().map_or("", |order| order.offering.as_str());
     let plan = super::super::plan(&visit.policy, &visit.caller)?;
     let fidelity = plan.fidelity.unwrap_or(work.model.fidelity);
@@ -343,7 +348,6 @@ fn ordered(visit: &mut Visit, work: &Work, job: &Job) -> Result<Candidate, Refus
     let candidate = routing::candidate_of(&work.model, name, asked, fidelity);
     candidate.ok_or_else(|| {
         tracing::error!(job = %job.id, offering = name, "policy has lost what was ordered");
-        visit.receipt.outcome_unknown = true;
         refuse::job_lost()
     })
 }
@@ -358,7 +362,11 @@ fn work_again(visit: &mut Visit, job: &Job, input: Input) -> Result<Work, Refusa
     let tariff = job.tariff.clone();
     let tariff = tariff.unwrap_or_else(|| worth::tariff_at(&model, job.created_at_ms));
     let plan = super::super::plan(&visit.policy, &visit.caller)?;
-    let ruled = ruled_again(visit, &plan, &asked, job)?;
+    let ruled = if job.state == State::Placed {
+        ruled_as_bought(visit, &plan, &asked, job)
+    } else {
+        ruled_again(visit, &plan, &asked, job)?
+    };
     // What was not kept was found good enough when the job was accepted.
     let Treated { request, changes, .. } = treat(&visit.policy, (&plan, &model), &asked, &ruled);
     let (candidates, quote) = (Vec::new(), job.quote);

@@ -1,6 +1,6 @@
 //! Jobs that the process did not live to finish.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{asked, ended, job, ordering, remote};
 use crate::clerk::Clerk;
@@ -68,6 +68,63 @@ async fn after_kill_9_an_order_of_which_nothing_is_known_is_given_up_and_costs_n
     let row = "SELECT outcome, outcome_unknown FROM usage";
     let row = database.unwrap().query_row(row, [], |r| Ok((r.get(0)?, r.get(1)?)));
     assert_eq!(row.unwrap(), ("vendor_failed".to_owned(), true));
+}
+
+/// Rewrites the policy that the next start reads.
+fn rewrite(world: &World, change: impl Fn(&str) -> String) {
+    let policy = std::fs::read_to_string(world.policy_file()).unwrap();
+    let changed = change(&policy);
+    assert_ne!(policy, changed, "the policy is as before");
+    std::fs::write(world.policy_file(), changed).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_that_is_newer_than_an_order_does_not_keep_it_from_being_served() {
+    let (world, _vendor, clerk) = ordering(Clerk::default(), "").await;
+    let id = asked(&world).await;
+    clerk.is_asked().await;
+    let denied = "[[rules.rule]]\nname = \"none\"\nif = 'request.count > 0'\ndeny = \"no more\"\n";
+    let world = tokio::task::block_in_place(|| {
+        world.signal("-STOP");
+        rewrite(&world, |policy| format!("{policy}\n{denied}"));
+        world.kill_and_restart()
+    });
+    clerk.serve();
+    let done = ended(&world, &id).await;
+    assert_eq!(done["status"], "completed", "{done}");
+    assert_eq!((clerk.placed(), world.available()), (1, "8".to_owned()));
+    world.verify();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_that_policy_has_lost_is_taken_back_and_is_an_exposure() {
+    // Its model is gone, its plan is gone, its offering cannot do it any more.
+    let lost: [fn(&str) -> String; 3] = [
+        |policy| policy.replace("models.remote", "models.other").replace("\"remote\"", "\"other\""),
+        |policy| policy.replace("plans.open", "plans.closed"),
+        |policy| policy.replace("/flux/dev\",", "/flux/dev\", prompt_chars_max = 2,"),
+    ];
+    for change in lost {
+        let (world, _vendor, clerk) = ordering(Clerk::default(), "").await;
+        let id = asked(&world).await;
+        clerk.is_asked().await;
+        let world = tokio::task::block_in_place(|| {
+            world.signal("-STOP");
+            rewrite(&world, change);
+            world.kill_and_restart()
+        });
+        assert_eq!(ended(&world, &id).await["status"], "failed");
+        let exposures = world.cli(&["usage", "exposures", "--format", "jsonl"]);
+        assert_eq!(exposures.lines().count(), 1, "{exposures}");
+        let exposure: Value = serde_json::from_str(exposures.trim()).unwrap();
+        assert_eq!((&exposure["vendor"], &exposure["held"]), (&json!("later"), &json!("2")));
+        while clerk.taken_back() == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!((clerk.placed(), clerk.taken_back()), (1, 1));
+        assert_eq!(world.available(), "10");
+        world.verify();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
