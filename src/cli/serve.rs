@@ -106,7 +106,7 @@ pub(super) async fn start(
     let telemetry = Telemetry::new(config.workspaces_named_max)?
         .with_prompts(config.log_prompts)
         .with_traces(config.traces.as_ref())?;
-    telemetry.metrics().policy_in_force(&policy.current().version);
+    telemetry.metrics().policy_in_force(&policy.current());
     let workers = config.media_workers_max.unwrap_or_else(cores);
     let media = Media::open(&config.library, &config.store_directory, workers)?;
     let turnstile = Arc::new(Turnstile::open(&config.limits)?);

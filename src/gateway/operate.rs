@@ -118,7 +118,7 @@ impl Gateway {
             Look::Same => {}
             Look::Swapped(policy) => {
                 metrics.policy_reloads.with_label_values(&["swapped"]).inc();
-                metrics.policy_in_force(&policy.version);
+                metrics.policy_in_force(policy);
                 self.store.set_allowances(policy.allowances());
                 tracing::info!(policy_version = &*policy.version, "a new policy is in force");
                 for warning in &policy.warnings {
@@ -127,6 +127,7 @@ impl Gateway {
             }
             Look::Kept(error) => {
                 metrics.policy_reloads.with_label_values(&["kept"]).inc();
+                metrics.policy_rejected.set(1);
                 tracing::error!(%error, "the policy on disk cannot be used; the old one stays in force");
             }
         }

@@ -7,6 +7,8 @@ use prometheus::{
     CounterVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry,
 };
 
+use crate::policy::Policy;
+
 use super::bound::Bound;
 use super::kinds::{
     OWN_BUCKETS, VENDOR_BUCKETS, counter, counters, float_gauges, floats, gauge, gauges, histogram,
@@ -137,6 +139,8 @@ pub struct Metrics {
     pub policy_reloads: IntCounterVec,
     /// 1 for the version of policy in force.
     pub policy_version: IntGaugeVec,
+    /// 1 while what lies in the policy folder cannot be used, and an older policy is in force.
+    pub policy_rejected: IntGauge,
     /// Usage rows of refused requests that the store had no room for.
     pub usage_rows_lost: IntCounter,
     /// Clients that left before their answer was ready.
@@ -151,7 +155,7 @@ impl Metrics {
     pub(super) fn new(workspaces_named_max: usize) -> Result<Self, prometheus::Error> {
         let r = Registry::new();
         process::register(&r)?;
-        Ok(Self {
+        let metrics = Self {
             budgets: BudgetMetrics::new(&r)?,
             offerings: OfferingMetrics::new(&r)?,
             pictures: PictureMetrics::new(&r)?,
@@ -324,6 +328,11 @@ impl Metrics {
                 "1 for the version of policy in force",
                 &["version"],
             )?,
+            policy_rejected: gauge(
+                &r,
+                "pixelgate_policy_rejected",
+                "Whether the policy on disk cannot be used: then an older one is in force",
+            )?,
             usage_rows_lost: counter(
                 &r,
                 "pixelgate_usage_rows_lost_total",
@@ -340,7 +349,22 @@ impl Metrics {
                 "Settlements that could not be written after the answer had been sent",
             )?,
             registry: r,
-        })
+        };
+        metrics.begin_at_zero();
+        Ok(metrics)
+    }
+
+    /// What alerts look at is there from the start: an increase does not see a series begin.
+    fn begin_at_zero(&self) {
+        for result in ["swapped", "kept"] {
+            self.policy_reloads.with_label_values(&[result]);
+        }
+        for result in ["balanced", "faulty", "failed"] {
+            self.ledger_audits.with_label_values(&[result]);
+        }
+        for outcome in ["passed", "denied", "failed"] {
+            self.rules.moderations.with_label_values(&[outcome]);
+        }
     }
 
     pub(super) const fn registry(&self) -> &Registry {
@@ -362,9 +386,21 @@ impl Metrics {
         self.limits_met.with_label_values(&[limit, of, mode]).inc();
     }
 
-    /// This version of policy is in force, and no other.
-    pub fn policy_in_force(&self, version: &str) {
+    /// This policy is in force, and no other. What it names has its series from now on, at zero.
+    pub fn policy_in_force(&self, policy: &Policy) {
         self.policy_version.reset();
-        self.policy_version.with_label_values(&[version]).set(1);
+        self.policy_version.with_label_values(&[&*policy.version]).set(1);
+        self.policy_rejected.set(0);
+        for rule in policy.rules.all() {
+            self.rules.rules.with_label_values(&[&*rule.name, "failed"]);
+        }
+        for model in policy.models.keys() {
+            for what in ["price", "cost"] {
+                self.prices.unpriced.with_label_values(&[&**model, what]);
+            }
+        }
+        for budget in policy.budgets.keys() {
+            self.budgets.refused.with_label_values(&[budget]);
+        }
     }
 }

@@ -22,6 +22,17 @@ async fn an_edited_price_is_the_next_requests_price() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_broken_edit_changes_nothing_and_is_explained() {
     let world = World::painted("100");
+    // What alerts look at is there before anything happens: an increase does not see a series begin.
+    let metrics = world.metrics().await;
+    for sample in [
+        "pixelgate_policy_rejected 0",
+        "pixelgate_policy_reloads_total{result=\"kept\"} 0",
+        "pixelgate_ledger_audits_total{result=\"failed\"} 0",
+        "pixelgate_moderations_total{outcome=\"failed\"} 0",
+        "pixelgate_unpriced_total{model=\"paint\",what=\"price\"} 0",
+    ] {
+        assert!(metrics.contains(sample), "{sample} is not in\n{metrics}");
+    }
     let broken = format!(
         "{}\n[models.other]\nprice = [{{ image = \"1\" }}]\nofferings = [{{ vendor = \"panter\", sizes = [\"64x64\"], cost = [{{ image = \"0\" }}] }}]\n",
         price("7")
@@ -31,11 +42,14 @@ async fn a_broken_edit_changes_nothing_and_is_explained() {
     assert!(line.contains("no vendor `panter`") && line.contains("there are: painter"), "{line}");
     assert_eq!(world.paint().await.status, 200);
     assert_eq!(world.available(), "99");
-    assert!(world.metrics().await.contains("pixelgate_policy_reloads_total{result=\"kept\"} 1"));
+    let metrics = world.metrics().await;
+    assert!(metrics.contains("pixelgate_policy_reloads_total{result=\"kept\"} 1"), "{metrics}");
+    assert!(metrics.contains("pixelgate_policy_rejected 1"), "{metrics}");
     std::fs::write(world.policy_file(), price("3")).unwrap();
     tokio::task::block_in_place(|| world.log_line("a new policy is in force"));
     assert_eq!(world.paint().await.status, 200);
     assert_eq!(world.available(), "96");
+    assert!(world.metrics().await.contains("pixelgate_policy_rejected 0"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
