@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::StreamExt as _;
-use object_store::aws::{AmazonS3, AmazonS3Builder};
+use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::prefix::PrefixStore;
 use object_store::{ClientOptions, ObjectStore, ObjectStoreExt as _, RetryConfig};
 
 use crate::config::S3;
+use crate::secret::{self, Secret};
 
 use super::{MediaError, PICTURE_BYTES_MAX};
 
@@ -27,6 +28,18 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// All that a call may take with its retries.
 const RETRY_TIMEOUT: Duration = Duration::from_mins(1);
 const RETRIES_MAX: usize = 3;
+
+/// What platforms of AWS put in the environment of a process so that it can take on its role: EKS and ECS.
+/// Anything else that is said there would change what config says.
+const ROLES: [(&str, AmazonS3ConfigKey); 7] = [
+    ("AWS_WEB_IDENTITY_TOKEN_FILE", AmazonS3ConfigKey::WebIdentityTokenFile),
+    ("AWS_ROLE_ARN", AmazonS3ConfigKey::RoleArn),
+    ("AWS_ROLE_SESSION_NAME", AmazonS3ConfigKey::RoleSessionName),
+    ("AWS_ENDPOINT_URL_STS", AmazonS3ConfigKey::StsEndpoint),
+    ("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", AmazonS3ConfigKey::ContainerCredentialsRelativeUri),
+    ("AWS_CONTAINER_CREDENTIALS_FULL_URI", AmazonS3ConfigKey::ContainerCredentialsFullUri),
+    ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", AmazonS3ConfigKey::ContainerAuthorizationTokenFile),
+];
 
 /// Letters of a digest that name its folder: 256 folders.
 const FOLDER_LETTERS: usize = 2;
@@ -58,7 +71,7 @@ impl Shelf {
         // The client in the object store takes the process's own cryptography and does not choose
         // one; whoever begins a TLS config first chooses for all, and there is only `ring`.
         drop(rustls::ClientConfig::builder());
-        let bucket = bucket(s3)?;
+        let bucket = bucket(s3, &secret::from_environment)?;
         let objects: Arc<dyn ObjectStore> = if s3.prefix.is_empty() {
             Arc::new(bucket)
         } else {
@@ -142,7 +155,8 @@ pub(super) fn erase_drafts(folder: &FilePath, unix_ms: i64) -> Result<usize, Med
     Ok(erased)
 }
 
-fn bucket(s3: &S3) -> Result<AmazonS3, MediaError> {
+/// Opens a bucket with the keys of config, or with what the `environment` says of a role.
+fn bucket(s3: &S3, environment: &dyn Fn(&str) -> Option<Secret>) -> Result<AmazonS3, MediaError> {
     let options = ClientOptions::new()
         .with_timeout(CALL_TIMEOUT)
         .with_connect_timeout(CONNECT_TIMEOUT)
@@ -160,12 +174,18 @@ fn bucket(s3: &S3) -> Result<AmazonS3, MediaError> {
         builder = builder.with_endpoint(endpoint);
     }
     if let Some((access, secret)) = &s3.keys {
-        let find = |place: &crate::secret::SecretPlace| {
+        let find = |place: &secret::SecretPlace| {
             place.find().ok_or_else(|| MediaError::NoCredential { place: place.to_string() })
         };
         builder = builder
             .with_access_key_id(find(access)?.reveal())
             .with_secret_access_key(find(secret)?.reveal());
+    } else {
+        for (name, key) in ROLES {
+            if let Some(said) = environment(name) {
+                builder = builder.with_config(key, said.reveal());
+            }
+        }
     }
     builder.build().map_err(|source| objecting("open", source))
 }
@@ -191,4 +211,71 @@ fn is_draft(file: &fs::DirEntry, before_ms: i64) -> bool {
 
 const fn objecting(what: &'static str, source: object_store::Error) -> MediaError {
     MediaError::Objects { what, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Answers each connection with the next of these, and says what was asked on it.
+    async fn answers(listener: TcpListener, answers: [String; 2]) -> Vec<String> {
+        let mut asked = Vec::new();
+        for answer in answers {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            asked.push(String::from_utf8(head).unwrap().to_lowercase());
+        }
+        asked
+    }
+
+    #[tokio::test]
+    async fn the_role_that_the_platform_gives_is_taken_on_unless_config_has_keys() {
+        drop(rustls::ClientConfig::builder());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let place = format!("http://{}", listener.local_addr().unwrap());
+        let keys = r#"{"AccessKeyId":"AKIDOFTHEROLE","SecretAccessKey":"s","Token":"t","Expiration":"2099-01-01T00:00:00Z"}"#;
+        let role = format!(
+            "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{keys}",
+            keys.len()
+        );
+        let none = "HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+        let folder = tempfile::tempdir().unwrap();
+        let token = folder.path().join("token");
+        fs::write(&token, "of the pod").unwrap();
+        let environment = |name: &str| {
+            let said = match name {
+                "AWS_CONTAINER_CREDENTIALS_FULL_URI" => format!("{place}/role"),
+                "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE" => token.to_str().unwrap().to_owned(),
+                _ => return None,
+            };
+            Some(Secret::new(said))
+        };
+        let s3 = S3 {
+            bucket: "pictures".to_owned(),
+            prefix: String::new(),
+            endpoint: Some(place.clone()),
+            region: "eu-central-1".to_owned(),
+            keys: None,
+        };
+        let opened = bucket(&s3, &environment).unwrap();
+        let place_of_none = Path::from("a");
+        let served = answers(listener, [role, none.to_owned()]);
+        let (head, asked) = tokio::join!(opened.head(&place_of_none), served);
+        assert!(head.is_err());
+        assert!(asked[0].contains("get /role") && asked[0].contains("of the pod"), "{asked:?}");
+        assert!(asked[1].contains("credential=akidoftherole/"), "{asked:?}");
+
+        let file = secret::SecretPlace::File(token.clone());
+        let nothing = |name: &str| panic!("{name} was looked for");
+        let with_keys = S3 { keys: Some((file.clone(), file)), ..s3 };
+        assert!(bucket(&with_keys, &nothing).is_ok());
+    }
 }
