@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, Parser, Subcommand, ValueEnum};
 
 use crate::config::{self, Config, ConfigError};
+use crate::edge::EdgeError;
+use crate::media::MediaError;
+use crate::store::StoreError;
 use crate::{policy, reload};
 
 mod admin;
@@ -112,13 +115,13 @@ enum CliError {
     #[error("the policy cannot be used:\n{0}")]
     Policy(#[from] reload::ReloadError),
     #[error(transparent)]
-    Store(#[from] crate::store::StoreError),
+    Store(#[from] StoreError),
     #[error(transparent)]
     Control(#[from] crate::control::ControlError),
     #[error(transparent)]
-    Edge(#[from] crate::edge::EdgeError),
+    Edge(#[from] EdgeError),
     #[error(transparent)]
-    Media(#[from] crate::media::MediaError),
+    Media(#[from] MediaError),
     #[error(transparent)]
     Turnstile(#[from] crate::turnstile::TurnstileError),
     #[error("cannot {what}")]
@@ -150,13 +153,16 @@ enum CliError {
 }
 
 impl CliError {
-    /// 1: something failed; 2: config or policy is wrong; 3: the books do not balance, or not
-    /// with an invoice; 4: stopped with work unfinished.
+    /// 1: something failed; 2: config or policy is wrong, or names what is not there; 3: the books do
+    /// not balance, or not with an invoice; 4: stopped with work unfinished.
     const fn exit_code(&self) -> u8 {
         match self {
             Self::ReadConfig { .. }
             | Self::Config(_)
             | Self::Policy(_)
+            | Self::Edge(EdgeError::Tls { .. })
+            | Self::Media(MediaError::NoCredential { .. })
+            | Self::Store(StoreError::NoAddress)
             | Self::Turnstile(_)
             | Self::Traces(_) => 2,
             Self::Unbalanced | Self::Unreconciled => 3,
@@ -174,6 +180,11 @@ impl CliError {
             | Self::Metrics(_) => 1,
         }
     }
+}
+
+/// Every verb and argument there is, for the page that lists them.
+pub fn verbs() -> clap::Command {
+    Cli::command()
 }
 
 /// Reads the command line, does what it says, and returns how that went.

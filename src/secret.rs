@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use rustix::process::{Resource, Rlimit, setrlimit};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use thiserror::Error;
 use zeroize::Zeroize as _;
 
@@ -98,6 +98,9 @@ pub fn forbid_core_dumps() -> std::io::Result<()> {
     // Of a limit of nothing only files take notice; this one also keeps the system from piping the
     // dump to whoever collects them, as core(5) says.
     let least = Rlimit { current: Some(1), maximum: Some(1) };
+    if getrlimit(Resource::Core) == least {
+        return Ok(());
+    }
     Ok(setrlimit(Resource::Core, least)?)
 }
 
@@ -110,5 +113,14 @@ mod tests {
         let secret = Secret::new("sk-live".to_owned());
         assert_eq!(format!("{secret:?}"), "***");
         assert_eq!(secret.reveal(), "sk-live");
+    }
+
+    #[test]
+    fn a_limit_on_core_dumps_that_is_as_it_should_be_stays() {
+        for _ in 0..2 {
+            forbid_core_dumps().unwrap();
+            let limit = getrlimit(Resource::Core);
+            assert_eq!((limit.current, limit.maximum), (Some(1), Some(1)));
+        }
     }
 }

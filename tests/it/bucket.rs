@@ -126,5 +126,6 @@ fn a_missing_key_for_the_bucket_is_told_at_the_start() {
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&done.stderr).into_owned();
-    assert!(!done.status.success() && said.contains("env:NOT_THERE"), "{said}");
+    assert!(said.contains("env:NOT_THERE"), "{said}");
+    assert_eq!(done.status.code(), Some(2), "{said}");
 }
