@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use pixelgate::{config, policy};
 use serde_json::Value;
 
+#[path = "reference/commands.rs"]
+mod commands;
 #[path = "reference/page.rs"]
 mod page;
 
@@ -37,6 +39,17 @@ pixelgate schema config > config/.schema.json
 ```
 ";
 
+const COMMANDS_HEAD: &str = "\
+# Commands, one by one
+
+Everything that `pixelgate` can be told; this page is made of the command line itself, and `pixelgate help VERB` says the same. The line below a verb
+has what it needs; what is in brackets there, and every other argument of its table, may be left out.
+
+Commands on workspaces, keys, tokens and credits ask the gateway that serves the data folder, if one does, and open the store themselves if none does; either
+way they take effect at once. Moments are seconds since the Unix epoch (`date -d 2027-01-01 +%s`). What the exit codes mean:
+[operating](operating.md#starting-and-stopping).
+";
+
 fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
@@ -55,6 +68,7 @@ fn is_current(path: &str, text: &str) {
 fn the_committed_reference_is_what_the_types_say() {
     is_current("docs/policy-reference.md", &page::of(POLICY_HEAD, &policy::schema()));
     is_current("docs/config-reference.md", &page::of(CONFIG_HEAD, &config::schema()));
+    is_current("docs/commands.md", &commands::of(COMMANDS_HEAD, &pixelgate::cli::verbs()));
     is_current("docs/schema/policy.json", &format!("{:#}\n", policy::schema()));
     is_current("docs/schema/config.json", &format!("{:#}\n", config::schema()));
 }

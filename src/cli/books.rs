@@ -25,14 +25,16 @@ pub(super) enum WorkspaceVerb {
         /// What people call it.
         name: String,
     },
+    /// Lists workspaces.
+    List,
     /// Shuts out all keys of a workspace until it is resumed.
     Suspend {
-        /// Which.
+        /// The workspace's id.
         workspace: String,
     },
     /// Lets the keys of a suspended workspace in again.
     Resume {
-        /// Which.
+        /// The workspace's id.
         workspace: String,
     },
 }
@@ -84,7 +86,7 @@ pub(super) enum KeyVerb {
         /// The key's id.
         key: String,
     },
-    /// Ends a key until it is resumed.
+    /// Puts a key out of use until it is resumed.
     Suspend {
         /// The key's id.
         key: String,
@@ -144,7 +146,7 @@ pub(super) enum CreditsVerb {
 pub(super) enum LedgerVerb {
     /// Recomputes every balance from the entries and says what does not agree.
     Verify {
-        /// Compare every index of the embedded store's file with its table, too: takes several times as
+        /// Compares every index of the embedded store's file with its table, too: takes several times as
         /// long.
         #[arg(long)]
         full: bool,
@@ -174,6 +176,7 @@ pub(super) async fn workspace(config: &Config, verb: WorkspaceVerb) -> Result<()
     };
     let command = match verb {
         WorkspaceVerb::Create { name } => Command::CreateWorkspace { name },
+        WorkspaceVerb::List => Command::ListWorkspaces,
         WorkspaceVerb::Suspend { workspace } => suspend(&workspace, true),
         WorkspaceVerb::Resume { workspace } => suspend(&workspace, false),
     };

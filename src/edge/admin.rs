@@ -120,7 +120,7 @@ impl ServeHttp for Admin {
                 }
             }
             _ => {
-                let there = "there are /healthz, /readyz, /metrics and /admin/v1\n";
+                let there = "there are /healthz, /readyz, /metrics, /admin/v1 and /console/\n";
                 answer(404, TEXT, there.as_bytes().to_vec())
             }
         }
