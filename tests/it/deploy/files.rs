@@ -167,7 +167,10 @@ fn the_image_is_built_by_the_pinned_compiler_from_all_that_the_build_needs() {
     let toolchain = text("rust-toolchain.toml");
     let channel = toolchain.split('"').nth(1).unwrap();
     let dockerfile = text("deploy/Dockerfile");
-    assert!(dockerfile.contains(&format!("FROM rust:{channel}-")), "not Rust {channel}");
+    assert!(dockerfile.contains(&format!("FROM rust:{channel}-bookworm")), "not Rust {channel}");
+    // The archive of a release is built beside the same C library.
+    let release = text(".github/workflows/release.yml");
+    assert!(release.contains(&format!("container: rust:{channel}-bookworm\n")));
     let ignored = text("deploy/Dockerfile.dockerignore");
     let sent: Vec<&str> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
     // Cargo itself says whether a target is missing, and the sources what they include.
