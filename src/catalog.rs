@@ -113,7 +113,7 @@ pub enum Fidelity {
     /// otherwise.
     #[default]
     Emulate,
-    /// As [`Fidelity::Emulate`], and what would be refused is dropped where a picture still makes
+    /// As `emulate`, and what would be refused is dropped where a picture still makes
     /// sense without it.
     Lenient,
 }

@@ -89,6 +89,7 @@ pub(in super::super) struct RawOffering {
     pub(in super::super) count_max: Option<NonZeroU32>,
     /// Encodings that can be asked for; none when it cannot be chosen.
     #[serde(default)]
+    #[schemars(schema_with = "opened_formats")]
     pub(in super::super) formats: Vec<Format>,
     /// What it can do beyond drawing from a prompt.
     #[serde(default)]
@@ -121,4 +122,11 @@ pub(in super::super) struct RawSides {
     pub(in super::super) max: u32,
     /// Both sides are divisible by this.
     pub(in super::super) step: NonZeroU32,
+}
+
+/// The encodings that are opened here, and so asked of vendors.
+fn opened_formats(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    let opened = [Format::Png, Format::Jpeg, Format::Webp, Format::Avif];
+    let names: Vec<_> = opened.iter().filter(|one| one.is_opened()).map(|one| one.name()).collect();
+    schemars::json_schema!({ "type": "array", "items": { "type": "string", "enum": names } })
 }
