@@ -81,6 +81,19 @@ fn every_key_is_described() {
     }
 }
 
+/// A comment in the file of defaults is of the keys below it up to the next one: each key has its own.
+#[test]
+fn no_two_keys_of_the_config_share_their_words() {
+    let schema = config::schema();
+    for (section, own) in schema["properties"].as_object().unwrap() {
+        let mut said = BTreeSet::new();
+        for (key, value) in own["properties"].as_object().unwrap() {
+            let words = value["description"].as_str().unwrap_or_default();
+            assert!(said.insert(words), "{section}.{key} has another key's words: {words}");
+        }
+    }
+}
+
 fn read(path: &Path) -> Value {
     let table: toml::Table = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
     serde_json::to_value(table).unwrap()
