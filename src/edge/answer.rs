@@ -43,11 +43,7 @@ async fn write(
     if !is_told && reply.status != 304 {
         head.insert_header(http::header::CONTENT_LENGTH, reply.body.len())?;
     }
-    let writing = session.write_response_header(Box::new(head));
-    // Pingora bounds the writing of bodies only.
-    tokio::time::timeout(patience, writing)
-        .await
-        .map_err(|_| Error::explain(ErrorType::WriteTimedout, "the client reads nothing"))??;
+    write_head(session, head, patience).await?;
     let slices = if head_only { Vec::new() } else { reply.body.into_slices() };
     let mut left = slices.len();
     for slice in slices {
@@ -55,4 +51,16 @@ async fn write(
         session.write_response_body(slice, left == 0).await?;
     }
     if left == 0 { session.finish_body().await } else { Ok(()) }
+}
+
+/// Writes a head within our patience: Pingora bounds the writing of bodies only.
+pub(super) async fn write_head(
+    session: &mut ServerSession,
+    head: ResponseHeader,
+    patience: Duration,
+) -> pingora::Result<()> {
+    let writing = session.write_response_header(Box::new(head));
+    tokio::time::timeout(patience, writing)
+        .await
+        .map_err(|_| Error::explain(ErrorType::WriteTimedout, "the client reads nothing"))?
 }

@@ -32,7 +32,6 @@ use super::body::{DRAIN_TIMEOUT, announced_length, expects_continue, overloaded,
 use super::bounds::{Place, Room};
 use super::framing::{self, RawHead};
 use super::head::head_of;
-use super::live;
 use super::passthrough::{Passing, embarked};
 use super::patience::Timed;
 use super::shares::Shares;
@@ -143,9 +142,7 @@ impl Front {
         let early = tokio::select! {
             reply = &mut serving => Some(reply),
             Ok(begun) = begun => {
-                if Box::pin(live::pour(session, begun, serving)).await.is_err() {
-                    self.gateway.telemetry.metrics().clients_gone.inc();
-                }
+                self.pour(session, begun, serving).await;
                 return None;
             }
             left = session.read_body_or_idle(true) => match left {

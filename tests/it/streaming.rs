@@ -3,7 +3,7 @@
 use pixelgate::dialect::{Event, Events};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
 use crate::vendor::{png, spawn};
@@ -137,4 +137,33 @@ async fn a_stream_announces_that_its_connection_ends_with_it() {
     let reply = world.post(OPENAI, &body).await;
     assert_eq!((reply.status, reply.header("connection")), (200, Some("close")));
     assert_eq!(world.paint().await.header("connection"), Some("keep-alive"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_for_a_client_of_http_1_0_is_not_in_chunks() {
+    let world = World::painted("10");
+    let body =
+        json!({"model": "paint", "prompt": "a fox", "size": "64x64", "stream": true}).to_string();
+    let mut said = Vec::new();
+    for version in ["1.0", "1.1"] {
+        let mut stream =
+            TcpStream::connect(world.public.strip_prefix("http://").unwrap()).await.unwrap();
+        let head = format!(
+            "POST {OPENAI} HTTP/{version}\r\nHost: a\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n",
+            world.key,
+            body.len()
+        );
+        stream.write_all((head + &body).as_bytes()).await.unwrap();
+        let mut all = String::new();
+        stream.read_to_string(&mut all).await.unwrap();
+        let (head, body) = all.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(" 200 "), "{head}");
+        said.push((head.to_lowercase().contains("transfer-encoding"), body.to_owned()));
+    }
+    let [(is_chunked, plain), (is_chunked_newer, _)] = said.as_slice() else { panic!("{said:?}") };
+    assert_eq!((*is_chunked, *is_chunked_newer), (false, true));
+    let ended: Vec<Event> = Events::default().push(plain.as_bytes());
+    assert_eq!(ended.len(), 1, "{plain}");
+    assert!(plain.starts_with("event: image_generation.completed\n"), "{plain}");
+    assert!(plain.ends_with("\n\n"), "{plain}");
 }
