@@ -109,7 +109,7 @@ pub struct Public {
     pub in_flight_bytes_max: usize,
     /// Of those, bytes of one workspace.
     pub in_flight_bytes_per_workspace_max: usize,
-    /// Bytes of vendors' answers held at once.
+    /// Bytes of answers held at once.
     pub answers_in_flight_bytes_max: usize,
     /// Connections at once, with those that have nothing to do.
     pub connections_max: usize,

@@ -45,6 +45,7 @@ mod health;
 mod hedge;
 mod inputs;
 mod job;
+mod lend;
 mod library;
 mod limits;
 pub mod live;

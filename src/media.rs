@@ -191,6 +191,11 @@ impl Media {
         self.shelf.get(digest, part).await
     }
 
+    /// Bytes that are read at once for whoever takes them piece by piece.
+    pub const fn slice_bytes(&self) -> u64 {
+        self.shelf.slice_bytes()
+    }
+
     /// Takes bytes away. Only for whoever knows, with the lock in hand, that nothing names them.
     pub async fn erase(&self, lock: &DigestLock) -> Result<(), MediaError> {
         self.shelf.erase(&lock.digest).await

@@ -24,6 +24,7 @@ mod accounts;
 mod buffers;
 mod exchange;
 mod google;
+mod lent;
 mod passthrough;
 mod place;
 mod reach;
@@ -38,6 +39,7 @@ use place::place;
 use resolve::Names;
 
 pub use accounts::Account;
+pub use lent::Lent;
 pub(crate) use passthrough::{ADDRESSES_TRIED_MAX, Onward, Way};
 pub use reach::{Bounds, Unreached};
 pub use resolve::Resolver;
@@ -116,7 +118,12 @@ impl Upstream {
         self
     }
 
-    /// Bytes of vendors' answers that are held, and how many answers had to wait for room since the
+    /// Room for an answer that no vendor sends now, because it was kept: none yet, to be grown.
+    pub fn lend(&self) -> Lent {
+        self.buffers.lend()
+    }
+
+    /// Bytes of answers that are held, and how many answers had to wait for room since the
     /// last look.
     pub fn answers_in_flight(&self) -> (usize, u64) {
         (self.buffers.in_flight(), self.buffers.take_waited())

@@ -1,5 +1,6 @@
 //! Writes an answer to a client, however slowly that reads.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use pingora::http::ResponseHeader;
@@ -7,20 +8,53 @@ use pingora::protocols::http::ServerSession;
 use pingora::{Error, ErrorType};
 
 use crate::dialect::WireReply;
+use crate::gateway::Gateway;
 use crate::telemetry::Bound;
 
+use super::bounds::Place;
+use super::pictures::Rest;
 use super::public::Front;
+
+/// An answer on its way, and what is taken up until its client has it.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub(super) reply: WireReply,
+    /// What follows the body.
+    rest: Option<Rest>,
+    place: Option<Arc<Place>>,
+}
+
+impl Outgoing {
+    /// The same with this after its body, read while it is written.
+    pub(super) fn followed_by(self, rest: Option<Rest>) -> Self {
+        Self { rest, ..self }
+    }
+
+    /// The same with a place that is given back once it is written.
+    pub(super) fn in_place(self, place: Arc<Place>) -> Self {
+        Self { place: Some(place), ..self }
+    }
+}
+
+impl From<WireReply> for Outgoing {
+    fn from(reply: WireReply) -> Self {
+        Self { reply, rest: None, place: None }
+    }
+}
 
 impl Front {
     /// Writes an answer, or no more than its head, within our patience.
     pub(super) async fn say(
         &self,
         session: &mut ServerSession,
-        reply: WireReply,
+        outgoing: Outgoing,
         head_only: bool,
     ) -> pingora::Result<()> {
         self.say_last(session);
-        let said = write(session, reply, (head_only, self.bounds.write_timeout)).await;
+        let Outgoing { reply, rest, place: _place } = outgoing;
+        let following = rest.map(|rest| (rest, &*self.gateway));
+        let patience = self.bounds.write_timeout;
+        let said = write(session, (reply, following), (head_only, patience)).await;
         if said.as_ref().is_err_and(|error| *error.etype() == ErrorType::WriteTimedout) {
             self.gateway.telemetry.metrics().bound_met(Bound::WriteTime);
         }
@@ -28,10 +62,10 @@ impl Front {
     }
 }
 
-/// Writes an answer, its picture slice by slice as it came.
+/// Writes an answer, its picture slice by slice as it came, and then what follows as it is read.
 async fn write(
     session: &mut ServerSession,
-    reply: WireReply,
+    (reply, following): (WireReply, Option<(Rest, &Gateway)>),
     (head_only, patience): (bool, Duration),
 ) -> pingora::Result<()> {
     let mut head = ResponseHeader::build_no_case(reply.status, Some(reply.headers.len() + 1))?;
@@ -41,16 +75,24 @@ async fn write(
     // What is told of and not sent has a length of its own, or none: HEAD, and 304.
     let is_told = head_only && reply.headers.contains_key(http::header::CONTENT_LENGTH);
     if !is_told && reply.status != 304 {
-        head.insert_header(http::header::CONTENT_LENGTH, reply.body.len())?;
+        let more = following.as_ref().map_or(0, |(rest, _)| rest.bytes());
+        head.insert_header(http::header::CONTENT_LENGTH, reply.body.len().saturating_add(more))?;
     }
     write_head(session, head, patience).await?;
     let slices = if head_only { Vec::new() } else { reply.body.into_slices() };
+    let following = following.filter(|_| !head_only);
     let mut left = slices.len();
     for slice in slices {
         left -= 1;
-        session.write_response_body(slice, left == 0).await?;
+        session.write_response_body(slice, left == 0 && following.is_none()).await?;
     }
-    if left == 0 { session.finish_body().await } else { Ok(()) }
+    let Some((mut rest, gateway)) = following else {
+        return session.finish_body().await;
+    };
+    while let Some(slice) = rest.next(gateway).await? {
+        session.write_response_body(slice, rest.bytes() == 0).await?;
+    }
+    session.finish_body().await
 }
 
 /// Writes a head within our patience: Pingora bounds the writing of bodies only.

@@ -28,6 +28,7 @@ use crate::gateway::{Gateway, Head};
 use crate::id::RequestId;
 use crate::telemetry::Bound;
 
+use super::answer::Outgoing;
 use super::body::{DRAIN_TIMEOUT, announced_length, expects_continue, overloaded, read_away};
 use super::bounds::{Place, Room};
 use super::framing::{self, RawHead};
@@ -77,21 +78,33 @@ impl Front {
     }
 
     /// The answer to one request; `None` when its client has left.
-    async fn answer(&self, session: &mut ServerSession) -> Option<WireReply> {
+    async fn answer(&self, session: &mut ServerSession) -> Option<Outgoing> {
         let (head, place) = match self.enter(session) {
             Ok(entered) => entered,
-            Err(reply) => return Some(*reply),
+            Err(reply) => return Some((*reply).into()),
         };
+        let place = Arc::new(place);
+        let answer = self.answer_entered(session, head, &place).await;
+        // An answer that nobody reads takes up as much as the work for it.
+        answer.map(|answer| answer.in_place(place))
+    }
+
+    async fn answer_entered(
+        &self,
+        session: &mut ServerSession,
+        head: Head,
+        place: &Arc<Place>,
+    ) -> Option<Outgoing> {
         if let Some(refusal) = framing::refuse_coding(&head.headers) {
-            return Some(self.refuse(&head, &refusal, None));
+            return Some(self.refuse(&head, &refusal, None).into());
         }
-        if let Some(reply) = self.stored_picture(&head).await {
-            return Some(reply);
+        if let Some(picture) = self.stored_picture(&head).await {
+            return Some(picture);
         }
         let request_id = head.request_id.clone();
         let mut visit = match self.gateway.meet(head) {
             Ok(visit) => visit,
-            Err(reply) => return Some(*reply),
+            Err(reply) => return Some((*reply).into()),
         };
         let (body, room) = match self.read_body(session, visit.workspace()).await {
             Ok(read) => read,
@@ -100,17 +113,18 @@ impl Front {
                 if let Some(bound) = met.bound {
                     self.gateway.telemetry.metrics().bound_met(bound);
                 }
-                return Some(self.gateway.refuse_visit(visit, &met.refusal));
+                return Some(self.gateway.refuse_visit(visit, &met.refusal).into());
             }
         };
         let begun = visit.may_begin();
         let work = Box::pin(Arc::clone(&self.gateway).serve(visit, body));
+        let place = Arc::clone(place);
         let serving = self.gateway.tasks.spawn(async move {
             // What a request takes up is given back when its work ends, not when its client goes.
             let _taken = (place, room);
             work.await
         });
-        self.watch(session, serving, begun, &request_id).await
+        self.watch(session, serving, begun, &request_id).await.map(Outgoing::from)
     }
 
     /// A head that is no trouble, and a place among the requests in flight.
@@ -231,13 +245,16 @@ impl ProxyHttp for Front {
                     *passing = Some(embarked);
                     return Ok(false);
                 }
-                Err(reply) => Some(*reply),
+                Err(reply) => Some((*reply).into()),
             }
         } else {
             self.answer(session).await
         };
-        match reply.map(|reply| self.let_pages_read(session.req_header(), reply)) {
-            Some(reply) => self.say(session, reply, head_only).await?,
+        match reply {
+            Some(mut answer) => {
+                answer.reply = self.let_pages_read(session.req_header(), answer.reply);
+                self.say(session, answer, head_only).await?;
+            }
             None => session.set_keepalive(None),
         }
         Ok(true)
@@ -356,7 +373,7 @@ impl ProxyHttp for Front {
             error_code = reply.status;
             let head_only = session.req_header().method == Method::HEAD;
             // A client that cannot be told any more has left.
-            if self.say(session, reply, head_only).await.is_ok() {
+            if self.say(session, reply.into(), head_only).await.is_ok() {
                 read_away(session).await;
             }
         }

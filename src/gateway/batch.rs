@@ -61,11 +61,12 @@ impl Gateway {
     ) -> Result<WireReply, Refusal> {
         let Batched { side, items, concurrency_max } = batched;
         visit.receipt.operation = Some("batch");
+        let mut lent = self.lend();
         let mut begun = Vec::with_capacity(items.len());
         for (index, item) in items.into_iter().enumerate() {
             let mut one = visit.item(index, side);
             one.receipt.trail = self.trail_of_item(visit, self.clock.now().unix_ms);
-            let first = self.item_again(&one).await?;
+            let first = self.item_again(&one, &mut lent).await?;
             begun.push((one, item, first));
         }
         let original = repeated(&begun);
@@ -80,6 +81,7 @@ impl Gateway {
         let request_id = original.as_ref().unwrap_or(&visit.receipt.request_id);
         let context = Asked { request_id, unix_ms: now.unix_ms };
         let reply = side.encode_items(answers, &context);
+        let reply = WireReply { body: lent.hold(reply.body), ..reply };
         let reply = reply::with_standings(reply, visit.client, &self.standings(visit, now), now);
         let reply = reply::with_changes(reply, &changes);
         Ok(match &original {

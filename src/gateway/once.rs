@@ -13,6 +13,7 @@ use crate::dialect::WireReply;
 use crate::id::{HoldId, MediaId, RequestId};
 use crate::pledge::{self, Fingerprint, Gone, Named, Original, Pledge, Scope, Verdict};
 use crate::store::{AnswerKept, KeptAnswer};
+use crate::upstream::Lent;
 
 use super::refuse::repeat;
 use super::{Fulfilled, Gateway, Visit, refuse, reply};
@@ -103,27 +104,37 @@ impl Gateway {
         known: Option<Pledge>,
         outcome: &str,
     ) -> Result<Option<WireReply>, Refusal> {
-        let found = self.first_answer(verdict, known).await?;
-        Ok(found.map(|found| self.replay(visit, found, outcome)))
+        let mut lent = self.lend();
+        let found = self.first_answer(verdict, known, &mut lent).await?;
+        let replay = found.map(|found| self.replay(visit, found, outcome));
+        Ok(replay.map(|reply| WireReply { body: lent.hold(reply.body), ..reply }))
     }
 
-    /// What was kept of one request of several; `None` where there is nothing.
-    pub(super) async fn item_again(&self, visit: &Visit) -> Result<Option<First>, Refusal> {
+    /// What was kept of one request of several; `None` where there is nothing. Its room is put to
+    /// that of the others.
+    pub(super) async fn item_again(
+        &self,
+        visit: &Visit,
+        lent: &mut Lent,
+    ) -> Result<Option<First>, Refusal> {
         let Some(named) = visit.named else { return Ok(None) };
         let (verdict, known) = self.looked_up(self.store.look_up(named).await)?;
-        self.first_answer(verdict, known).await
+        self.first_answer(verdict, known, lent).await
     }
 
     async fn first_answer(
         &self,
         verdict: Verdict,
         known: Option<Pledge>,
+        lent: &mut Lent,
     ) -> Result<Option<First>, Refusal> {
         let known = match (verdict, known) {
             (Verdict::New, _) => return Ok(None),
             (Verdict::Replay, Some(known)) => known,
             (verdict, _) => return Err(repeat::pledged(verdict)),
         };
+        let bytes = self.looked_up(self.store.kept_answer_bytes(known.hold.clone()).await)?;
+        self.make_room(lent, bytes)?;
         let found = self.looked_up(self.store.kept_answer(known.hold.clone()).await)?;
         let gone = |why| repeat::pledged(Verdict::Gone(why));
         let answer = found.ok_or_else(|| gone(Gone::Lost))?;

@@ -41,6 +41,12 @@ const ROLES: [(&str, AmazonS3ConfigKey); 7] = [
     ("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", AmazonS3ConfigKey::ContainerAuthorizationTokenFile),
 ];
 
+/// Bytes that are read at once for whoever takes them piece by piece.
+const SLICE_FOLDER: u64 = 256 << 10;
+
+/// The same of a service, where each read is a call that is paid for and takes its time.
+const SLICE_BUCKET: u64 = 1 << 20;
+
 /// Letters of a digest that name its folder: 256 folders.
 const FOLDER_LETTERS: usize = 2;
 
@@ -109,6 +115,11 @@ impl Shelf {
         } else {
             Err(MediaError::TooLong { bytes: usize::try_from(length).unwrap_or(usize::MAX) })
         }
+    }
+
+    /// Bytes that are read at once for whoever takes them piece by piece.
+    pub(super) const fn slice_bytes(&self) -> u64 {
+        if self.folder.is_some() { SLICE_FOLDER } else { SLICE_BUCKET }
     }
 
     /// Takes bytes away, if they are there.

@@ -109,6 +109,10 @@ impl AnswerKept {
 pub(super) const ROW: Query =
     Query::same("SELECT head, digest, body FROM pledge WHERE hold = $1 AND state = 'kept'");
 
+/// What the row of a hold says of how long its answer is.
+pub(super) const BYTES: Query =
+    Query::same("SELECT bytes FROM pledge WHERE hold = $1 AND state = 'kept'");
+
 /// An answer as its row tells it.
 pub(super) fn row(row: &dyn Cells) -> Result<Row, StoreError> {
     Ok(Row {

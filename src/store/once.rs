@@ -116,6 +116,13 @@ impl Store {
         Ok((verdict, known))
     }
 
+    /// Bytes of the answer that was kept with this hold; none where there is no such answer.
+    pub async fn kept_answer_bytes(&self, hold: HoldId) -> Result<u64, StoreError> {
+        let values = vec![hold.as_str().to_owned().into()];
+        let bytes = self.look(answers::BYTES, values, |row| row.number("bytes")).await?;
+        Ok(bytes.map_or(0, |bytes: i64| bytes.max(0).unsigned_abs()))
+    }
+
     /// The answer that was kept with this hold, if it is there and whole.
     pub async fn kept_answer(&self, hold: HoldId) -> Result<Option<KeptAnswer>, StoreError> {
         let values = vec![hold.as_str().to_owned().into()];

@@ -12,8 +12,10 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::lent::{Lending, Lent};
+
 /// Room is counted in steps of so many bytes.
-const STEP: usize = 16 << 10;
+pub(super) const STEP: usize = 16 << 10;
 
 /// Buffers smaller than this are not kept: the allocator has such pieces at hand.
 const KEPT_LEAST: usize = 128 << 10;
@@ -37,6 +39,7 @@ pub(super) struct Buffers {
     shelf: Arc<Shelf>,
     room: Arc<Semaphore>,
     steps: usize,
+    lending: Lending,
     patience: Duration,
     waited: AtomicU64,
 }
@@ -64,9 +67,11 @@ impl Buffers {
     /// Room for so many bytes of answers.
     pub(super) fn new(bytes_max: usize) -> Self {
         let steps = (bytes_max / STEP).clamp(1, Semaphore::MAX_PERMITS);
+        let room = Arc::new(Semaphore::new(steps));
         Self {
             shelf: Arc::default(),
-            room: Arc::new(Semaphore::new(steps)),
+            lending: Lending::of(&room, steps),
+            room,
             steps,
             patience: PATIENCE,
             waited: AtomicU64::new(0),
@@ -87,6 +92,11 @@ impl Buffers {
             room = tokio::time::timeout(self.patience, waiting).await.ok().and_then(Result::ok);
         }
         Buffer { bytes: self.shelf.take(wanted), shelf: Arc::clone(&self.shelf), _room: room }
+    }
+
+    /// Room for an answer that no vendor sends now: none yet, to be grown.
+    pub(super) fn lend(&self) -> Lent {
+        self.lending.begin()
     }
 
     /// Bytes of room that answers have.

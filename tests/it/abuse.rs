@@ -9,6 +9,7 @@ mod http2;
 mod secrets;
 mod slow;
 mod targets;
+mod unread;
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 //! Jobs and named pictures as answers.
 
 use crate::canonical::{
-    Answer, Change, Delivery, Image, ImageResponse, Kept, Picture, Problem, Refusal, Stored,
+    Answer, Change, Delivery, Image, ImageRequest, ImageResponse, Kept, Picture, Problem, Refusal,
+    Stored,
 };
 use crate::dialect::{
     self, AssetShown, ClientSide, JobShown, Pieces, Step, VersionShown, WireReply,
@@ -22,6 +23,13 @@ const JOBS_LISTED_MAX: u32 = 100;
 /// Pictures that had a name before, at most.
 const VERSIONS_MAX: u32 = 100;
 
+/// What a completed job can be told of with: its request, and its pictures that are still there.
+struct Found<'a> {
+    request: ImageRequest,
+    public_url: String,
+    pictures: Vec<(&'a job::Kept, Kept)>,
+}
+
 /// The answer to a request that became a job.
 pub(super) fn encode_accepted(client: &dyn ClientSide, job: &Job) -> WireReply {
     WireReply::json(202, client.encode_job(&shown(job), None))
@@ -31,22 +39,20 @@ pub(super) fn encode_accepted(client: &dyn ClientSide, job: &Job) -> WireReply {
 }
 
 impl Gateway {
-    /// One job, with its result.
+    /// One job, with its result. What is inside of it is read when there is room for it.
     pub(in super::super) async fn reply_with_one(&self, job: &Job) -> Result<WireReply, Refusal> {
         let refused = |error: StoreError| refuse::store(&error, self.clock.now());
-        let result = match &job.outcome {
-            Some(Outcome::Completed(delivered)) => {
-                let loaded = self.store.load_job(job.id.clone()).await.map_err(refused)?;
-                match loaded {
-                    Some((_, input)) => {
-                        self.result((job, input), delivered, None).await.map_err(refused)?
-                    }
-                    None => None,
-                }
-            }
-            Some(Outcome::Failed(_) | Outcome::Cancelled) | None => None,
-        };
-        let reply = WireReply::json(200, side_of(job).encode_job(&shown(job), result.as_ref()));
+        let mut lent = self.lend();
+        let mut result = None;
+        if let Some(Outcome::Completed(delivered)) = &job.outcome
+            && let Some((_, input)) = self.store.load_job(job.id.clone()).await.map_err(refused)?
+            && let Some(found) = self.found((job, input), delivered, None).await.map_err(refused)?
+        {
+            self.make_room(&mut lent, found.bytes())?;
+            result = self.result(job, delivered, found).await;
+        }
+        let body = side_of(job).encode_job(&shown(job), result.as_ref());
+        let reply = WireReply::json(200, lent.hold(body));
         let wait = ASK_AGAIN.as_secs().to_string();
         Ok(if job.state.is_end() { reply } else { reply.with_header("retry-after", &wait) })
     }
@@ -57,12 +63,12 @@ impl Gateway {
         job: &Job,
         input: Input,
     ) -> Result<Pieces, StoreError> {
-        let result = match &job.outcome {
-            Some(Outcome::Completed(delivered)) => {
-                self.result((job, input), delivered, Some(Delivery::Url)).await?
-            }
-            Some(Outcome::Failed(_) | Outcome::Cancelled) | None => None,
-        };
+        let mut result = None;
+        if let Some(Outcome::Completed(delivered)) = &job.outcome
+            && let Some(found) = self.found((job, input), delivered, Some(Delivery::Url)).await?
+        {
+            result = self.result(job, delivered, found).await;
+        }
         Ok(side_of(job).encode_job(&shown(job), result.as_ref()))
     }
 
@@ -118,24 +124,40 @@ impl Gateway {
         Ok(WireReply::json(200, visit.client.encode_asset(&asset)))
     }
 
-    /// What a completed job would have been answered with at once, or with its pictures in this
-    /// other way. `None` when that cannot be told any more, because its pictures are gone.
-    async fn result(
+    /// What a completed job was asked for, and its pictures as far as they are still there; in this
+    /// other way than it was asked. `None` when that cannot be told any more.
+    async fn found<'a>(
         &self,
         (job, input): (&Job, Input),
-        delivered: &job::Delivered,
+        delivered: &'a job::Delivered,
         delivery: Option<Delivery>,
-    ) -> Result<Option<WireReply>, StoreError> {
-        let side = side_of(job);
+    ) -> Result<Option<Found<'a>>, StoreError> {
         let public_url = input.public_url.clone();
-        let Ok(mut request) = side.decode_request(&wire_of(input)) else { return Ok(None) };
+        let Ok(mut request) = side_of(job).decode_request(&wire_of(input)) else {
+            return Ok(None);
+        };
         request.delivery = delivery.unwrap_or(request.delivery);
-        let mut images = Vec::with_capacity(delivered.pictures.len());
+        let mut pictures = Vec::with_capacity(delivered.pictures.len());
         for kept in &delivered.pictures {
-            images.extend(self.image(kept, request.delivery, &public_url).await?);
+            pictures.extend(self.kept_for_job(kept).await?.map(|found| (kept, found)));
+        }
+        Ok((!pictures.is_empty()).then_some(Found { request, public_url, pictures }))
+    }
+
+    /// What it would have been answered with at once. `None` when its pictures are gone.
+    async fn result(
+        &self,
+        job: &Job,
+        delivered: &job::Delivered,
+        found: Found<'_>,
+    ) -> Option<WireReply> {
+        let Found { request, public_url, pictures } = found;
+        let mut images = Vec::with_capacity(pictures.len());
+        for (kept, found) in pictures {
+            images.extend(self.image((kept, found), request.delivery, &public_url).await);
         }
         if images.is_empty() {
-            return Ok(None);
+            return None;
         }
         let response = ImageResponse {
             images,
@@ -146,7 +168,7 @@ impl Gateway {
             watermarked: delivered.watermarked,
         };
         let changes: Vec<Change> = delivered.changes.iter().map(change).collect();
-        Ok(Some(side.encode_response(&Answer {
+        Some(side_of(job).encode_response(&Answer {
             request_id: &job.request,
             unix_ms: job.updated_at_ms,
             request: &request,
@@ -158,7 +180,7 @@ impl Gateway {
             quotas: &delivered.quotas,
             disclaimer: delivered.disclaimer.as_deref(),
             storage: None,
-        })))
+        }))
     }
 
     /// A picture of a job as the library has it; `None` when it was erased.
@@ -169,33 +191,45 @@ impl Gateway {
     /// A kept picture as its app wanted it. Its address is made anew, as addresses may end.
     async fn image(
         &self,
-        kept: &job::Kept,
+        (kept, found): (&job::Kept, Kept),
         delivery: Delivery,
         public_url: &str,
-    ) -> Result<Option<Image>, StoreError> {
-        let Some(found) = self.kept_for_job(kept).await? else { return Ok(None) };
-        let (picture, stored) = match delivery {
-            // What is planned to be stored or not is always kept for a job.
-            Delivery::Url | Delivery::AsPlanned => {
-                let url = self.address(public_url, &found);
-                let (id, created_at_ms) = (found.id, found.created_at_ms);
-                (Picture::Url(url.clone()), Some(Stored { id, url, created_at_ms }))
-            }
-            Delivery::Inline | Delivery::Bytes => {
-                let Ok(bytes) = self.kept_bytes(&found, 0..found.bytes).await else {
-                    return Ok(None);
-                };
-                (Picture::Binary(bytes), None)
-            }
+    ) -> Option<Image> {
+        let (picture, stored) = if is_inside(delivery) {
+            (Picture::Binary(self.kept_bytes(&found, 0..found.bytes).await.ok()?), None)
+        } else {
+            let url = self.address(public_url, &found);
+            let (id, created_at_ms) = (found.id, found.created_at_ms);
+            (Picture::Url(url.clone()), Some(Stored { id, url, created_at_ms }))
         };
-        Ok(Some(Image {
+        Some(Image {
             picture,
             format: kept.format,
             size: kept.size,
             revised_prompt: kept.revised_prompt.clone(),
             seed: kept.seed,
             stored,
-        }))
+        })
+    }
+}
+
+impl Found<'_> {
+    /// Bytes that its answer has in memory: what is inside of it is base64.
+    fn bytes(&self) -> u64 {
+        if !is_inside(self.request.delivery) {
+            return 0;
+        }
+        let bytes: u64 = self.pictures.iter().map(|(_, found)| found.bytes).sum();
+        bytes.div_ceil(3).saturating_mul(4)
+    }
+}
+
+/// Whether pictures that are delivered so are in the answer itself. What is planned to be stored or
+/// not is always kept for a job.
+const fn is_inside(delivery: Delivery) -> bool {
+    match delivery {
+        Delivery::Url | Delivery::AsPlanned => false,
+        Delivery::Inline | Delivery::Bytes => true,
     }
 }
 

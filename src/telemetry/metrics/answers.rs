@@ -1,4 +1,4 @@
-//! What vendors' answers take up on their way to clients.
+//! What answers take up on their way to clients.
 
 use prometheus::{IntGauge, Registry};
 
@@ -17,7 +17,7 @@ impl AnswerMetrics {
             in_flight_bytes: gauge(
                 r,
                 "pixelgate_answers_in_flight_bytes",
-                "Bytes of vendors' answers held now, until their clients have read them",
+                "Bytes of answers held now, until their clients have read them",
             )?,
         })
     }

@@ -99,6 +99,17 @@ impl Frames {
         }
     }
 
+    /// Reads until so many streams have a head; how many of them were served.
+    pub(super) async fn served_of(&mut self, streams: u32) -> u32 {
+        let (mut heads, mut served) = (0, 0);
+        while heads < streams {
+            let (kind, _, _, payload) = self.next().await.expect("the connection goes on");
+            heads += u32::from(kind == HEADERS);
+            served += u32::from(kind == HEADERS && is_ok(&payload));
+        }
+        served
+    }
+
     /// Reads until the gateway ends the connection; the code that it gave, if it gave one.
     pub(super) async fn hung_up(&mut self) -> Option<u32> {
         let mut why = None;

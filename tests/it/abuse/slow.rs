@@ -120,11 +120,11 @@ fn head_of_h2(siege: &Siege) -> Vec<u8> {
     .collect()
 }
 
-/// A picture that does not fit into the buffers between two sockets.
-fn large_picture() -> serde_json::Value {
+/// A picture of so many pixels a side, three bytes each: nothing in it can be packed.
+pub(super) fn large_picture(side: u32) -> serde_json::Value {
     use base64::Engine as _;
     let mut state = 1_u32;
-    let noise = image::RgbImage::from_fn(2400, 2400, |_, _| {
+    let noise = image::RgbImage::from_fn(side, side, |_, _| {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let [_, bytes @ ..] = state.to_le_bytes();
         image::Rgb(bytes)
@@ -137,7 +137,8 @@ fn large_picture() -> serde_json::Value {
 
 /// A gateway whose vendor draws large pictures, and which waits a second for slow readers.
 async fn with_large_pictures() -> (World, FakeVendor) {
-    let vendor = FakeVendor::start(Answers::Json(200, large_picture())).await;
+    // They do not fit into the buffers between two sockets.
+    let vendor = FakeVendor::start(Answers::Json(200, large_picture(2400))).await;
     let policy = format!(
         "{PAINTED}\n{}[models.remote]\nprice = [{{ image = \"2\" }}]\n\
          offerings = [{{ vendor = \"acme\", sizes = [\"2400x2400\"], cost = [{{ image = \"1\" }}] }}]\n",
