@@ -44,6 +44,14 @@ fn the_shipped_policy_loads_and_says_which_credentials_are_missing() {
     assert!(policy.models.values().all(|model| model.test_offering.is_some()));
 }
 
+#[test]
+fn a_shipped_gpt_image_model_is_asked_for_no_more_pixels_than_it_draws() {
+    for (name, model) in shipped().models.iter().filter(|(name, _)| name.starts_with("gpt-image-2"))
+    {
+        assert_eq!(model.pixels_max, Some(3840 * 2160), "{name}");
+    }
+}
+
 /// The dialects that a vendor may have, as a hint lists them.
 fn dialects() -> String {
     let vendors = pixelgate::dialect::ALL.iter().filter(|dialect| dialect.vendor.is_some());

@@ -6,6 +6,7 @@ use super::Dialect;
 
 mod client;
 mod error;
+mod size;
 pub(super) mod vendor;
 
 /// The OpenAI images API.

@@ -40,6 +40,9 @@ struct Body<'a> {
 /// The largest seed.
 const SEED_MAX: i64 = 4_294_967_295;
 
+/// The longest prompt of the models before 4.
+const PROMPT_BYTES_OLDER: usize = 1000;
+
 /// The most pictures of a call.
 const COUNT_MAX: u32 = 6;
 
@@ -96,6 +99,10 @@ fn body<'a>(request: &'a ImageRequest, offering: &'a Offering) -> Result<Body<'a
     };
     if family != Family::Older && body.negative_prompt.is_some() {
         return Err(no("negative_prompt", "this model takes none"));
+    }
+    // Policy counts letters, and a letter may have four bytes.
+    if family == Family::Older && request.prompt.len() > PROMPT_BYTES_OLDER {
+        return Err(no("prompt", "this model takes 1000 bytes of it"));
     }
     if let Some(style) = &request.style {
         said_as_style(&mut body, style, family)?;

@@ -12,6 +12,7 @@ use crate::canonical::{
 
 use super::super::super::json::Fields;
 use super::super::DIALECT;
+use super::super::size::out_of_bounds;
 
 const PROMPT_CHARS_MAX: usize = 32_000;
 const COUNT_MAX: i64 = 10;
@@ -86,26 +87,13 @@ fn frame(fields: &mut Fields) -> Result<Frame, Refusal> {
     if text == "auto" {
         return Ok(Frame::Auto);
     }
-    let refused = |message| Refusal::field("size", Problem::BadValue, message);
+    let refused = |why| Refusal::field("size", Problem::BadValue, format!("`size` {why}"));
     let size: Size =
-        text.parse().map_err(|_| refused("`size` must be `auto` or pixels such as `1024x1024`"))?;
-    if let Some(message) = out_of_bounds(size) {
-        return Err(refused(message));
+        text.parse().map_err(|_| refused("must be `auto` or pixels such as `1024x1024`"))?;
+    match out_of_bounds(size) {
+        Some(why) => Err(refused(why)),
+        None => Ok(Frame::Pixels(size)),
     }
-    Ok(Frame::Pixels(size))
-}
-
-/// What is wrong with a size, by the documented rule; every older fixed size passes it.
-fn out_of_bounds(size: Size) -> Option<&'static str> {
-    let (long, short) = (size.width.max(size.height), size.width.min(size.height));
-    if !size.width.is_multiple_of(16) || !size.height.is_multiple_of(16) {
-        return Some("`size` must have both sides divisible by 16");
-    }
-    if u64::from(long) > u64::from(short).saturating_mul(3) {
-        return Some("`size` must have a shape between 1:3 and 3:1");
-    }
-    (long > 3840 || size.pixels() > 3840 * 2160)
-        .then_some("`size` must be at most 3840 pixels long and 8294400 pixels in all")
 }
 
 fn quality(fields: &mut Fields) -> Result<Option<Quality>, Refusal> {

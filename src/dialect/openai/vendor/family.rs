@@ -101,6 +101,11 @@ impl Family {
         matches!(self, Self::Gpt1 | Self::Gpt1Mini | Self::Gpt2 | Self::GptNewer)
     }
 
+    /// Those that draw any size within the documented rule. The others draw a few, which policy lists.
+    pub(super) const fn draws_any_size(self) -> bool {
+        matches!(self, Self::Gpt2 | Self::GptNewer)
+    }
+
     /// The retired ones, that know nothing of encodings and backgrounds.
     pub(super) const fn is_dalle(self) -> bool {
         matches!(self, Self::Dalle2 | Self::Dalle3)

@@ -7,6 +7,7 @@ use crate::catalog::Offering;
 
 use super::super::super::WireRequest;
 use super::super::super::unsupported::{self, Unsupported, no};
+use super::super::size::out_of_bounds;
 use super::body::{Body, Diffusion, Named, as_form};
 use super::{Family, Manner, embedded};
 
@@ -98,7 +99,7 @@ fn common<'a>(request: &'a ImageRequest, manner: &Manner<'a>) -> Result<Body<'a>
     Ok(Body {
         model: manner.model,
         n: (request.count > 1).then_some(request.count),
-        size: size(request.frame)?,
+        size: size(request.frame, family)?,
         safety_identifier: end_user.filter(|_| family.is_gpt()),
         user: end_user.filter(|_| !family.is_gpt()),
         response_format: answers_as_asked.then_some("b64_json"),
@@ -162,9 +163,13 @@ fn refuse_fidelity(
     }
 }
 
-fn size(frame: Frame) -> Result<Option<String>, Unsupported> {
+fn size(frame: Frame, family: Family) -> Result<Option<String>, Unsupported> {
     match frame {
         Frame::Auto => Ok(None),
+        Frame::Pixels(size) if family.draws_any_size() => match out_of_bounds(size) {
+            Some(why) => Err(no("frame", why)),
+            None => Ok(Some(size.to_string())),
+        },
         Frame::Pixels(size) => Ok(Some(size.to_string())),
         Frame::Ratio(_) => Err(no("frame", "this API takes pixels, not ratios")),
     }
