@@ -45,6 +45,35 @@ fn the_shipped_policy_loads_and_says_which_credentials_are_missing() {
 }
 
 #[test]
+fn no_shipped_offering_draws_pictures_that_nobody_may_fetch() {
+    let warnings = shipped().warnings;
+    assert!(warnings.iter().all(|told| !told.contains("picture_hosts")), "{warnings:?}");
+}
+
+#[test]
+fn an_offering_whose_pictures_come_by_address_from_no_listed_host_is_told() {
+    let told = |vendor: &str, model: &str| {
+        let text = format!(
+            "[vendors.acme]\nbase_url = \"https://api.acme.example\"\n{vendor}\n\
+             [vendors.painter]\ndialect = \"painter\"\nbase_url = \"painter:\"\nfor_tests = true\n\
+             [models.one]\nprice = [{{ image = \"1\" }}]\n\
+             offerings = [{{ vendor = \"acme\", model = \"{model}\", sizes = [\"64x64\"], cost = [{{ image = \"1\" }}] }}]\n"
+        );
+        let texts = [PolicyText { file: "policy.toml".to_owned(), text }];
+        let policy = policy::build(&texts, &|_| None).unwrap();
+        policy.warnings.into_iter().find(|told| told.contains("picture_hosts"))
+    };
+    let kontext = "accounts/fireworks/models/flux-kontext-pro";
+    let why = "offerings whose pictures come by address, and no picture_hosts of their vendors are listed";
+    let fireworks = "dialect = \"fireworks\"";
+    assert_eq!(told(fireworks, kontext), Some(format!("{why}: one/acme")));
+    assert_eq!(told(fireworks, "accounts/fireworks/models/flux-1-schnell-fp8"), None);
+    let listed = format!("{fireworks}\npicture_hosts = [\"cdn.acme.example\"]");
+    assert_eq!(told(&listed, kontext), None);
+    assert_eq!(told("dialect = \"openai\"", "gpt-image-2"), None);
+}
+
+#[test]
 fn a_shipped_gpt_image_model_is_asked_for_no_more_pixels_than_it_draws() {
     for (name, model) in shipped().models.iter().filter(|(name, _)| name.starts_with("gpt-image-2"))
     {

@@ -29,6 +29,11 @@ impl VendorSide for Vendor {
         MaskStyle::White
     }
 
+    /// Unless `extra` asks for them inside the answer.
+    fn answers_by_address(&self, offering: &Offering) -> bool {
+        offering.extra.get("sync_mode").and_then(serde_json::Value::as_bool) != Some(true)
+    }
+
     fn encode_request(
         &self,
         request: &ImageRequest,

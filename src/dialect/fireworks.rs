@@ -27,6 +27,10 @@ impl VendorSide for Vendor {
         AuthScheme::Bearer
     }
 
+    fn answers_by_address(&self, offering: &Offering) -> bool {
+        request::answers_by_address(&offering.vendor_model)
+    }
+
     fn encode_request(
         &self,
         request: &ImageRequest,

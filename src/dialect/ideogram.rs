@@ -32,6 +32,10 @@ impl VendorSide for Vendor {
         MaskStyle::Black
     }
 
+    fn answers_by_address(&self, _: &Offering) -> bool {
+        true
+    }
+
     fn encode_request(
         &self,
         request: &ImageRequest,

@@ -31,6 +31,10 @@ impl VendorSide for Vendor {
         MaskStyle::White
     }
 
+    fn answers_by_address(&self, _: &Offering) -> bool {
+        true
+    }
+
     fn encode_request(
         &self,
         request: &ImageRequest,

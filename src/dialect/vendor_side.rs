@@ -31,6 +31,12 @@ pub trait VendorSide: std::fmt::Debug + Sync {
         false
     }
 
+    /// Whether the pictures of an offering come as addresses, always or as a rule: who lists no host
+    /// that they may be at pays for what cannot be fetched.
+    fn answers_by_address(&self, _offering: &Offering) -> bool {
+        false
+    }
+
     /// Canonical to body. `Unsupported` means: try the next candidate.
     fn encode_request(
         &self,

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use crate::catalog::Offering;
+use crate::dialect;
 use crate::rules::Rules;
 
 use super::raw::RawFile;
@@ -81,6 +83,7 @@ pub fn build(
         budgets::budgets(&mut policy, file, &mut faults);
     }
     policy.warnings = left_out(&policy);
+    policy.warnings.extend(out_of_reach(&policy));
     policy.warnings.extend(missing.told());
     if faults.found.is_empty() { Ok(policy) } else { Err(faults.found) }
 }
@@ -98,6 +101,21 @@ fn left_out(policy: &Policy) -> Vec<String> {
     ];
     let told = lines.into_iter().filter(|(_, names)| !names.is_empty());
     told.map(|(what, names)| format!("{what}: {}", names.join(", "))).collect()
+}
+
+/// Offerings whose pictures come by address, from vendors of which no host but the API's is listed.
+/// They are drawn and billed, and then they may lie where nobody may fetch them.
+fn out_of_reach(policy: &Policy) -> Option<String> {
+    let offerings = policy.models.values().flat_map(|model| &model.offerings);
+    let is_unlisted = |offering: &&Arc<Offering>| {
+        let vendor = &offering.vendor;
+        let side = dialect::by_name(vendor.dialect).and_then(|dialect| dialect.vendor);
+        let is_listed = !vendor.hosts.is_empty() || !vendor.picture_hosts.is_empty();
+        !is_listed && side.is_some_and(|side| side.answers_by_address(offering))
+    };
+    let names: Vec<&str> = offerings.filter(is_unlisted).map(|offering| &*offering.name).collect();
+    let what = "offerings whose pictures come by address, and no picture_hosts of their vendors are listed";
+    (!names.is_empty()).then(|| format!("{what}: {}", names.join(", ")))
 }
 
 /// A short hash of the text, so that two nodes can be seen to run the same policy.

@@ -59,6 +59,11 @@ impl Family {
     }
 }
 
+/// Whether a model answers with the address of its picture.
+pub(super) fn answers_by_address(vendor_model: &str) -> bool {
+    Family::of(vendor_model) == Family::Kontext
+}
+
 /// Every field of every family; a family leaves out what it has no word for.
 #[derive(Debug, Default, Serialize)]
 struct Body<'a> {

@@ -55,6 +55,10 @@ impl VendorSide for Vendor {
         AuthScheme::Header(KEY_HEADER.to_owned())
     }
 
+    fn answers_by_address(&self, _: &Offering) -> bool {
+        true
+    }
+
     fn encode_request(
         &self,
         request: &ImageRequest,
