@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use tokio::sync::Semaphore;
 
-use crate::auth::{Operator, TOKEN_PREFIX, TokenError, token_digest};
+use crate::auth::{Operator, Role, TOKEN_PREFIX, TokenError, token_digest};
 use crate::config::Config;
 use crate::gateway::Gateway;
 use crate::id::RequestId;
@@ -107,6 +107,11 @@ impl Call {
     /// Whoever asks, for the audit log.
     fn actor(&self) -> Actor {
         Actor::shown(&self.operator, self.asked.client, self.request.clone())
+    }
+
+    /// Whether whoever asks may be shown amounts.
+    fn sees_money(&self) -> bool {
+        self.operator.role().includes(Role::Finance)
     }
 
     /// The body as JSON of this shape.
@@ -249,7 +254,7 @@ impl Admin {
             Op::Jobs => self.jobs(call).await,
             Op::Job => self.job(call).await,
             Op::CancelJob => self.cancel_job(call).await,
-            Op::Live => Ok(self.live()),
+            Op::Live => Ok(self.live(call)),
             Op::Offerings => Ok(self.offerings()),
             Op::Drain => self.drain(call).await,
             Op::Resume => self.resume(call).await,

@@ -172,6 +172,17 @@ pub(super) fn number(query: &Query) -> Result<Option<i64>, Refused> {
     place(query)?.map(|place| place.parse().map_err(|_| refused::bad_cursor())).transpose()
 }
 
+/// The same object with these fields besides.
+pub(super) fn with(
+    mut object: Value,
+    more: impl IntoIterator<Item = (&'static str, Value)>,
+) -> Value {
+    if let Value::Object(fields) = &mut object {
+        fields.extend(more.into_iter().map(|(name, value)| (name.to_owned(), value)));
+    }
+    object
+}
+
 /// A moment as RFC 3339 in UTC.
 pub(super) fn moment(unix_ms: i64) -> String {
     crate::export::moment(unix_ms)

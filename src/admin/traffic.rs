@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::canonical::RefusalKind;
+use crate::canonical::{Blame, RefusalKind};
 use crate::gateway::OfferingStanding;
 use crate::routing::BreakerState;
 use crate::store::Command;
 use crate::telemetry::{Refused as RefusedRequest, SPAN_MS, SPANS_MAX, Span};
 
-use super::answer::{Answer, moment};
+use super::answer::{Answer, moment, with};
 use super::refused::{self, Refused};
 use super::{Admin, Call};
 
@@ -28,7 +28,7 @@ struct Meant {
 }
 
 impl Admin {
-    pub(super) fn live(&self) -> Answer {
+    pub(super) fn live(&self, call: &Call) -> Answer {
         let (gateway, now) = (&self.gateway, self.gateway.clock.now());
         let spans = i64::try_from(SPANS_MAX).unwrap_or(i64::MAX);
         let since_ms = now.unix_ms.saturating_sub(spans.saturating_mul(SPAN_MS));
@@ -36,7 +36,9 @@ impl Admin {
         let spans: Vec<Value> = recent.spans(since_ms).iter().map(span).collect();
         let blames: BTreeMap<_, _> =
             RefusalKind::ALL.iter().map(|kind| (kind.code(), kind.blame().name())).collect();
-        let refusals: Vec<Value> = recent.refusals().iter().map(refusal).collect();
+        let refusals = recent.refusals();
+        let refusals = refusals.iter().map(|refused| refusal(refused, call.sees_money()));
+        let refusals: Vec<Value> = refusals.collect();
         Answer::ok(&json!({
             "now": moment(now.unix_ms),
             "span_seconds": SPAN_MS / 1000,
@@ -104,8 +106,11 @@ fn span(span: &Span) -> Value {
     })
 }
 
-fn refusal(refused: &RefusedRequest) -> Value {
-    json!({
+/// One no. What is said of credits, quotas and budgets names amounts, so the words are left out for
+/// whoever sees no money.
+fn refusal(refused: &RefusedRequest, sees_money: bool) -> Value {
+    let is_shown = sees_money || refused.blame != Blame::Budget.name();
+    let shown = json!({
         "at": moment(refused.at_ms),
         "request": refused.request,
         "dialect": refused.dialect,
@@ -116,8 +121,8 @@ fn refusal(refused: &RefusedRequest) -> Value {
         "code": refused.code,
         "blame": refused.blame,
         "status": refused.status,
-        "message": refused.message,
-    })
+    });
+    with(shown, is_shown.then(|| ("message", json!(refused.message))))
 }
 
 fn standing(offering: &OfferingStanding) -> Value {

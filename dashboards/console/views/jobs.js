@@ -27,8 +27,10 @@ export function jobs(desk, content) {
     ["Workspace", "text", (row) => linkTo(row.workspace)],
     ["Model", "text", (row) => row.model],
     ["Pictures", "number", (row) => String(row.images)],
-    ["Quote", "number", (row) => money(row.quote)],
-    ["Charged", "number", (row) => money(row.charged)],
+    ...(desk.may("finance") ? [
+      ["Quote", "number", (row) => money(row.quote)],
+      ["Charged", "number", (row) => money(row.charged)],
+    ] : []),
     ["Failure", "text", (row) => row.failure],
     ["Id", "id", (row) => row.id],
     ...(desk.may("operator") ? [["", "", (row) => ending(desk, row, show)]] : []),

@@ -4,6 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::Desk;
+use crate::jobs::ended;
 use crate::world::{OPENAI, read};
 
 /// Two pictures for each of these labels, and one refusal.
@@ -120,4 +121,42 @@ async fn the_last_minutes_show_outcomes_and_refusals_without_prompts() {
         (&json!("paint/painter"), &json!("closed"))
     );
     assert!(offering["expected_ms"].as_f64().is_some(), "{offering}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_viewer_sees_jobs_and_refusals_without_their_amounts() {
+    let desk = Desk::new();
+    let asked = json!({"model": "paint", "prompt": "a fox", "size": "32x32", "n": 4});
+    let later = [("prefer", "respond-async")];
+    let accepted = desk.world.post_with(OPENAI, &asked, &later).await.json();
+    let id = accepted["id"].as_str().unwrap();
+    assert_eq!(ended(&desk.world, id).await["status"], "completed");
+    let too_many = json!({"model": "paint", "prompt": "a fox", "size": "32x32", "n": 7});
+    assert_eq!(desk.world.post(OPENAI, &too_many).await.status, 402);
+    let unknown = json!({"model": "no", "prompt": "x"});
+    assert_eq!(desk.world.post(OPENAI, &unknown).await.status, 404);
+
+    let job = format!("/admin/v1/jobs/{id}");
+    for (token, sees_money) in
+        [(&desk.viewer, false), (&desk.finance, true), (&desk.operator, true)]
+    {
+        let shown = async |path: &str| desk.ask(token, (Method::GET, path), None).await.json();
+        for job in [shown(&job).await, shown("/admin/v1/jobs").await["items"][0].clone()] {
+            assert_eq!((&job["state"], &job["images"]), (&json!("completed"), &json!(4)));
+            let amounts = sees_money.then(|| json!("4"));
+            assert_eq!(
+                (job.get("quote"), job.get("charged")),
+                (amounts.as_ref(), amounts.as_ref())
+            );
+        }
+        let refusals = shown("/admin/v1/live").await["refusals"].clone();
+        let message = |code: &str| {
+            let mut all = refusals.as_array().unwrap().iter();
+            let found = all.find(|refusal| refusal["code"] == code).unwrap();
+            found.get("message").map(ToString::to_string)
+        };
+        let short = message("credits_short");
+        assert_eq!(short.is_some_and(|said| said.contains("6 are left")), sees_money, "{refusals}");
+        assert!(message("model_unknown").is_some(), "what names no amount is shown to everyone");
+    }
 }
