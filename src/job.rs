@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::canonical::{Background, Format, Quality, QuotaStanding, Size, TokenUsage};
+use crate::canonical::{Background, Delivery, Format, Quality, QuotaStanding, Size, TokenUsage};
 use crate::catalog::Tariff;
 use crate::clock::Now;
 use crate::credits::Credits;
@@ -161,6 +161,13 @@ pub struct Delivered {
     /// What the plan had said of its pictures then.
     #[serde(default)]
     pub disclaimer: Option<String>,
+    /// What the plan called its storage then.
+    #[serde(default)]
+    pub storage: Option<String>,
+    /// How the plan had pictures arrive then that were asked for as planned; `None` in what was kept
+    /// before this was.
+    #[serde(default)]
+    pub planned: Option<Delivery>,
     /// Where the caller stood with its daily quotas then, where its dialect tells of them.
     #[serde(default)]
     pub quotas: Vec<QuotaStanding>,

@@ -7,6 +7,7 @@ use crate::vendor::{Answers, FakeVendor};
 use crate::world::{OPENAI, PAINTED, Reply, World, dimensions, from_base64, read};
 
 mod named;
+mod storage;
 
 const GENERATE: &str = "/api/v1/generate";
 

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tokio::time::Instant;
 
 use crate::auth::Caller;
-use crate::canonical::{LABELS_HEADER, Refusal, RefusalKind};
+use crate::canonical::{Delivery, LABELS_HEADER, Refusal, RefusalKind};
 use crate::credits::Credits;
 use crate::dialect::{self, Claim, WireRequest};
 use crate::fault::Next;
@@ -280,6 +280,8 @@ impl Gateway {
             changes: changes.map(|c| (c.parameter.into_owned(), c.how.into_owned())).collect(),
             watermarked: response.watermarked,
             disclaimer: plan.and_then(|plan| plan.disclaimer.as_deref()).map(str::to_owned),
+            storage: plan.and_then(|plan| plan.storage.as_deref()).map(str::to_owned),
+            planned: plan.map(|plan| plan.delivery(Delivery::AsPlanned)),
             quotas,
         }
     }

@@ -136,7 +136,12 @@ impl Gateway {
         let Ok(mut request) = side_of(job).decode_request(&wire_of(input)) else {
             return Ok(None);
         };
-        request.delivery = delivery.unwrap_or(request.delivery);
+        let planned = |asked| match asked {
+            // All are kept for a job, so that there is an address.
+            Delivery::AsPlanned => delivered.planned.unwrap_or(Delivery::Url),
+            Delivery::Inline | Delivery::Url | Delivery::Bytes => asked,
+        };
+        request.delivery = delivery.unwrap_or_else(|| planned(request.delivery));
         let mut pictures = Vec::with_capacity(delivered.pictures.len());
         for kept in &delivered.pictures {
             pictures.extend(self.kept_for_job(kept).await?.map(|found| (kept, found)));
@@ -179,7 +184,7 @@ impl Gateway {
             changes: &changes,
             quotas: &delivered.quotas,
             disclaimer: delivered.disclaimer.as_deref(),
-            storage: None,
+            storage: delivered.storage.as_deref(),
         }))
     }
 
@@ -224,8 +229,7 @@ impl Found<'_> {
     }
 }
 
-/// Whether pictures that are delivered so are in the answer itself. What is planned to be stored or
-/// not is always kept for a job.
+/// Whether pictures that are delivered so are in the answer itself.
 const fn is_inside(delivery: Delivery) -> bool {
     match delivery {
         Delivery::Url | Delivery::AsPlanned => false,
