@@ -91,7 +91,8 @@ impl Gateway {
         }
         let caller = self.store.keys().recall(&job.key);
         let Some(caller) = caller else {
-            let receipt = self.receipt_of(&job);
+            let mut receipt = self.receipt_of(&job);
+            receipt.outcome_unknown = matches!(at_start, AtStart::Resume | AtStart::GiveUp);
             return self.end(errand, receipt, Err(refuse::job_lost())).await;
         };
         let mut visit = self.visit_again(&job, &input, (caller, Arc::clone(errand)));
