@@ -26,7 +26,7 @@ pub use lines::{Log, start_log};
 pub use metrics::{
     AnswerMetrics, BudgetGauge, BudgetMetrics, Metrics, OFFERING_STATES, OfferingGauge,
     OfferingMetrics, PictureMetrics, PriceMetrics, RoomMetrics, RuleMetrics, ShadowMetrics,
-    StoreMetrics, StuckMetrics, TraceMetrics, WebhookMetrics, WorkspaceMetrics,
+    SharedMetrics, StoreMetrics, StuckMetrics, TraceMetrics, WebhookMetrics, WorkspaceMetrics,
 };
 pub use recent::{Recent, Refused, SPAN_MS, SPANS_MAX, Span};
 pub use traces::{Coming, TraceError};

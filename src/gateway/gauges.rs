@@ -103,13 +103,13 @@ impl Gateway {
     fn tell_of_counting(&self, tally: &Decided) {
         let Some(is_up) = tally.is_up else { return };
         let metrics = self.telemetry.metrics();
-        metrics.shared_up.with_label_values(&["redis"]).set(i64::from(is_up));
+        metrics.shared.up.with_label_values(&["redis"]).set(i64::from(is_up));
         for (how, count) in
             [("shared", tally.shared), ("alone", tally.alone), ("refused", tally.refused)]
         {
-            metrics.shared_decisions.with_label_values(&[how]).inc_by(count);
+            metrics.shared.decisions.with_label_values(&[how]).inc_by(count);
         }
-        metrics.shared_let_go.inc_by(tally.let_go);
+        metrics.shared.let_go.inc_by(tally.let_go);
     }
 }
 

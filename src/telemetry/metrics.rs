@@ -25,6 +25,7 @@ mod room;
 mod roster;
 mod rules;
 mod shadow;
+mod shared;
 mod store;
 mod stuck;
 mod traces;
@@ -39,6 +40,7 @@ pub use prices::PriceMetrics;
 pub use room::RoomMetrics;
 pub use rules::RuleMetrics;
 pub use shadow::ShadowMetrics;
+pub use shared::SharedMetrics;
 pub use store::StoreMetrics;
 pub use stuck::StuckMetrics;
 pub use traces::TraceMetrics;
@@ -129,12 +131,8 @@ pub struct Metrics {
     pub bounds_met: IntCounterVec,
     /// Limits that were met, by name, whose they are and whether they refused.
     pub limits_met: IntCounterVec,
-    /// 1 while the shared windows can be asked; absent where nothing is shared.
-    pub shared_up: IntGaugeVec,
-    /// Decisions where windows are shared, by where they were made: `shared`, `alone`, `refused`.
-    pub shared_decisions: IntCounterVec,
-    /// What the shared windows were to be told and were not.
-    pub shared_let_go: IntCounter,
+    /// How it is with windows that nodes share.
+    pub shared: SharedMetrics,
     /// Policy reloads by result: `swapped` or `kept`.
     pub policy_reloads: IntCounterVec,
     /// 1 for the version of policy in force.
@@ -299,23 +297,7 @@ impl Metrics {
                 "Limits of policy that were met: refused, or would have (shadow)",
                 &["limit", "of", "mode"],
             )?,
-            shared_up: gauges(
-                &r,
-                "pixelgate_shared_windows_up",
-                "1 while the shared windows can be asked",
-                &["store"],
-            )?,
-            shared_decisions: counters(
-                &r,
-                "pixelgate_shared_decisions_total",
-                "Decisions where windows are shared, by where they were made",
-                &["how"],
-            )?,
-            shared_let_go: counter(
-                &r,
-                "pixelgate_shared_windows_let_go_total",
-                "What the shared windows were to be told and were not",
-            )?,
+            shared: SharedMetrics::new(&r)?,
             policy_reloads: counters(
                 &r,
                 "pixelgate_policy_reloads_total",
