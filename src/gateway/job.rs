@@ -53,6 +53,8 @@ pub(super) struct Desk {
     worked_on: DashSet<JobId>,
     /// Those that the process before this one works on to their end.
     elsewhere: DashSet<JobId>,
+    /// Those whose end the store does not take, whatever is tried: the next start tries again.
+    given_up: DashSet<JobId>,
     stopping: CancellationToken,
 }
 
@@ -65,6 +67,7 @@ impl Desk {
             wishes: DashMap::new(),
             worked_on: DashSet::new(),
             elsewhere: DashSet::new(),
+            given_up: DashSet::new(),
             stopping: CancellationToken::new(),
         }
     }

@@ -228,7 +228,7 @@ impl Gateway {
         let word = answer.map(Tried::word);
         let outcome = Tried { id: notice.id.clone(), tries, answer: word, verdict };
         if let Err(error) = self.store.note_tried(outcome).await {
-            // It stays on disk as it was, and is told again after the next start.
+            // It stays on disk as it was, and is told again: by the next look, or after the next start.
             let error = refuse::chain(&error);
             tracing::error!(
                 job = notice.about.as_str(),

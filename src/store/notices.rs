@@ -57,7 +57,7 @@ impl Store {
     /// Every notice that is not over and that is for this process to tell, the oldest first.
     pub async fn waiting_notices(&self) -> Result<Vec<Notice>, StoreError> {
         let run = if self.is_shared() { vec![self.run.into()] } else { Vec::new() };
-        self.rows(Line::Books, rows::WAITING, run, rows::notice).await
+        self.rows(Line::Looks, rows::WAITING, run, rows::notice).await
     }
 
     /// What became of a notice.

@@ -323,15 +323,23 @@ impl Gateway {
             Err(error) => {
                 let error = refuse::chain(&error);
                 tracing::error!(job = %errand.id, error, "the end of a job could not be written");
+                self.desk.given_up.insert(errand.id.clone());
             }
         }
     }
 
     /// Writes the end of a job, however long the store is away: what was drawn is known here alone.
     async fn written_end(&self, errand: &Errand, end: JobEnd) -> Result<Job, StoreError> {
+        let mut in_doubt = false;
         loop {
             match self.store.end_job(errand.id.clone(), end.clone()).await {
+                // The end that was in doubt is ours, and stands.
+                Err(over @ StoreError::Job(job::JobError::Over)) if in_doubt => {
+                    let found = self.store.load_job(errand.id.clone()).await?;
+                    return found.map(|(job, _)| job).ok_or(over);
+                }
                 Err(error) if is_passing(&error) => {
+                    in_doubt = true;
                     let error = refuse::chain(&error);
                     tracing::warn!(job = %errand.id, error, "a job's end cannot be written yet");
                     tokio::time::sleep(STORE_AGAIN).await;

@@ -109,7 +109,7 @@ impl Gateway {
     pub async fn resume_jobs(self: &Arc<Self>) -> Result<usize, StoreError> {
         let mut resumed = 0_usize;
         for job in self.store.adopt_jobs().await? {
-            if self.desk.elsewhere.contains(&job.id) {
+            if self.desk.elsewhere.contains(&job.id) || self.desk.given_up.contains(&job.id) {
                 continue;
             }
             if let Some(taken) = self.take(&job.id) {
@@ -138,6 +138,10 @@ impl Gateway {
     pub async fn keep_jobs(self: &Arc<Self>) {
         while !self.desk.stopping.is_cancelled() {
             tokio::time::sleep(LOOK_EVERY).await;
+            if self.store.poisoned() {
+                // What is done now cannot be written, and would be done again and again.
+                continue;
+            }
             let taken = self.resume_jobs().await;
             let untold = self.resume_notices().await;
             match taken.and_then(|jobs| untold.map(|_| jobs)) {

@@ -62,11 +62,12 @@ impl Writer {
     }
 
     /// Gives back what a settlement took that stands although its request was told, when its patience
-    /// was over, that nothing was taken: it got no picture. One that has a name gets its answer when it is repeated.
+    /// was over, that nothing was taken: it got no picture. One that has a name gets its answer when it is repeated,
+    /// and one whose answer was out before has what it paid for.
     fn refund_unheard(&mut self, ask: &Ask) {
         let Ask::Settle(hold, price, receipt, None, reply) = ask else { return };
         let Some(caller) = receipt.caller.as_ref().filter(|_| reply.is_forsaken()) else { return };
-        if *price <= Credits::ZERO {
+        if *price <= Credits::ZERO || receipt.answer_bytes > 0 {
             return;
         }
         let request = receipt.request_id.clone();
@@ -84,8 +85,8 @@ impl Writer {
         };
         let change = Change::Grant(Box::new(refund), Reply::new().0);
         let ask = Ask::Change(Box::new(Actor::itself(request)), change);
-        let sent_tick_ms = self.clock.now().tick_ms;
-        self.line.push_back(Letter { ask, sent_tick_ms, place: None });
+        // Nobody waits for it, so it is never late.
+        self.line.push_back(Letter { ask, sent_tick_ms: u64::MAX, place: None });
     }
 
     /// Rows that the tables do not take are one ask's; the others are not to suffer for it.
