@@ -15,6 +15,9 @@ use super::bounds::Place;
 use super::pictures::Rest;
 use super::public::Front;
 
+/// From here on an answer counts as a request in flight until it is written.
+const LARGE_BYTES: usize = 64 << 10;
+
 /// An answer on its way, and what is taken up until its client has it.
 #[derive(Debug)]
 pub(super) struct Outgoing {
@@ -30,9 +33,12 @@ impl Outgoing {
         Self { rest, ..self }
     }
 
-    /// The same with a place that is given back once it is written.
+    /// The same with a place that is given back once it is written, if it is large. What is small waits in
+    /// the connection's own buffers; anyone without a key is told as much, and must not fill all places by
+    /// reading none of it.
     pub(super) fn in_place(self, place: Arc<Place>) -> Self {
-        Self { place: Some(place), ..self }
+        let is_large = self.rest.is_some() || self.reply.body.len() >= LARGE_BYTES;
+        Self { place: is_large.then_some(place), ..self }
     }
 }
 

@@ -85,7 +85,7 @@ impl Front {
         };
         let place = Arc::new(place);
         let answer = self.answer_entered(session, head, &place).await;
-        // An answer that nobody reads takes up as much as the work for it.
+        // A large answer that nobody reads takes up as much as the work for it.
         answer.map(|answer| answer.in_place(place))
     }
 
