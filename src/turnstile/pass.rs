@@ -24,11 +24,19 @@ pub struct Counted {
     ticket: Ticket,
     /// What other nodes see of it.
     remote: Option<(Arc<Shared>, Remote)>,
+    /// What they are still to be told of it.
+    owed: Option<(Arc<Shared>, u64)>,
 }
 
 impl Lease {
     pub(super) fn new(counted: Counted, standings: Vec<Standing>) -> Self {
         Self { counted, is_over: false, standings }
+    }
+
+    /// The same, with what other nodes are still to be told of it.
+    pub(super) fn owed(mut self, shared: Arc<Shared>, number: u64) -> Self {
+        self.counted.owed = Some((shared, number));
+        self
     }
 
     /// Where the caller stood when it passed.
@@ -56,6 +64,9 @@ impl Lease {
         if let Some((shared, remote)) = &self.counted.remote {
             shared.take_back(remote, self.counted.ticket.weight);
         }
+        if let Some((shared, number)) = &self.counted.owed {
+            shared.owe_nothing(*number);
+        }
     }
 }
 
@@ -76,7 +87,7 @@ impl Drop for Lease {
 
 impl Counted {
     pub(super) fn here(seats: Vec<Seat>, ticket: Ticket) -> Self {
-        Self { seats: seats.into(), ticket, remote: None }
+        Self { seats: seats.into(), ticket, remote: None, owed: None }
     }
 
     pub(super) fn there(self, shared: Arc<Shared>, remote: Remote) -> Self {
@@ -93,6 +104,9 @@ impl Counted {
             }
             if let Some((shared, remote)) = &self.remote {
                 shared.give_back(remote, rest);
+            }
+            if let Some((shared, number)) = &self.owed {
+                shared.owe_less(*number, rest);
             }
         }
     }

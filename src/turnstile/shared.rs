@@ -38,8 +38,13 @@ const LETTERS_MAX: usize = 16_384;
 /// little unless it forgets: then it is told from memory.
 const OWED_MAX: usize = 16_384;
 
-/// An admission that the server is still to be told of, and when it was.
-type Owed = (Ask, u64);
+/// An admission that the server is still to be told of.
+struct Owed {
+    number: u64,
+    ask: Ask,
+    /// When it was.
+    tick_ms: u64,
+}
 
 /// A server that all nodes ask.
 pub(super) struct Shared {
@@ -56,6 +61,7 @@ pub(super) struct Shared {
     held: DashMap<String, String>,
     /// What was admitted while the server could not be asked: who, when and how heavy.
     owed: Mutex<Vec<Owed>>,
+    owed_number: AtomicU64,
     lease_prefix: String,
     lease_number: AtomicU64,
     pub(super) let_go: AtomicU64,
@@ -118,6 +124,7 @@ impl Shared {
             inbox: Mutex::new(Some(inbox)),
             held: DashMap::new(),
             owed: Mutex::default(),
+            owed_number: AtomicU64::new(0),
             lease_prefix: random_text(12),
             lease_number: AtomicU64::new(0),
             let_go: AtomicU64::new(0),
@@ -197,9 +204,23 @@ impl Shared {
         drop(self.is_up.subscribe().wait_for(|is_up| *is_up).await);
     }
 
-    /// Something was admitted without it.
-    pub(super) fn owe(&self, ask: &Ask, tick_ms: u64) {
-        self.owe_all([(ask.clone(), tick_ms)]);
+    /// Something was admitted without it. The number by which that is owed.
+    pub(super) fn owe(&self, ask: &Ask, tick_ms: u64) -> u64 {
+        let number = self.owed_number.fetch_add(1, Ordering::Relaxed);
+        self.owe_all([Owed { number, ask: ask.clone(), tick_ms }]);
+        number
+    }
+
+    /// What is owed by this number never was. If it is just being told, it counts too much for a window.
+    pub(super) fn owe_nothing(&self, number: u64) {
+        self.owed.lock().retain(|owed| owed.number != number);
+    }
+
+    /// What is owed by this number was so much less.
+    pub(super) fn owe_less(&self, number: u64, nanos: u64) {
+        if let Some(owed) = self.owed.lock().iter_mut().find(|owed| owed.number == number) {
+            owed.ask.weight.nanos = owed.ask.weight.nanos.saturating_sub(nanos);
+        }
     }
 
     fn owe_all(&self, admitted: impl IntoIterator<Item = Owed>) {

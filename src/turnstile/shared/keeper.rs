@@ -187,7 +187,10 @@ impl Shared {
             }
         }
         sleep_until(began + Duration::from_millis(begins_in_ms)).await;
-        self.pay(&connection, &era, clock).await?;
+        if let Err(error) = self.pay(&connection, &era, clock).await {
+            // It stays owed, and is paid at a beat. Found anew, the server would be told all of the rest again.
+            tracing::warn!(%error, "what passed meanwhile cannot be told to the shared windows yet");
+        }
         Ok((connection, era.into(), is_new == 1 || is_other))
     }
 
@@ -234,21 +237,22 @@ impl Shared {
         Ok(())
     }
 
-    /// Tells one admission, subject by subject. What is left where that fails has not been told.
+    /// Tells one admission, subject by subject. What is left where that fails has not been told, as far as is known:
+    /// what a slow server did and did not say in time is told twice.
     async fn pay_one(
         &self,
         connection: &MultiplexedConnection,
         era: &str,
         clock: &dyn Clock,
-        (mut ask, tick_ms): Owed,
+        mut owed: Owed,
     ) -> Option<(Owed, RedisError)> {
-        let ago_ms = clock.now().tick_ms.saturating_sub(tick_ms);
-        while let Some((subject, bounds)) = ask.places.last() {
-            let known = Remembered::one(bounds, ask.weight, ago_ms);
+        let ago_ms = clock.now().tick_ms.saturating_sub(owed.tick_ms);
+        while let Some((subject, bounds)) = owed.ask.places.last() {
+            let known = Remembered::one(bounds, owed.ask.weight, ago_ms);
             if let Err(error) = self.tell(connection, era, (subject, known)).await {
-                return Some(((ask, tick_ms), error));
+                return Some((owed, error));
             }
-            ask.places.pop();
+            owed.ask.places.pop();
         }
         None
     }

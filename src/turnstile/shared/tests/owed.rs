@@ -44,6 +44,21 @@ async fn what_passes_by_share_because_too_many_ask_at_once_is_told_at_the_next_b
     }
 }
 
+#[tokio::test]
+async fn what_is_taken_back_or_was_less_is_not_owed() {
+    let server = Server::start();
+    let crowded = Node::with(Redis { in_flight_max: 0, ..settings(&server, SHARE) });
+    let (shared, _) = crowded.turnstile.shared.as_ref().unwrap();
+    let asked = ask(&images(), "a", Weight { nanos: 9, ..one(0) });
+    for _ in 0..2 {
+        let Answer::Passed { lease, .. } = crowded.ask(&asked).await else { panic!("it passes") };
+        lease.unspent();
+        assert_eq!(shared.owed.lock().last().unwrap().ask.weight.nanos, 0);
+        lease.take_back();
+        assert!(shared.owed.lock().is_empty());
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_passes_by_share_while_an_era_has_not_begun_is_told_too() {
     let server = Server::start();
