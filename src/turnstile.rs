@@ -139,11 +139,13 @@ impl Turnstile {
             }
             (Err(shared::Lost), config::Lost::LocalShare { nodes }) => {
                 self.decided(1);
-                let answer = self.admit_share(ask, *nodes, now);
-                if let Answer::Passed { .. } = answer {
-                    shared.owe(ask, now.tick_ms);
+                match self.admit_share(ask, *nodes, now) {
+                    Answer::Passed { lease, over } => {
+                        let number = shared.owe(ask, now.tick_ms);
+                        Answer::Passed { lease: lease.owed(Arc::clone(shared), number), over }
+                    }
+                    other @ (Answer::Denied(_) | Answer::Lost) => other,
                 }
-                answer
             }
         }
     }

@@ -32,7 +32,7 @@ async fn beside(takes: Duration) -> (World, FakeVendor, Reply) {
 {}cancel_free = true
 [models.remote]
 strategy = "priority"
-hedge_after = "200ms"
+hedge_after = "400ms"
 price = [{{ image = "2" }}]
 offerings = [
   {{ vendor = "queue", model = "fal-ai/flux/dev", priority = 1, sizes = ["16x16"], cost = [{{ image = "0.5" }}] }},
@@ -52,7 +52,7 @@ offerings = [
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_lost_a_hedge_and_was_drawn_all_the_same_is_booked() {
-    let (world, late, _reply) = beside(Duration::from_secs(1)).await;
+    let (world, late, _reply) = beside(Duration::from_secs(3)).await;
     assert_eq!(late.calls(), 1);
     let line = last(&world);
     assert_eq!((&line["cost_dollars"], &line["charged"]), (&json!("1.25"), &json!("2")));
