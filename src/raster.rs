@@ -3,9 +3,11 @@
 //! Pure and synchronous. What is declared is checked before anything of that size is allocated.
 
 use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
+use image::error::{DecodingError, ImageFormatHint};
 use image::{
     DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder as _, ImageError, ImageReader,
     Limits, RgbImage,
@@ -82,6 +84,11 @@ pub fn decode(bytes: &[u8]) -> Result<DynamicImage, RasterError> {
         return Err(RasterError::TooLarge(size));
     }
     reader.limits(limits);
+    // Decoders are others', and what they are given is anybody's: one that panics has not decoded it.
+    catch_unwind(AssertUnwindSafe(|| pixels_of(reader))).unwrap_or_else(|_| Err(panicked(format)))
+}
+
+fn pixels_of(reader: ImageReader<Cursor<&[u8]>>) -> Result<DynamicImage, RasterError> {
     let mut decoder = reader.into_decoder().map_err(RasterError::Decode)?;
     let (width, height) = decoder.dimensions();
     if !fits(Size::new(width, height)) {
@@ -92,6 +99,11 @@ pub fn decode(bytes: &[u8]) -> Result<DynamicImage, RasterError> {
     let mut pixels = DynamicImage::from_decoder(decoder).map_err(RasterError::Decode)?;
     pixels.apply_orientation(orientation);
     Ok(eight_bit(pixels))
+}
+
+fn panicked(format: Format) -> RasterError {
+    let of = ImageFormatHint::Exact(codec(format));
+    RasterError::Decode(ImageError::Decoding(DecodingError::new(of, "its decoder panicked")))
 }
 
 /// Encodes pixels; `compression` is the quality of lossy formats, 0 to 100, and lets PNG be.
@@ -241,5 +253,15 @@ mod tests {
         assert!(matches!(decode(b"<html>"), Err(RasterError::Unknown)));
         let whole = encode(half_clear(64, 64), Format::Png, None).unwrap();
         assert!(matches!(decode(&whole[..60]), Err(RasterError::Decode(_))));
+    }
+
+    /// Found by fuzzing: sums of its brightness outgrow what `zune-jpeg` counts with, which panics where
+    /// arithmetic is checked, as in tests, and wraps in what is shipped (zune-image, issue 382).
+    #[test]
+    fn a_picture_on_which_a_decoder_panics_does_not_decode() {
+        let opened = decode(include_bytes!("raster/fixtures/too-bright.jpg"));
+        if cfg!(debug_assertions) {
+            assert!(matches!(opened, Err(RasterError::Decode(_))));
+        }
     }
 }
