@@ -25,7 +25,7 @@ const LINE_BYTES: usize = 1024;
 /// Lines that may wait for whoever reads the log; those that come while so many do are lost. Some ten megabytes.
 const LINES_WAITING_MAX: usize = 16_384;
 
-/// Lines that are written at once where several wait.
+/// Bytes of lines that are written at once where several wait.
 const WRITE_BYTES: usize = 64 << 10;
 
 /// Counts lines that were lost.
