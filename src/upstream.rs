@@ -69,7 +69,7 @@ const REDIRECTS_MAX: usize = 3;
 const ANSWERS_BYTES_MAX: usize = 512 << 20;
 
 /// How often memory that is not needed any more is given back.
-const TIDY_EVERY: Duration = Duration::from_secs(10);
+const TIDY_EVERY: Duration = Duration::from_secs(5);
 
 /// What answers for the vendor inside this process.
 pub type InProcessVendor =

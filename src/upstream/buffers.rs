@@ -26,6 +26,9 @@ const KEPT_STEP: usize = 256 << 10;
 /// Bytes of buffers that are kept while nobody uses them.
 const KEPT_MAX: usize = 64 << 20;
 
+/// The length of a piece that is only asked for to be freed: [`nudge_allocator`].
+const NUDGE: usize = 1 << 20;
+
 /// What an answer of unknown length is given room for at first.
 const UNKNOWN: usize = 64 << 10;
 
@@ -109,8 +112,10 @@ impl Buffers {
         self.waited.swap(0, Ordering::Relaxed)
     }
 
-    /// Gives the buffers back to the system that nobody has needed since the last time.
+    /// Gives the buffers back that nobody has needed since the last time, to the allocator now and to the
+    /// system the next time.
     pub(super) fn tidy(&self) {
+        nudge_allocator();
         let mut free = self.shelf.0.lock();
         let unneeded = free.least.min(free.buffers.len());
         let dropped: Vec<_> = free.buffers.drain(..unneeded).collect();
@@ -119,6 +124,13 @@ impl Buffers {
         drop(free);
         drop(dropped);
     }
+}
+
+/// Makes the allocator give to the system what has been free for a second. `mimalloc` 3 does so when a large piece
+/// is freed, and then only with what was freed before: after a burst, whose last piece is followed by none, the
+/// memory of all would stay with it.
+fn nudge_allocator() {
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(NUDGE)));
 }
 
 impl Shelf {

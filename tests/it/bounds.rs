@@ -6,7 +6,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::vendor::{Answers, FakeVendor};
+use crate::vendor::{Answers, FakeVendor, png};
 use crate::world::{OPENAI, PAINTED, World, read};
 
 /// Sends bytes, half-closes if asked, and reads until the end or a first whole answer.
@@ -114,21 +114,57 @@ async fn a_head_that_is_too_large_is_refused() {
     assert!(raw(&world, head(&world, &many).as_bytes(), false).await.starts_with("HTTP/1.1 431"));
 }
 
+/// A model of this vendor's.
+fn remote(vendor: &FakeVendor) -> String {
+    format!(
+        "{PAINTED}\n{}\n[models.remote]\nprice = [{{ image = \"1\" }}]\nofferings = [{{ vendor = \"acme\", sizes = [\"64x64\"], cost = [{{ image = \"1\" }}] }}]\n",
+        vendor.policy("acme", "openai")
+    )
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn more_at_once_than_the_gateway_takes_is_asked_to_come_again() {
     let vendor = FakeVendor::start(Answers::OpenAi).await;
     vendor.now_takes(Duration::from_millis(1500));
-    let policy = format!(
-        "{PAINTED}\n{}\n[models.remote]\nprice = [{{ image = \"1\" }}]\nofferings = [{{ vendor = \"acme\", sizes = [\"64x64\"], cost = [{{ image = \"1\" }}] }}]\n",
-        vendor.policy("acme", "openai")
-    );
-    let world = World::with(&policy, "100", "public.in_flight_max = 2\n");
+    let world = World::with(&remote(&vendor), "100", "public.in_flight_max = 2\n");
     let asked = json!({"model": "remote", "prompt": "a fox", "size": "64x64"});
     let replies = futures_util::future::join_all((0..6).map(|_| world.post(OPENAI, &asked))).await;
     let refused: Vec<_> = replies.iter().filter(|reply| reply.status == 503).collect();
     assert_eq!(refused.len(), 4);
     assert_eq!(refused[0].header("retry-after"), Some("1"));
     assert_eq!(world.available(), "98");
+}
+
+/// Memory of the gateway's own, in MiB, now and at most.
+fn memory_mib(world: &World) -> [usize; 2] {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", world.process_id())).unwrap();
+    ["RssAnon:", "VmHWM:"].map(|name| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() >> 10
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_is_the_systems_again_after_a_burst() {
+    // A picture of four megabytes, most of which are behind its end.
+    let picture = png(64, 64) + &"A".repeat(4 << 20);
+    let body = json!({"created": 1, "data": [{"b64_json": picture}]}).to_string();
+    let vendor = FakeVendor::start(Answers::Raw(200, "application/json", body.into_bytes())).await;
+    vendor.now_takes(Duration::from_millis(500));
+    let world = World::with(&remote(&vendor), "100", "");
+    let [at_rest, _] = memory_mib(&world);
+    let asked = json!({"model": "remote", "prompt": "a fox", "size": "64x64"});
+    let replies = futures_util::future::join_all((0..40).map(|_| world.post(OPENAI, &asked))).await;
+    assert!(replies.iter().all(|reply| reply.status == 200));
+    let [_, most] = memory_mib(&world);
+    assert!(most > at_rest + 100, "{at_rest} MiB at rest, {most} at most");
+    let given_back = async {
+        while memory_mib(&world)[0] > at_rest + 25 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let in_time = tokio::time::timeout(Duration::from_secs(60), given_back).await;
+    assert!(in_time.is_ok(), "{at_rest} MiB at rest, {:?} after the burst", memory_mib(&world));
 }
 
 #[tokio::test(flavor = "multi_thread")]
