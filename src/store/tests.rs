@@ -45,6 +45,8 @@ mod jobs;
 mod nodes;
 mod notices;
 mod pledges;
+#[path = "../../tests/postgres/proxy.rs"]
+mod proxy;
 mod room;
 #[path = "../../tests/postgres/server.rs"]
 #[expect(dead_code, reason = "the chaos suite does more with it")]

@@ -9,6 +9,7 @@ use crate::nodes::Shared;
 use crate::vendor::{Answers, FakeVendor};
 use crate::world::{OPENAI, PAINTED, POSTEVERYWHERE, Reply, World, dimensions, from_base64, read};
 
+mod doubt;
 mod restarts;
 
 const IMAGES: &str = "/v1/images";

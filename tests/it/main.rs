@@ -10,6 +10,9 @@
 mod abuse;
 mod clerk;
 mod collector;
+#[path = "../postgres/proxy.rs"]
+#[expect(dead_code, reason = "the store's own tests do more with it")]
+mod proxy;
 mod receiver;
 #[path = "../postgres/server.rs"]
 #[expect(dead_code, reason = "the store's own tests do more with it")]

@@ -20,8 +20,12 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new() -> Self {
+        Self::of(server().new_database())
+    }
+
+    /// Gateways that reach the database by this address.
+    pub(crate) fn of(url: String) -> Self {
         let mut secret = NamedTempFile::new().unwrap();
-        let url = server().new_database();
         secret.write_all(url.as_bytes()).unwrap();
         let config = format!(
             "store.postgres = \"file:{}\"\nmedia.place = \"s3://nowhere\"\n\
