@@ -2,8 +2,8 @@
 //! Pingora.
 //!
 //! One call is one exchange with a deadline and a byte bound. It is sent again only when a pooled
-//! connection turned out to be closed and not one byte of answer came, the one case where Pingora
-//! vouches that a retry is safe to try; everything less certain is a fault for `attempt` to weigh.
+//! connection turned out to be closed: the stream was refused, or the connection broke without a byte of answer within
+//! a moment of the sending. Everything less certain is a fault for `attempt` to weigh.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,13 +1,16 @@
 //! One exchange over one connection: the head with our credential, the body, the answer.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use base64::Engine as _;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use pingora::ErrorType;
 use pingora::http::RequestHeader;
 use pingora::protocols::http::client::HttpSession;
 use pingora::upstreams::peer::HttpPeer;
+use tokio::time::Instant;
 
 use crate::catalog::AuthScheme;
 use crate::clock::Now;
@@ -17,6 +20,10 @@ use crate::secret::Secret;
 
 use super::buffers::Buffers;
 use super::{Ear, IDLE_TIMEOUT, Upstream, sigv4};
+
+/// How soon after a request was sent a connection that had been closed before shows that it was: a round trip and
+/// some. One that breaks later may have had it drawn.
+const STALE_WITHIN: Duration = Duration::from_secs(1);
 
 /// What is sent, and in whose name.
 #[derive(Clone, Copy)]
@@ -83,13 +90,13 @@ impl Upstream {
         let connected = Box::pin(self.connector.get_http_session(peer)).await;
         let (mut session, reused) = connected.map_err(|error| Broken::before(&error))?;
         let sent = send(&mut session, head, ask.wire).await;
-        let sent_whole = sent.is_ok();
+        let (sent_whole, sent_at) = (sent.is_ok(), Instant::now());
         // A vendor may refuse a body early and close: its answer says more than the write error.
         let answered = match session.read_response_header().await {
             Ok(()) => Ok(()),
             Err(read_error) => Err(sent.err().unwrap_or(read_error)),
         };
-        answered.map_err(|error| Broken::after(error, reused))?;
+        answered.map_err(|error| Broken::waiting(error, reused, sent_at.elapsed()))?;
         let reply = read(&mut session, ask.bytes_max, ask.ear, &self.buffers).await?;
         // What was not sent to its end would run into the next request on this connection.
         if sent_whole && ask.keeps {
@@ -122,11 +129,20 @@ impl Broken {
         VendorFault::Unreachable { detail: one_line(error) }.into()
     }
 
-    /// Something was sent; the vendor may have begun.
-    fn after(mut error: Box<pingora::Error>, reused: bool) -> Self {
+    /// The request was sent this long ago, and no answer had begun.
+    fn waiting(mut error: Box<pingora::Error>, reused: bool, waited: Duration) -> Self {
+        // Where Pingora allows a second try: the stream was refused, or HTTP/1.1 is wanted for it.
+        let is_refused = matches!(error.etype(), ErrorType::H2Error | ErrorType::H2Downgrade);
+        let is_early = waited <= STALE_WITHIN && *error.etype() != ErrorType::InvalidH2;
         error.retry.decide_reuse(reused);
-        let kind = if reused && error.retry() { Kind::Stale } else { Kind::Fault };
-        Self { fault: VendorFault::Cut { detail: one_line(&error) }, kind }
+        let is_stale = reused && (is_refused || is_early) && error.retry();
+        let kind = if is_stale { Kind::Stale } else { Kind::Fault };
+        Self { kind, ..Self::after(&error) }
+    }
+
+    /// Something was sent; the vendor may have begun.
+    fn after(error: &pingora::Error) -> Self {
+        VendorFault::Cut { detail: one_line(error) }.into()
     }
 }
 
@@ -244,7 +260,7 @@ async fn read(
 ) -> Result<WireReply, Broken> {
     // Interim answers (1xx) announce the real one.
     while session.response_header().is_some_and(|head| head.status.is_informational()) {
-        session.read_response_header().await.map_err(|error| Broken::after(error, false))?;
+        session.read_response_header().await.map_err(|error| Broken::after(&error))?;
     }
     let Some(head) = session.response_header() else {
         return Err(VendorFault::Cut { detail: "no answer".to_owned() }.into());
@@ -275,7 +291,7 @@ async fn read(
         body.add(chunk);
         Ok(())
     };
-    let cut = |error| Broken::after(error, false);
+    let cut = |error: Box<pingora::Error>| Broken::after(&error);
     if let HttpSession::H1(session) = session {
         // What Pingora has read is copied once, into the buffer.
         while let Some(chunk) = session.read_body_ref().await.map_err(cut)? {
@@ -287,4 +303,34 @@ async fn read(
         }
     }
     Ok(WireReply { status, headers, body: Pieces::one(body.freeze()) })
+}
+
+#[cfg(test)]
+mod tests {
+    use pingora::Error;
+    use pingora::RetryType::{self, Decided, ReusedOnly};
+
+    use super::*;
+
+    /// What an exchange came to that failed so, on a connection that was used before or not.
+    fn kind(kind: ErrorType, retry: RetryType, (reused, waited_ms): (bool, u64)) -> Kind {
+        let mut error = Error::explain(kind, "it broke");
+        error.retry = retry;
+        Broken::waiting(error, reused, Duration::from_millis(waited_ms)).kind
+    }
+
+    #[test]
+    fn only_what_a_vendor_cannot_have_drawn_is_sent_again() {
+        // Closed before we used it, or closed while it was drawn.
+        assert_eq!(kind(ErrorType::ConnectionClosed, ReusedOnly, (true, 40)), Kind::Stale);
+        assert_eq!(kind(ErrorType::ConnectionClosed, ReusedOnly, (true, 1_001)), Kind::Fault);
+        assert_eq!(kind(ErrorType::ReadError, ReusedOnly, (true, 40_000)), Kind::Fault);
+        assert_eq!(kind(ErrorType::ConnectionClosed, ReusedOnly, (false, 40)), Kind::Fault);
+        assert_eq!(kind(ErrorType::ReadError, Decided(false), (true, 40)), Kind::Fault);
+        // Refused, however late.
+        assert_eq!(kind(ErrorType::H2Error, Decided(true), (true, 40_000)), Kind::Stale);
+        assert_eq!(kind(ErrorType::H2Error, Decided(false), (true, 40)), Kind::Fault);
+        // What it said made no sense.
+        assert_eq!(kind(ErrorType::InvalidH2, Decided(true), (true, 40)), Kind::Fault);
+    }
 }

@@ -220,17 +220,32 @@ async fn the_painter_plays_the_fault_that_policy_gives_it() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_vendor_that_closes_its_connections_without_notice_is_served_by_fresh_ones() {
-    let vendor = FakeVendor::start(Answers::ClosesWithoutNotice).await;
+/// A gateway with a hundred credits in front of one vendor.
+async fn of_one(answers: Answers) -> (World, FakeVendor) {
+    let vendor = FakeVendor::start(answers).await;
     let policy = format!(
         "{PAINTED}\n{}[models.remote]\nprice = [{{ image = \"1\" }}]\nofferings = [{{ vendor = \"acme\", sizes = [\"64x64\"], cost = [{{ image = \"1\" }}] }}]\n",
         vendor.policy("acme", "openai")
     );
-    let world = World::with(&policy, "100", "");
+    (World::with(&policy, "100", ""), vendor)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vendor_that_closes_its_connections_without_notice_is_served_by_fresh_ones() {
+    let (world, vendor) = of_one(Answers::ClosesWithoutNotice).await;
     for _ in 0..50 {
         let reply = ask(&world).await;
         assert_eq!(reply.status, 200, "{}", reply.json());
     }
     assert_eq!((vendor.calls(), world.available().as_str()), (50, "50"), "none was drawn twice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_ends_while_the_vendor_may_be_drawing_is_no_reason_to_ask_again() {
+    let (world, vendor) = of_one(Answers::ClosesWhileDrawing).await;
+    assert_eq!(ask(&world).await.status, 200);
+    let reply = ask(&world).await;
+    assert_eq!(reply.status, 502, "{}", reply.json());
+    assert_eq!((vendor.calls(), world.available().as_str()), (2, "99"), "it was asked once");
+    world.verify();
 }

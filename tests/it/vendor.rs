@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -53,6 +53,8 @@ pub(crate) enum Answers {
     ClosesEarly,
     /// A picture, then the end of the connection, which was not announced.
     ClosesWithoutNotice,
+    /// A picture for the first request of a connection; the second is read, and a while later the connection ends.
+    ClosesWhileDrawing,
 }
 
 /// A vendor on loopback.
@@ -234,17 +236,37 @@ impl Behaviour {
             | Answers::Json(..)
             | Answers::Talk(..)
             | Answers::Orders(..)
+            | Answers::ClosesWhileDrawing
             | Answers::Raw(..) => None,
         };
         if let Some(says) = misbehaves {
             return misbehave(stream, &self.calls, says).await;
         }
-        let service = service_fn(move |request| answer(request, self.clone()));
+        let used = AtomicBool::new(false);
+        let service = service_fn(move |request| {
+            let (behaviour, is_used) = (self.clone(), used.swap(true, Ordering::SeqCst));
+            let ends = is_used && matches!(behaviour.answers, Answers::ClosesWhileDrawing);
+            answer_or_end(request, behaviour, ends)
+        });
         let connection = hyper::server::conn::http1::Builder::new()
             .serve_connection(TokioIo::new(stream), service);
         // The gateway may hang up when it likes.
         let _ = connection.await;
     }
+}
+
+/// Answers, or draws for a while and ends the connection.
+async fn answer_or_end(
+    request: Request<Incoming>,
+    behaviour: Behaviour,
+    ends: bool,
+) -> std::io::Result<Response<Full<Bytes>>> {
+    let Ok(answered) = answer(request, behaviour).await;
+    if ends {
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        return Err(std::io::Error::other("the connection ends"));
+    }
+    Ok(answered)
 }
 
 async fn answer(
@@ -290,7 +312,7 @@ async fn answer(
             let error = json!({"error": {"message": "Incorrect API key provided", "code": "invalid_api_key"}});
             (401, "application/json", error.to_string().into_bytes())
         }
-        Answers::OpenAi | Answers::OnlyFor(_) => {
+        Answers::OpenAi | Answers::OnlyFor(_) | Answers::ClosesWhileDrawing => {
             (200, "application/json", openai(&body).to_string().into_bytes())
         }
         Answers::Gemini => (200, "application/json", gemini().to_string().into_bytes()),
