@@ -3,9 +3,11 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use dashmap::DashMap;
 use futures_util::future::BoxFuture;
+use pingora::protocols::TcpKeepalive;
 use pingora::upstreams::peer::{HttpPeer, PeerOptions};
 use tokio::time::Instant;
 
@@ -14,6 +16,13 @@ use crate::reach::is_public;
 
 use super::place::Place;
 use super::{ADDRESS_TTL, ADDRESSES_MAX, CONNECT_TIMEOUT, IDLE_TIMEOUT, NAMES_MAX, Upstream};
+
+/// How often a vendor on an open connection is asked whether it is still there; Pingora waits five seconds for its answer.
+const PING_EVERY: Duration = Duration::from_secs(10);
+
+/// How long what was sent may stay unacknowledged.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED_MAX: Duration = Duration::from_mins(1);
 
 /// What finds the network addresses of a host name and port.
 pub type Resolver =
@@ -52,7 +61,10 @@ impl Names {
         {
             return Ok(Arc::clone(&known.addresses));
         }
-        let found: Arc<[SocketAddr]> = self.addresses_now(host, port).await?.into();
+        let found: Arc<[SocketAddr]> = match self.addresses_now(host, port).await {
+            Ok(found) => found.into(),
+            Err(error) => return self.addresses_before(&name).ok_or(error),
+        };
         // Names are of policy or below one of policy, so this map stays small; names below one are
         // the vendor's choice, so it is kept from growing all the same.
         if self.known.len() >= NAMES_MAX {
@@ -61,6 +73,15 @@ impl Names {
         let until = Instant::now() + ADDRESS_TTL;
         self.known.insert(name, Resolved { addresses: Arc::clone(&found), until });
         Ok(found)
+    }
+
+    /// Where a host was, while its name cannot be found: better than nowhere. The name is looked for again later, so that
+    /// not every request waits for that.
+    fn addresses_before(&self, name: &(String, u16)) -> Option<Arc<[SocketAddr]>> {
+        let mut known = self.known.get_mut(name)?;
+        known.until = Instant::now() + ADDRESS_TTL;
+        tracing::warn!(host = name.0, "a name cannot be found; its last addresses are used");
+        Some(Arc::clone(&known.addresses))
     }
 
     /// The addresses of a host, found now and not remembered; at least one.
@@ -111,6 +132,16 @@ pub(super) fn options() -> PeerOptions {
     let mut options = PeerOptions::new();
     options.connection_timeout = Some(CONNECT_TIMEOUT);
     options.total_connection_timeout = Some(CONNECT_TIMEOUT);
+    // A peer that is gone without a word is found out, or whoever waits for its answer waits for all of its time, and
+    // over HTTP/2 everyone after it too.
+    options.h2_ping_interval = Some(PING_EVERY);
+    options.tcp_keepalive = Some(TcpKeepalive {
+        idle: PING_EVERY,
+        interval: PING_EVERY,
+        count: 3,
+        #[cfg(target_os = "linux")]
+        user_timeout: UNACKNOWLEDGED_MAX,
+    });
     options
 }
 
@@ -128,4 +159,31 @@ pub(super) fn peers(
         peer
     };
     addresses.iter().map(peer).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn while_a_name_cannot_be_found_its_last_addresses_are_used() {
+        let (known, asked) =
+            (SocketAddr::from(([203, 0, 113, 7], 443)), Arc::new(AtomicUsize::new(0)));
+        let counted = Arc::clone(&asked);
+        let answer = move || match counted.fetch_add(1, Ordering::SeqCst) {
+            0 => Ok(vec![known]),
+            _ => Err(io::Error::other("no server answers")),
+        };
+        let names = Names::new(Box::new(move |_, _| Box::pin(std::future::ready(answer()))));
+        let ask = async || *names.addresses("vendor.example", 443).await.unwrap() == [known];
+        for (round, questions) in [(0, 1), (1, 2), (2, 3)] {
+            assert!(ask().await && ask().await);
+            assert_eq!(asked.load(Ordering::SeqCst), questions, "in round {round}");
+            tokio::time::advance(ADDRESS_TTL).await;
+        }
+        assert!(names.addresses("other.example", 443).await.is_err());
+        assert!(names.addresses_now("vendor.example", 443).await.is_err());
+    }
 }

@@ -10,8 +10,9 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::json;
+use tokio::sync::Notify;
 
-use crate::vendor::TlsVendor;
+use crate::vendor::{TlsVendor, spawn};
 use crate::world::{OPENAI, PAINTED, World};
 
 fn certificate(folder: &std::path::Path) -> (String, String) {
@@ -182,4 +183,44 @@ async fn a_vendor_whose_certificate_nobody_vouches_for_is_not_called() {
     let reply = world.post(OPENAI, &asked).await;
     assert_eq!(reply.status, 502, "{}", reply.json());
     assert_eq!((vendor.h2_calls.load(Ordering::SeqCst), world.available().as_str()), (0, "10"));
+}
+
+/// A way to a port. What is connected when it dies is never told so, and hears no more; who connects later comes through.
+async fn way_to(port: u16) -> (u16, Arc<Notify>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (own, dies) = (listener.local_addr().unwrap().port(), Arc::<Notify>::default());
+    let dead = Arc::clone(&dies);
+    spawn(async move {
+        loop {
+            let (mut client, _) = listener.accept().await.unwrap();
+            let mut server = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            let dead = Arc::clone(&dead);
+            spawn(async move {
+                tokio::select! {
+                    _ = tokio::io::copy_bidirectional(&mut client, &mut server) => {}
+                    () = dead.notified() => std::future::pending().await,
+                }
+            });
+        }
+    });
+    (own, dies)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_to_a_vendor_that_died_without_a_word_is_found_out() {
+    let vendor = TlsVendor::start(&[b"h2"]).await;
+    let (port, dies) = way_to(vendor.port).await;
+    let vendor = TlsVendor { port, ..vendor };
+    let (world, _folder) = trusting(&vendor, &vendor.authority);
+    let asked = json!({"model": "remote", "prompt": "a fox", "size": "64x64"});
+    assert_eq!(world.post(OPENAI, &asked).await.status, 200);
+    dies.notify_waiters();
+    let reply = world.post(OPENAI, &asked).await;
+    assert_eq!(reply.status, 504, "{}", reply.json());
+    // Whoever asks meanwhile waits in vain too; without being found out the connection would be used for many minutes.
+    let began = tokio::time::Instant::now();
+    while world.post(OPENAI, &asked).await.status != 200 {
+        assert!(began.elapsed().as_secs() < 60, "it is still used");
+    }
+    assert_eq!(vendor.h2_calls.load(Ordering::SeqCst), 2);
 }
