@@ -63,7 +63,8 @@ struct Free {
 pub(super) struct Buffer {
     bytes: Vec<u8>,
     shelf: Arc<Shelf>,
-    _room: Option<OwnedSemaphorePermit>,
+    /// None where it waited for room in vain.
+    room: Option<OwnedSemaphorePermit>,
 }
 
 impl Buffers {
@@ -94,7 +95,7 @@ impl Buffers {
             // It is never closed.
             room = tokio::time::timeout(self.patience, waiting).await.ok().and_then(Result::ok);
         }
-        Buffer { bytes: self.shelf.take(wanted), shelf: Arc::clone(&self.shelf), _room: room }
+        Buffer { bytes: self.shelf.take(wanted), shelf: Arc::clone(&self.shelf), room }
     }
 
     /// Room for an answer that no vendor sends now: none yet, to be grown.
@@ -172,6 +173,23 @@ impl Buffer {
 
     pub(super) fn add(&mut self, chunk: &[u8]) {
         self.bytes.extend_from_slice(chunk);
+        self.grow();
+    }
+
+    /// Takes the room that it has outgrown, as far as there is any: what was begun does not wait, and others see that
+    /// less is left.
+    fn grow(&mut self) {
+        let Some(room) = &mut self.room else { return };
+        let missing = self.bytes.len().div_ceil(STEP).saturating_sub(room.num_permits());
+        if missing == 0 {
+            return;
+        }
+        let all = Arc::clone(room.semaphore());
+        let there = missing.min(all.available_permits());
+        let more = all.try_acquire_many_owned(u32::try_from(there).unwrap_or(0));
+        if let Ok(more) = more {
+            room.merge(more);
+        }
     }
 
     /// What was gathered. Its room is given back with the last slice of it.
@@ -220,6 +238,23 @@ mod tests {
         drop(one);
         other.await;
         assert_eq!(buffers.take_waited(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_answer_of_unknown_length_takes_room_as_it_grows() {
+        let buffers = Buffers::new(16 * STEP);
+        let mut one = buffers.take(0).await;
+        assert_eq!(buffers.in_flight(), UNKNOWN);
+        for _ in 0..10 {
+            one.add(&vec![7; STEP]);
+        }
+        assert_eq!(buffers.in_flight(), 10 * STEP);
+        let mut other = buffers.take(4 * STEP).await;
+        other.add(&vec![7; 100 * STEP]);
+        assert_eq!(buffers.in_flight(), 16 * STEP, "no more than there is");
+        drop(other);
+        drop(one.freeze());
+        assert_eq!(buffers.in_flight(), 0);
     }
 
     #[tokio::test]
