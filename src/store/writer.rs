@@ -278,13 +278,16 @@ impl Writer {
     }
 
     fn publish(&self, rows: &Rows) {
-        if !self.tables.is_mended() {
-            self.shared.set_open_holds(self.books.ledger.open_holds());
-            self.shared.set_open_jobs(self.books.jobs.len());
-        }
         if !rows.alerts.is_empty() {
             self.shared.alerted.notify_one();
         }
+        // Of tables that others change too, what is counted and whose keys are good is known from the tables alone:
+        // the books may be older, and after a failure they are empty.
+        if self.tables.is_mended() {
+            return;
+        }
+        self.shared.set_open_holds(self.books.ledger.open_holds());
+        self.shared.set_open_jobs(self.books.jobs.len());
         if !rows.keys.is_empty() || !rows.workspaces.is_empty() {
             self.shared.set_keys(self.books.registry.ring());
         }

@@ -108,6 +108,27 @@ async fn a_commit_whose_answer_is_lost_is_asked_after_and_answered_rightly() {
     real.must_balance().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_of_whose_making_the_answer_is_lost_takes_no_other_key_with_it() {
+    let real = World::shared().await;
+    let (_, text) = real.create_key().await;
+    let proxy = Proxy::before(real.url()).await;
+    let clock = Arc::clone(&real.clock);
+    let store = Place::Database(proxy.url.clone()).open(&clock, USUAL_BOUNDS).await;
+    let is_good = || store.keys().authenticate(Some(&text), 0).is_ok();
+    while !is_good() {
+        tokio::task::yield_now().await;
+    }
+    proxy.lose(Lost::Answer, "a key of doubt");
+    let (_, other) = store.create_key(real.new_key("a key of doubt")).await.unwrap();
+    assert!(proxy.has_lost());
+    assert!(is_good());
+    while store.keys().authenticate(Some(&other), 0).is_err() {
+        tokio::task::yield_now().await;
+    }
+    assert!(is_good());
+}
+
 /// The settlement of one credit that stands, although its request was told that it does not, with this much of an
 /// answer out by then. Returns what there is of ten credits once the database is back.
 async fn settled_unheard(answer_bytes: u64) -> (World, Credits) {

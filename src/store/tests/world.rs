@@ -242,17 +242,20 @@ impl World {
     }
 
     pub(super) async fn create_key(&self) -> (KeyId, String) {
-        let new = NewKey {
+        self.store().create_key(self.new_key("till")).await.unwrap()
+    }
+
+    pub(super) fn new_key(&self, name: &str) -> NewKey {
+        NewKey {
             workspace: self.workspace.clone(),
-            name: "till".to_owned(),
+            name: name.to_owned(),
             plan: "starter".to_owned(),
             scopes: vec!["images".to_owned()],
             mode: Mode::Test,
             expires_at_ms: None,
             prefix: None,
             joins_repeats: false,
-        };
-        self.store().create_key(new).await.unwrap()
+        }
     }
 
     pub(super) async fn must_balance(&self) {
