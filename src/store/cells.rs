@@ -1,6 +1,7 @@
 //! Cells: what stands in the rows of either database, and the questions that rows answer.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::error::Error;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
@@ -165,9 +166,32 @@ pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<Value<'static>, Sto
     }
 }
 
-impl Cells for rusqlite::Row<'_> {
+/// A row of the embedded store. Columns are mostly read in the order in which they stand, so each is looked for behind the
+/// one before it first: by name alone, every name in front of it would be compared.
+pub(super) struct EmbeddedRow<'r> {
+    row: &'r rusqlite::Row<'r>,
+    next: Cell<usize>,
+}
+
+impl<'r> EmbeddedRow<'r> {
+    pub(super) const fn new(row: &'r rusqlite::Row<'r>) -> Self {
+        Self { row, next: Cell::new(0) }
+    }
+
+    fn place(&self, column: &str) -> rusqlite::Result<usize> {
+        let (asked, next) = (self.row.as_ref(), self.next.get());
+        if asked.column_name(next).is_ok_and(|name| name == column) {
+            return Ok(next);
+        }
+        asked.column_index(column)
+    }
+}
+
+impl Cells for EmbeddedRow<'_> {
     fn cell(&self, column: &str) -> Result<Value<'_>, StoreError> {
-        Ok(match self.get_ref(column)? {
+        let place = self.place(column)?;
+        self.next.set(place.saturating_add(1));
+        Ok(match self.row.get_ref(place)? {
             ValueRef::Null => Value::Null,
             ValueRef::Integer(number) => Value::Number(number),
             ValueRef::Text(text) => match std::str::from_utf8(text) {

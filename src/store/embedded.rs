@@ -13,7 +13,7 @@ use crate::pledge::{Pledge, Pledges, Scope};
 
 use super::answers::Answers;
 use super::books::Books;
-use super::cells::{Query, Reading, Value};
+use super::cells::{EmbeddedRow, Query, Reading, Value};
 use super::disk::{self, Lock};
 use super::error::StoreError;
 use super::registry::Registry;
@@ -84,7 +84,7 @@ pub(super) fn ask<T>(
     let mut rows = asking.query(params_from_iter(values))?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(read(row)?);
+        found.push(read(&EmbeddedRow::new(row))?);
     }
     Ok(found)
 }

@@ -128,9 +128,10 @@ fn days(span: Span) -> Vec<Value<'static>> {
     vec![span.since.begins_ms().into(), span.until.begins_ms().into()]
 }
 
-/// The numbers of the first and the last line of a span; nothing lies between them where it is empty.
-const ENDS: Query = Query::same(
-    "SELECT coalesce(min(seq), 1) AS least, coalesce(max(seq), 0) AS most
+/// The numbers of the first and the last line of a span; nothing lies between them where it is empty. The pluses have them
+/// looked for by time: by number, every line before the span would be read.
+pub(super) const ENDS: Query = Query::same(
+    "SELECT coalesce(min(+seq), 1) AS least, coalesce(max(+seq), 0) AS most
      FROM usage WHERE at_ms >= $1 AND at_ms < $2",
 );
 

@@ -29,6 +29,8 @@ mod take_up;
 mod watch;
 mod wire;
 
+#[cfg(test)]
+pub(super) use adopt::ADOPTABLE;
 pub(super) use desk::PostgresDesk;
 pub(super) use moment::Moment;
 pub(super) use open::{open, open_desk};

@@ -1,5 +1,7 @@
 //! Questions about workspaces, keys and admissions, answered from what is committed.
 
+use futures_util::future::join;
+
 use crate::credits::Credits;
 use crate::id::{HoldId, KeyId, WorkspaceId};
 
@@ -33,54 +35,69 @@ pub struct Admission {
     pub open: Option<HoldId>,
 }
 
-/// Admissions that are read, and in memory, at once.
+/// Admissions that are read at once; twice as many are in memory.
 const PAGE_ROWS: usize = 10_000;
 
-/// The number of the first usage row since `$1`, where there is one.
-const FIRST_SINCE: Query = Query::same("SELECT min(seq) AS seq FROM usage WHERE at_ms >= $1");
+/// The number of the first usage row since `$1`, where there is one. The plus has it looked for by time: by number, every
+/// older row would be read.
+pub(super) const FIRST_SINCE: Query =
+    Query::same("SELECT min(+seq) AS seq FROM usage WHERE at_ms >= $1");
 
-/// A page of those since `$1` that ended, by their usage rows: the first `$3` of number `$2` or more. Numbers are given
-/// at the end, times are of the beginning, so what ends between two pages is in the later one. The last page, which is not
-/// full, has those under way too, by their holds: one question is one moment, so nothing is there twice or missing.
-const ADMISSIONS: Query = Query::each(
-    // A prompt that was written by rule counts and holds nothing. The plus keeps to the order of numbers.
-    "WITH ended AS MATERIALIZED (
-         SELECT seq, key, workspace, model, at_ms, max(images_asked, 1) AS images,
-                pixels_asked AS pixels, charged_nanos AS nanos
-         FROM usage
-         WHERE seq >= $2 AND +at_ms >= $1
-           AND key IS NOT NULL AND workspace IS NOT NULL
-           AND (hold IS NOT NULL OR (operation = 'prompt' AND outcome = 'ok'))
-         ORDER BY seq LIMIT $3)
-     SELECT seq, key, workspace, model, at_ms, images, pixels, nanos, NULL AS open FROM ended
-     UNION ALL
-     SELECT NULL, key, workspace, weighs ->> 'model', opened_at_ms,
-            max(1, ifnull(weighs ->> 'images', 1)), ifnull(weighs ->> 'pixels', 0),
-            amount_nanos, id
-     FROM (SELECT key, workspace, opened_at_ms, amount_nanos, id,
-                  iif(weighs = '', '{}', weighs) AS weighs
-           FROM hold WHERE state = 'open' AND opened_at_ms >= $1) AS held
-     WHERE (SELECT count(*) FROM ended) < $3
-     ORDER BY 1 NULLS LAST",
-    "WITH ended AS MATERIALIZED (
-         SELECT seq, key, workspace, model, at_ms, greatest(images_asked, 1) AS images,
-                pixels_asked AS pixels, charged_nanos AS nanos
-         FROM usage
-         WHERE seq >= $2 AND at_ms >= $1
-           AND key IS NOT NULL AND workspace IS NOT NULL
-           AND (hold IS NOT NULL OR (operation = 'prompt' AND outcome = 'ok'))
-         ORDER BY seq LIMIT $3)
-     SELECT seq, key, workspace, model, at_ms, images, pixels, nanos, CAST(NULL AS text) AS open
-     FROM ended
-     UNION ALL
-     SELECT CAST(NULL AS bigint), key, workspace, weighs ->> 'model', opened_at_ms,
-            greatest(1, coalesce(CAST(weighs ->> 'images' AS bigint), 1)),
-            coalesce(CAST(weighs ->> 'pixels' AS bigint), 0), amount_nanos, id
-     FROM (SELECT key, workspace, opened_at_ms, amount_nanos, id,
-                  CAST(coalesce(nullif(weighs, ''), '{}') AS jsonb) AS weighs
-           FROM hold WHERE state = 'open' AND opened_at_ms >= $1) AS held
-     WHERE (SELECT count(*) FROM ended) < $3
-     ORDER BY 1 NULLS LAST",
+/// Those since `$1` that ended, by their usage rows: the first `$3` of number `$2` or more.
+macro_rules! ended {
+    ($greatest:literal) => {
+        concat!(
+            "SELECT seq, key, workspace, model, at_ms, ",
+            $greatest,
+            "(images_asked, 1) AS images,
+                    pixels_asked AS pixels, charged_nanos AS nanos, CAST(NULL AS text) AS open
+             FROM usage
+             WHERE seq >= $2 AND +at_ms >= $1
+               AND key IS NOT NULL AND workspace IS NOT NULL
+               AND (hold IS NOT NULL OR (operation = 'prompt' AND outcome = 'ok'))
+             ORDER BY seq LIMIT $3"
+        )
+    };
+}
+
+/// A page of admissions that ended. Numbers are given at the end, times are of the beginning, so what ends between two
+/// pages is in the later one. A prompt that was written by rule counts and holds nothing. The plus keeps to the order of
+/// numbers.
+pub(super) const ENDED: Query = Query::each(ended!("max"), ended!("greatest"));
+
+/// The same, and behind a page that is not full those under way, by their holds: one question is one moment, so nothing
+/// is there twice or missing.
+const ENDED_AND_OPEN: Query = Query::each(
+    concat!(
+        "WITH ended AS MATERIALIZED (",
+        ended!("max"),
+        ")
+         SELECT seq, key, workspace, model, at_ms, images, pixels, nanos, open FROM ended
+         UNION ALL
+         SELECT NULL, key, workspace, weighs ->> 'model', opened_at_ms,
+                max(1, ifnull(weighs ->> 'images', 1)), ifnull(weighs ->> 'pixels', 0),
+                amount_nanos, id
+         FROM (SELECT key, workspace, opened_at_ms, amount_nanos, id,
+                      iif(weighs = '', '{}', weighs) AS weighs
+               FROM hold WHERE state = 'open' AND opened_at_ms >= $1) AS held
+         WHERE (SELECT count(*) FROM ended) < $3
+         ORDER BY 1 NULLS LAST"
+    ),
+    concat!(
+        "WITH ended AS MATERIALIZED (",
+        ended!("greatest"),
+        ")
+         SELECT seq, key, workspace, model, at_ms, images, pixels, nanos, open FROM ended
+         UNION ALL
+         SELECT CAST(NULL AS bigint), key, workspace, weighs ->> 'model', opened_at_ms,
+                greatest(1, coalesce(CAST(weighs ->> 'images' AS bigint), 1)),
+                coalesce(CAST(weighs ->> 'pixels' AS bigint), 0), amount_nanos, id
+         FROM (SELECT key, workspace, opened_at_ms, amount_nanos, id,
+                      CAST(coalesce(nullif(weighs, ''), '{}') AS jsonb) AS weighs
+               FROM hold WHERE state = 'open' AND opened_at_ms >= $1) AS held
+         WHERE (SELECT count(*) FROM ended) < $3
+         ORDER BY 1 NULLS LAST"
+    ),
 );
 
 impl Store {
@@ -146,18 +163,26 @@ impl Store {
         let first = |row: &dyn Cells| row.maybe_number("seq");
         let first = self.rows(Line::Books, FIRST_SINCE, vec![since.clone()], first).await?;
         let (mut next, mut told) = (first.first().copied().flatten().unwrap_or(0), 0_usize);
+        let (mut query, mut is_last) = (ENDED, false);
+        let mut unsaid = Vec::new();
         loop {
             let values = vec![since.clone(), next.into(), most.into()];
-            let page = self.rows(Line::Books, ADMISSIONS, values, admission).await?;
+            let reading = self.rows(Line::Books, query, values, admission);
+            // The page before it is told while this one is read.
+            let (page, ()) = join(reading, async { unsaid.drain(..).for_each(&mut tell) }).await;
+            let page = page?;
             told = told.saturating_add(page.len());
             let ended: Vec<i64> = page.iter().filter_map(|(number, _)| *number).collect();
             next = ended.last().map_or(next, |last| last.saturating_add(1));
-            for (_, one) in page {
-                tell(one);
+            unsaid.extend(page.into_iter().map(|(_, one)| one));
+            if ended.len() >= page_rows {
+                continue;
             }
-            if ended.len() < page_rows {
+            if is_last {
+                unsaid.into_iter().for_each(tell);
                 return Ok(told);
             }
+            (query, is_last) = (ENDED_AND_OPEN, true);
         }
     }
 

@@ -115,6 +115,22 @@ async fn a_lie_in_the_books_is_found_and_told_in_words() {
 }
 
 #[tokio::test]
+async fn no_question_about_a_span_reads_the_rows_before_it() {
+    let world = World::new().await;
+    let database = world.raw();
+    for (query, parameters, by) in [
+        (reader::FIRST_SINCE, 1, "usage_at (at_ms>?)"),
+        (crate::store::finance::ENDS, 2, "usage_at (at_ms>? AND at_ms<?)"),
+        (reader::ENDED, 3, "PRIMARY KEY (rowid>?)"),
+    ] {
+        let plan = format!("EXPLAIN QUERY PLAN {}", query.embedded.replace('$', "?"));
+        let parameters = rusqlite::params_from_iter(vec![0; parameters]);
+        let plan: String = database.query_row(&plan, parameters, |row| row.get("detail")).unwrap();
+        assert!(plan.ends_with(by), "{plan}: {}", query.embedded);
+    }
+}
+
+#[tokio::test]
 async fn after_a_failed_commit_nothing_is_accepted_until_a_restart() {
     let mut world = World::new().await;
     world.grant(10).await;

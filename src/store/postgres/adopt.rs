@@ -22,13 +22,14 @@ const LOOKS_APART_MAX: Duration = Duration::from_secs(5);
 const NODES: Query = Query::same("SELECT run, beat_at_ms FROM node");
 
 /// Jobs that are not over, of nobody who is there: of no node, of those of `$2`, a list such as `1,-2`, or of such as
-/// have no row any more. Those of the node `$1` are its own already.
+/// have no row any more. Those of the node `$1` are its own already. By their names: with an `OR`, all jobs that are
+/// remembered would be read, at every look.
 macro_rules! of_nobody {
     ($before:literal, $after:literal) => {
         concat!(
             $before,
-            " WHERE (forgotten_at_ms IS NULL
-                     OR id IN (SELECT job FROM notice WHERE state = 'waiting'))
+            " WHERE id = ANY(ARRAY(SELECT id FROM job WHERE forgotten_at_ms IS NULL
+                                  UNION SELECT job FROM notice WHERE state = 'waiting'))
                  AND run IS DISTINCT FROM $1
                  AND (run IS NULL OR run = ANY(CAST('{' || $2 || '}' AS bigint[]))
                       OR run NOT IN (SELECT run FROM node))",
@@ -37,7 +38,8 @@ macro_rules! of_nobody {
     };
 }
 
-const ADOPTABLE: Query = Query::same(of_nobody!("SELECT DISTINCT workspace FROM job", ""));
+pub(in super::super) const ADOPTABLE: Query =
+    Query::same(of_nobody!("SELECT DISTINCT workspace FROM job", ""));
 
 const ADOPT: &str = of_nobody!("UPDATE job SET run = $1", "");
 

@@ -234,3 +234,25 @@ impl World {
         .await;
     }
 }
+
+#[tokio::test]
+async fn no_look_reads_all_jobs_and_no_span_the_rows_before_it() {
+    let world = World::shared().await;
+    let client = world.client().await;
+    // Tables as small as these are read as a whole otherwise, whatever is asked.
+    client.batch_execute("SET enable_seqscan = off").await.unwrap();
+    for (query, by) in [
+        (postgres::ADOPTABLE, "job_id_key"),
+        (reader::FIRST_SINCE, "usage_at"),
+        (crate::store::finance::ENDS, "usage_at"),
+        (reader::ENDED, "usage_pkey"),
+    ] {
+        let query = query.postgres.replace("$2 ||", "'' ||");
+        let query = ["$1", "$2", "$3"].iter().fold(query, |query, one| query.replace(one, "1"));
+        let rows = client.query(&format!("EXPLAIN {query}"), &[]).await.unwrap();
+        let plan: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        let plan = plan.join("\n");
+        assert!(plan.contains(by), "{query}\n{plan}");
+        assert!(!plan.contains("Seq Scan on job"), "{query}\n{plan}");
+    }
+}
