@@ -64,9 +64,9 @@ impl Shared {
         clock: &dyn Clock,
         era_before: Option<&str>,
     ) -> (MultiplexedConnection, Arc<str>, bool) {
-        let mut is_told = false;
+        let (mut is_told, mut owes_all) = (false, false);
         loop {
-            match self.find(memory, clock, era_before).await {
+            match self.find(memory, clock, era_before, &mut owes_all).await {
                 Ok(found) => return found,
                 Err(_) if is_told => {}
                 Err(error) => {
@@ -157,12 +157,14 @@ impl Shared {
         call.invoke_async::<i64>(connection).await.map(|_| ())
     }
 
-    /// A server that answers, the era that it is in, and whether that is another than before.
-    async fn find(
+    /// A server that answers, the era that it is in, and whether that is another than before. It `owes_all` from when an
+    /// era is found that has to be told everything until it was, however often that is tried: it is new only once.
+    pub(super) async fn find(
         &self,
         memory: &Memory,
         clock: &dyn Clock,
         era_before: Option<&str>,
+        owes_all: &mut bool,
     ) -> Result<(MultiplexedConnection, Arc<str>, bool), RedisError> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(PATIENCE))
@@ -178,13 +180,15 @@ impl Shared {
             call.invoke_async(&mut connection).await?;
         let began = Instant::now();
         let is_other = era_before.is_some_and(|before| before != era);
-        if is_new == 1 || begins_in_ms > 0 || is_other {
+        *owes_all |= is_new == 1 || begins_in_ms > 0 || is_other;
+        if *owes_all {
             // All of it is in memory too. What passes from now on may not be told from there.
             let known = std::mem::take(&mut *self.owed.lock());
             if let Err(error) = self.tell_all(&connection, &era, (memory, clock)).await {
                 self.owe_all(known);
                 return Err(error);
             }
+            *owes_all = false;
         }
         sleep_until(began + Duration::from_millis(begins_in_ms)).await;
         if let Err(error) = self.pay(&connection, &era, clock).await {

@@ -4,6 +4,7 @@ use super::nodes::{Node, fifty, nodes};
 use super::*;
 use crate::clock::ManualClock;
 use crate::turnstile::Answer;
+use crate::turnstile::memory::Memory;
 
 const SHARE: Policy = Policy::LocalShare { nodes: 2 };
 
@@ -136,6 +137,35 @@ async fn what_cannot_be_told_stays_owed_and_the_rest_is_told_once() {
         }
     }
     assert_eq!(shared.let_go.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn an_era_that_could_not_be_told_everything_is_told_although_it_is_new_no_more() {
+    let server = Server::start();
+    let mut direct = server.connection();
+    let about: String = redis::cmd("INFO").arg("server").query(&mut direct).unwrap();
+    let run = about.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap();
+    for (key, value) in [("{pixelgate}:era", "test:0"), ("{pixelgate}:era:run", run)] {
+        redis::cmd("SET").arg(key).arg(value).exec(&mut direct).unwrap();
+    }
+    let shared = Shared::new(settings(&server, SHARE), &server.address()).unwrap();
+    let (memory, clock) = (Memory::default(), ManualClock::at(at(0)));
+    let asked = ask(&fifty(None), "a", one(0));
+    memory.remember(&asked, 0);
+    let bad = windows_key("test", &asked.places[1].0);
+    redis::cmd("LPUSH").arg(&bad).arg("no windows").exec(&mut direct).unwrap();
+    let mut owes_all = false;
+    assert!(shared.find(&memory, &clock, Some("before"), &mut owes_all).await.is_err());
+    redis::cmd("DEL").arg(&bad).exec(&mut direct).unwrap();
+    // As a process that was just started looks for it again.
+    let found = shared.find(&memory, &clock, None, &mut owes_all).await;
+    let (connection, era, _) = found.unwrap();
+    assert!(!owes_all);
+    *shared.link.write() = Some(Link { connection, era, number: 1 });
+    match shared.admit(&asked).await {
+        Ok(Verdict::Passed { standings, .. }) => assert_eq!(standings[0].0, 1 + 1),
+        _ => panic!("it does not pass"),
+    }
 }
 
 #[tokio::test]
