@@ -77,6 +77,8 @@ impl Front {
         session.set_abort_on_close(false);
         if let ServerSession::H1(session) = session {
             session.set_pipelining_enabled(true);
+            // What a vendor says before its answer is not undressed; it ends here.
+            session.set_ignore_info_resp(true);
         }
         Ok(Box::new(Passing {
             passage,
@@ -189,11 +191,12 @@ impl Passing {
         gateway: &Gateway,
         head: &mut ResponseHeader,
     ) -> pingora::Result<()> {
-        if head.status.is_informational() {
-            return Ok(());
-        }
+        // Before all else: a vendor that only says that it will answer may say so for ever.
         if Instant::now() >= self.passage.deadline {
             return self.stop(Ended::Fault(VendorFault::TimedOut));
+        }
+        if head.status.is_informational() {
+            return Ok(());
         }
         let status = head.status.as_u16();
         if let Err(fault) = gateway.hear(&self.passage, status) {

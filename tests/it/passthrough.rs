@@ -1,6 +1,7 @@
 //! Calls of a vendor's own API: passed through as they are, with our credential, and paid for.
 
 mod ends;
+mod interim;
 mod paths;
 
 use serde_json::{Value, json};
