@@ -11,6 +11,7 @@ pub(crate) struct Clerk {
     asked: AtomicUsize,
     taken_back: AtomicUsize,
     serves: AtomicBool,
+    fails: AtomicBool,
     is_stubborn: bool,
 }
 
@@ -23,6 +24,11 @@ impl Clerk {
     /// From now on every order is served.
     pub(crate) fn serve(&self) {
         self.serves.store(true, Ordering::SeqCst);
+    }
+
+    /// From now on every order has failed.
+    pub(crate) fn fail(&self) {
+        self.fails.store(true, Ordering::SeqCst);
     }
 
     pub(crate) fn placed(&self) -> usize {
@@ -79,11 +85,13 @@ impl Clerk {
         if self.serves.load(Ordering::SeqCst) {
             return order("COMPLETED");
         }
-        if self.taken_back() == 0 {
-            return order("IN_PROGRESS");
-        }
+        let why = match (self.taken_back(), self.fails.load(Ordering::SeqCst)) {
+            (0, false) => return order("IN_PROGRESS"),
+            (0, true) => "internal_server_error",
+            _ => "request_cancelled",
+        };
         let mut ended = order("COMPLETED");
-        ended["error_type"] = "request_cancelled".into();
+        ended["error_type"] = why.into();
         ended
     }
 }

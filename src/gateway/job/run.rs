@@ -8,10 +8,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use tokio::time::Instant;
 
 use crate::auth::Caller;
-use crate::canonical::{Delivery, LABELS_HEADER, Refusal, RefusalKind};
+use crate::canonical::{Delivery, LABELS_HEADER, Refusal};
 use crate::credits::Credits;
 use crate::dialect::{self, Claim, WireRequest};
-use crate::fault::Next;
+use crate::fault::{Next, VendorFault};
 use crate::id::WorkspaceId;
 use crate::job::{self, AtStart, Failure, Input, Job, Outcome, State};
 use crate::played::Played;
@@ -158,7 +158,14 @@ impl Gateway {
         };
         let mut trace = Trace::of(&candidate);
         let asked = self.ask_after(attempt, &candidate, &job.orders, &mut trace).await;
-        let next = asked.as_ref().err().map(|fault| attempt.next(fault));
+        let next = asked.as_ref().err().map(|fault| match attempt.next(fault) {
+            Next::GiveUp => Next::GiveUp,
+            // What one call may have been drawn for weighs more than what others are known to have failed of.
+            Next::Retry | Next::Failover if trace.outcome_unknown => {
+                attempt.next(&VendorFault::TimedOut)
+            }
+            next @ (Next::Retry | Next::Failover) => next,
+        });
         trace.tell(&mut visit.receipt);
         let fault = match asked {
             Ok(delivery) => return self.hand_over(visit, &work, delivery, deadline).await,
@@ -382,12 +389,6 @@ fn work_again(visit: &mut Visit, job: &Job, input: Input) -> Result<Work, Refusa
     let Treated { request, changes, .. } = treat(&visit.policy, (&plan, &model), &asked, &ruled);
     let (candidates, quote) = (Vec::new(), job.quote);
     Ok(Work { model, tariff, asked, request, changes, ruled, candidates, quote })
-}
-
-/// The kind of refusal that has this code.
-pub(super) fn kind_of(code: &str) -> RefusalKind {
-    let found = RefusalKind::ALL.into_iter().find(|kind| kind.code() == code);
-    found.unwrap_or(RefusalKind::Internal)
 }
 
 /// The request of a job as its dialect reads it.

@@ -2,7 +2,7 @@
 
 use crate::canonical::{
     Answer, Change, Delivery, Image, ImageRequest, ImageResponse, Kept, Picture, Problem, Refusal,
-    Stored,
+    RefusalKind, Stored,
 };
 use crate::dialect::{
     self, AssetShown, ClientSide, JobShown, Pieces, Step, VersionShown, WireReply,
@@ -12,7 +12,7 @@ use crate::store::StoreError;
 
 use super::super::{Gateway, Visit, refuse};
 use super::ASK_AGAIN;
-use super::run::{kind_of, wire_of};
+use super::run::wire_of;
 
 /// Jobs in one part of a list, unless the app asks for fewer or more.
 const JOBS_LISTED: u32 = 20;
@@ -311,4 +311,10 @@ fn unknown_parameter(name: &str) -> Refusal {
     let shown: String = name.chars().take(100).collect();
     let message = format!("there is no parameter `{shown}` here; there are limit, cursor, status");
     Refusal::field(shown, Problem::UnknownField, message)
+}
+
+/// The kind of refusal that has this code.
+fn kind_of(code: &str) -> RefusalKind {
+    let found = RefusalKind::ALL.into_iter().find(|kind| kind.code() == code);
+    found.unwrap_or(RefusalKind::Internal)
 }

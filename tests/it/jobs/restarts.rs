@@ -1,11 +1,13 @@
 //! Jobs that the process did not live to finish.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use super::{asked, ended, job, ordering, remote};
 use crate::clerk::Clerk;
 use crate::vendor::{Answers, FakeVendor};
-use crate::world::World;
+use crate::world::{OPENAI, PAINTED, World, read};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_kill_9_an_order_is_asked_after_and_not_placed_again() {
@@ -175,4 +177,54 @@ async fn a_wish_to_cancel_outlives_kill_9() {
     assert_eq!(ended(&world, &id).await["status"], "cancelled");
     assert_eq!((clerk.taken_back(), world.available()), (1, "10".to_owned()));
     world.verify();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_kill_9_pictures_of_which_one_may_have_been_drawn_are_not_bought_elsewhere() {
+    for (after_unknown, status, available) in
+        [("give_up", "failed", "10"), ("failover", "completed", "6")]
+    {
+        let clerk = Arc::new(Clerk::default());
+        let vendor = FakeVendor::start(Answers::Orders(Arc::clone(&clerk))).await;
+        let policy = format!(
+            r#"{PAINTED}
+{}
+[models.remote]
+deadline = "60s"
+strategy = "priority"
+after_unknown = "{after_unknown}"
+price = [{{ image = "2" }}]
+offerings = [
+  {{ vendor = "later", priority = 1, model = "fal-ai/flux/dev", sides = {{ min = 16, max = 4096, step = 1 }}, cost = [{{ image = "0.5" }}] }},
+  {{ vendor = "painter", priority = 2, sides = {{ min = 16, max = 512, step = 1 }}, count_max = 4, cost = [{{ image = "0" }}] }},
+]
+"#,
+            vendor.policy("later", "fal").replace("\"2s\"", "\"60s\""),
+        );
+        let world = World::with(&policy, "10", "");
+        let asked = json!({"model": "remote", "prompt": "a fox", "size": "64x64", "n": 2});
+        let request = world.client.post(format!("{}{OPENAI}", world.public)).json(&asked);
+        let request = request.header("authorization", format!("Bearer {}", world.key));
+        let reply = read(request.header("prefer", "respond-async")).await;
+        assert_eq!(reply.status, 202, "{}", reply.json());
+        let id = reply.json()["id"].as_str().unwrap().to_owned();
+        while clerk.placed() < 2 || clerk.asked() < 2 {
+            tokio::task::yield_now().await;
+        }
+        // The process dies before the name of the second order is written.
+        let world = tokio::task::block_in_place(|| {
+            world.signal("-STOP");
+            let file = world.folder.path().join("data/pixelgate.sqlite");
+            let database = rusqlite::Connection::open(file).unwrap();
+            let lost = "UPDATE job SET orders = json_remove(orders, '$[1]')
+                        WHERE json_array_length(orders) = 2";
+            assert_eq!(database.execute(lost, []).unwrap(), 1);
+            clerk.fail();
+            world.kill_and_restart()
+        });
+        let done = ended(&world, &id).await;
+        assert_eq!((done["status"].as_str(), clerk.placed()), (Some(status), 2), "{done}");
+        assert_eq!(world.available(), available);
+        world.verify();
+    }
 }
