@@ -63,6 +63,9 @@ pub enum ControlError {
     Garbled(#[source] serde_json::Error),
 }
 
+/// How long who connected may take to say what it wants: a stop waits for it.
+const LINE_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// How long the socket rests that could not be listened to.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -186,7 +189,8 @@ async fn exchange(
     successors: &mpsc::Sender<Successor>,
 ) -> std::io::Result<()> {
     let mut line = String::new();
-    BufReader::new((&mut stream).take(LINE_BYTES_MAX)).read_line(&mut line).await?;
+    let mut read = BufReader::new((&mut stream).take(LINE_BYTES_MAX));
+    tokio::time::timeout(LINE_TIMEOUT, read.read_line(&mut line)).await??;
     let told: Result<Outcome, String> = match serde_json::from_str::<Command>(&line) {
         Ok(command) => store.run(command).await.map_err(|error| error.to_string()),
         Err(_) => match judge(&line, store) {

@@ -7,7 +7,7 @@ use tokio::net::UnixStream;
 use tokio::sync::mpsc;
 use tokio_util::task::TaskTracker;
 
-use super::{Control, SOCKET, ask, leave};
+use super::{Control, LINE_TIMEOUT, SOCKET, answer, ask, leave};
 use crate::clock::SystemClock;
 use crate::store::{Command, Outcome, Store};
 
@@ -53,4 +53,14 @@ async fn a_dead_control_socket_is_in_nobodys_way() {
     let next = Control::at(folder.path(), None).unwrap();
     let waiting = UnixStream::connect(folder.path().join(SOCKET)).await.unwrap();
     assert!(is_answered(&folder, waiting, &next).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_connects_and_says_nothing_holds_up_no_stop() {
+    let folder = TempDir::new().unwrap();
+    let store = Store::open(folder.path(), Arc::new(SystemClock::start())).unwrap();
+    let (_silent, gateways) = UnixStream::pair().unwrap();
+    let began = tokio::time::Instant::now();
+    answer(gateways, store, mpsc::channel(1).0).await;
+    assert_eq!(began.elapsed().as_secs(), LINE_TIMEOUT.as_secs());
 }

@@ -124,7 +124,10 @@ impl Gateway {
         let price = fulfilled.charged;
         let began = Instant::now();
         let keeping = match visit.named {
-            Some(_) => Box::pin(self.keep_pictures(visit, &hold, quote, fulfilled)).await?,
+            Some(_) => {
+                let keeping = Box::pin(self.keep_pictures(visit, &hold, quote, fulfilled)).await;
+                keeping.inspect_err(|_| self.spent(&hold, quote))?
+            }
             None => None,
         };
         visit.receipt.charged = price;
