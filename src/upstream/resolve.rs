@@ -17,8 +17,12 @@ use crate::reach::is_public;
 use super::place::Place;
 use super::{ADDRESS_TTL, ADDRESSES_MAX, CONNECT_TIMEOUT, IDLE_TIMEOUT, NAMES_MAX, Upstream};
 
-/// How often a vendor on an open connection is asked whether it is still there; Pingora waits five seconds for its answer.
-const PING_EVERY: Duration = Duration::from_secs(10);
+/// How often a vendor is asked over HTTP/2 whether it is still there, for whose answer Pingora waits five seconds. Front
+/// doors end connections on which that is asked much oftener.
+const PING_EVERY: Duration = Duration::from_secs(30);
+
+/// How often its system is asked, below what it can see.
+const PROBE_EVERY: Duration = Duration::from_secs(10);
 
 /// How long what was sent may stay unacknowledged.
 #[cfg(target_os = "linux")]
@@ -136,8 +140,8 @@ pub(super) fn options() -> PeerOptions {
     // over HTTP/2 everyone after it too.
     options.h2_ping_interval = Some(PING_EVERY);
     options.tcp_keepalive = Some(TcpKeepalive {
-        idle: PING_EVERY,
-        interval: PING_EVERY,
+        idle: PROBE_EVERY,
+        interval: PROBE_EVERY,
         count: 3,
         #[cfg(target_os = "linux")]
         user_timeout: UNACKNOWLEDGED_MAX,
