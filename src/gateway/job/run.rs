@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use crate::auth::Caller;
 use crate::canonical::{Delivery, LABELS_HEADER, Refusal};
 use crate::credits::Credits;
-use crate::dialect::{self, Claim, WireRequest};
+use crate::dialect::{self, Claim};
 use crate::fault::{Next, VendorFault};
 use crate::id::WorkspaceId;
 use crate::job::{self, AtStart, Failure, Input, Job, Outcome, State};
@@ -389,13 +389,4 @@ fn work_again(visit: &mut Visit, job: &Job, input: Input) -> Result<Work, Refusa
     let Treated { request, changes, .. } = treat(&visit.policy, (&plan, &model), &asked, &ruled);
     let (candidates, quote) = (Vec::new(), job.quote);
     Ok(Work { model, tariff, asked, request, changes, ruled, candidates, quote })
-}
-
-/// The request of a job as its dialect reads it.
-pub(super) fn wire_of(input: Input) -> WireRequest {
-    let wire = WireRequest::post_json(input.path, input.body);
-    let kind = HeaderValue::from_str(&input.content_type).ok().filter(|kind| !kind.is_empty());
-    let mut headers = HeaderMap::new();
-    headers.extend(kind.map(|kind| (http::header::CONTENT_TYPE, kind)));
-    WireRequest { headers, ..wire }
 }

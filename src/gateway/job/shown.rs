@@ -1,18 +1,19 @@
 //! Jobs and named pictures as answers.
 
+use http::{HeaderMap, HeaderValue};
+
 use crate::canonical::{
     Answer, Change, Delivery, Image, ImageRequest, ImageResponse, Kept, Picture, Problem, Refusal,
     RefusalKind, Stored,
 };
 use crate::dialect::{
-    self, AssetShown, ClientSide, JobShown, Pieces, Step, VersionShown, WireReply,
+    self, AssetShown, ClientSide, JobShown, Pieces, Step, VersionShown, WireReply, WireRequest,
 };
 use crate::job::{self, Input, Job, Outcome, State};
 use crate::store::StoreError;
 
 use super::super::{Gateway, Visit, refuse};
 use super::ASK_AGAIN;
-use super::run::wire_of;
 
 /// Jobs in one part of a list, unless the app asks for fewer or more.
 const JOBS_LISTED: u32 = 20;
@@ -311,6 +312,15 @@ fn unknown_parameter(name: &str) -> Refusal {
     let shown: String = name.chars().take(100).collect();
     let message = format!("there is no parameter `{shown}` here; there are limit, cursor, status");
     Refusal::field(shown, Problem::UnknownField, message)
+}
+
+/// The request of a job as its dialect reads it.
+fn wire_of(input: Input) -> WireRequest {
+    let wire = WireRequest::post_json(input.path, input.body);
+    let kind = HeaderValue::from_str(&input.content_type).ok().filter(|kind| !kind.is_empty());
+    let mut headers = HeaderMap::new();
+    headers.extend(kind.map(|kind| (http::header::CONTENT_TYPE, kind)));
+    WireRequest { headers, ..wire }
 }
 
 /// The kind of refusal that has this code.
